@@ -1,0 +1,1 @@
+"""What happened: from MQTT messages to observations in the twin."""

@@ -1,0 +1,1 @@
+"""What would happen: traffic and structural models and the worker that runs them."""

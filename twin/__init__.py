@@ -1,0 +1,1 @@
+"""The city: its model, its store and its use cases."""

@@ -1,0 +1,67 @@
+"""Everything that Stadtzwilling raises on purpose.
+
+::
+
+    TwinError
+    ├── SettingsError       a setting is unknown, missing or contradicts another
+    ├── ModelError          a value does not fit the model
+    │   └── CityError       a city folder cannot be loaded as it is
+    ├── RegistryError       an asset, datastream or quantity is unknown or ambiguous
+    ├── DecodeError         bytes on a wire do not follow their format
+    ├── StoreError          the store refuses a request
+    │   ├── StoreUnavailableError   the database cannot be reached now; repeat later
+    │   └── MigrationError  the schema cannot be brought to this version
+    ├── EmbeddedError       an embedded service cannot be started or stopped
+    │   └── AlreadyRunningError     another process holds this data folder
+    └── PluginError         an entry point does not load or does not fit its group
+
+A message says what is wrong, which value, and what to do.
+"""
+
+
+class TwinError(Exception):
+    """Root of all errors raised on purpose."""
+
+
+class SettingsError(TwinError, ValueError):
+    """A setting is unknown, missing or contradicts another one."""
+
+
+class ModelError(TwinError, ValueError):
+    """A value does not fit the model."""
+
+
+class CityError(ModelError):
+    """A city folder cannot be loaded as it is."""
+
+
+class RegistryError(TwinError, LookupError):
+    """An asset, datastream or quantity is unknown or ambiguous."""
+
+
+class DecodeError(TwinError, ValueError):
+    """Bytes on a wire do not follow their format."""
+
+
+class StoreError(TwinError, RuntimeError):
+    """The store refuses a request."""
+
+
+class StoreUnavailableError(StoreError, ConnectionError):
+    """The database cannot be reached now; the same request may succeed later."""
+
+
+class MigrationError(StoreError):
+    """The schema cannot be brought to the version this programme needs."""
+
+
+class EmbeddedError(TwinError, RuntimeError):
+    """An embedded service cannot be started or stopped."""
+
+
+class AlreadyRunningError(EmbeddedError):
+    """Another process holds this data folder."""
+
+
+class PluginError(TwinError, TypeError):
+    """An entry point does not load or does not fit its group."""
