@@ -1,0 +1,1 @@
+"""Live values on their way to the browser: wire format, quantisation, tables."""

@@ -1,0 +1,1 @@
+"""What the city is made of: frozen dataclasses and pure functions."""

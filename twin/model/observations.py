@@ -1,0 +1,229 @@
+"""Readings and waveforms as the store takes and gives them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin.model.messages import Rejection
+
+Int16 = NDArray[np.int16]
+Int32 = NDArray[np.int32]
+Int64 = NDArray[np.int64]
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Readings of many datastreams, column by column.
+
+    Parameters
+    ----------
+    number : (n,)
+        Datastream numbers.
+    time_us : (n,)
+        Phenomenon time [us since 1970-01-01 UTC]; the label of an interval is its end.
+    value : (n,)
+        Values in the unit of the datastream's quantity; finite.
+    quality : (n,)
+        Bit mask of `twin.model.quality.Quality`.
+    """
+
+    number: Int32
+    time_us: Int64
+    value: Float64
+    quality: Int16
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+
+def no_readings() -> Readings:
+    """Zero readings."""
+    return Readings(
+        number=np.empty(0, np.int32),
+        time_us=np.empty(0, np.int64),
+        value=np.empty(0, np.float64),
+        quality=np.empty(0, np.int16),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Waveform:
+    """A burst of equally spaced samples of one datastream.
+
+    Parameters
+    ----------
+    number
+        Datastream number.
+    t0_us
+        Time of the first sample [us since 1970-01-01 UTC].
+    rate_hz
+        Samples per second [Hz].
+    samples : (n,)
+        Values in the unit of the datastream's quantity; finite.
+    quality
+        Bit mask for the whole block.
+    """
+
+    number: int
+    t0_us: int
+    rate_hz: float
+    samples: NDArray[np.float32]
+    quality: int = 0
+
+    @property
+    def end_us(self) -> int:
+        """Time of the last sample [us since 1970-01-01 UTC]."""
+        return self.t0_us + round((len(self.samples) - 1) * 1e6 / self.rate_hz)
+
+    @property
+    def rms(self) -> float:
+        """Root mean square of the samples about their mean, in the unit of the quantity."""
+        return float(np.std(self.samples, dtype=np.float64))
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the ingester counted for one source besides what the store counts itself.
+
+    Parameters
+    ----------
+    received
+        Readings taken over: every reading of decoded messages, one for each rejected item.
+    ignored
+        Retained values that are no new measurement; outside the balance.
+    missing
+        Values that the source itself declared missing.
+    unassigned
+        Numeric values without a mapping.
+    """
+
+    received: int = 0
+    ignored: int = 0
+    missing: int = 0
+    unassigned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction records: all of it or nothing.
+
+    Parameters
+    ----------
+    incarnation, sequence
+        Run of the ingester and its batch number: a repeated batch is recognised.
+    readings, waveforms, rejections
+        The content; rejections go to the quarantine.
+    tallies
+        Counts per source.
+    """
+
+    incarnation: UUID
+    sequence: int
+    readings: Readings = field(default_factory=no_readings)
+    waveforms: tuple[Waveform, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+    tallies: Mapping[str, Tally] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordResult:
+    """What became of a batch.
+
+    Parameters
+    ----------
+    stored, duplicate, conflict, quarantined
+        Counts of readings and waveforms; conflicts are quarantined, too.
+    revision
+        Change revision of the commit; 0 if nothing changed.
+    repeated
+        True if this batch was already committed before; then all counts are 0.
+    """
+
+    stored: int
+    duplicate: int
+    conflict: int
+    quarantined: int
+    revision: int
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """Newest accepted value per datastream, column by column.
+
+    Parameters
+    ----------
+    number, time_us, value, quality : (n,)
+        As in `Readings`; the value of a waveform stream is the root mean square of its block.
+    revision
+        Highest change revision contained; ask for changes since it.
+    """
+
+    number: Int32
+    time_us: Int64
+    value: Float64
+    quality: Int16
+    revision: int
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One datastream over time.
+
+    Parameters
+    ----------
+    time_us, value, quality : (n,)
+        Rows in order of time.
+    level
+        ``raw``, or the width of the bins it was reduced to.
+    total
+        Rows in the span before reduction.
+    """
+
+    time_us: Int64
+    value: Float64
+    quality: Int16
+    level: str
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceRow:
+    """Ingest balance of one source and day: received = stored + duplicate + quarantined + lost."""
+
+    day: datetime
+    source: str
+    received: int
+    stored: int
+    duplicate: int
+    quarantined: int
+    declared_lost: int
+    ignored: int
+    missing: int
+    unassigned: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineEntry:
+    """A message or reading that could not be stored, kept with its reason."""
+
+    id: int
+    first_seen: datetime
+    last_seen: datetime
+    seen: int
+    source: str
+    topic: str
+    reason: str
+    detail: str
+    codec: str
+    size_bytes: int
+    head: bytes
+    state: str

@@ -1,0 +1,206 @@
+"""What the city needs from the outside: the Protocols that rooms and plugins implement."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from twin.model.assets import Asset, Component
+from twin.model.city import City, LoadReport
+from twin.model.datastreams import Datastream
+from twin.model.jobs import JobStatus
+from twin.model.messages import CodecContext, Message, Outcome
+from twin.model.observations import (
+    BalanceRow,
+    Batch,
+    Latest,
+    QuarantineEntry,
+    RecordResult,
+    Series,
+    Waveform,
+)
+from twin.model.provenance import Reference
+from twin.model.scenarios import Result, Run, Scenario
+
+
+class Clock(Protocol):
+    """Source of the present time."""
+
+    def __call__(self) -> datetime:
+        """Return the present time as aware UTC."""
+        ...
+
+
+class Codec(Protocol):
+    """One payload format: pure, total, bounded; it never raises."""
+
+    name: str
+    version: str
+
+    def decode(self, message: Message, context: CodecContext) -> Outcome:
+        """Decode any bytes to observations, events, proposals and rejections."""
+        ...
+
+
+class Inventory(Protocol):
+    """The registry of what the city owns and measures."""
+
+    def load(self, city: City, *, at: datetime) -> LoadReport:
+        """Add and update everything in the city; the same city again changes nothing."""
+        ...
+
+    def references(self) -> Sequence[Reference]:
+        """Return all references, by id."""
+        ...
+
+    def assets(self, asset_class: str | None = None) -> Sequence[Asset]:
+        """Return the assets, all or of one class, by id."""
+        ...
+
+    def components(self, asset_id: str | None = None) -> Sequence[Component]:
+        """Return the components, all or of one asset, by id."""
+        ...
+
+    def datastreams(self, asset_id: str | None = None) -> Sequence[Datastream]:
+        """Return the registered datastreams with their numbers, by uid."""
+        ...
+
+    def version(self) -> str:
+        """Return a text that changes whenever the registry changes."""
+        ...
+
+
+class ObservationStore(Protocol):
+    """Readings, waveforms, quarantine and balance."""
+
+    def record(self, batch: Batch) -> RecordResult:
+        """Record a batch in one transaction; equal rows are duplicates, never errors.
+
+        Raises
+        ------
+        StoreUnavailableError
+            If the database cannot be reached; nothing is recorded, repeat the same batch.
+        """
+        ...
+
+    def latest(self, *, since: int = 0) -> Latest:
+        """Return the newest value per datastream that changed after revision ``since``."""
+        ...
+
+    def wait_for_change(self, timeout_s: float) -> bool:
+        """Wait until something was recorded or the time is over; True if notified."""
+        ...
+
+    def series(self, number: int, *, start_us: int, end_us: int, limit: int) -> Series:
+        """Return the readings of one datastream in [start, end), at most ``limit`` of them.
+
+        Raises
+        ------
+        StoreError
+            If the span holds more rows than ``limit``; it names both.
+        """
+        ...
+
+    def waveforms(self, number: int, *, start_us: int, end_us: int) -> Sequence[Waveform]:
+        """Return the waveform blocks that start in [start, end), in order of time."""
+        ...
+
+    def balance(self, *, since: datetime) -> Sequence[BalanceRow]:
+        """Return the ingest balance per day and source from this day on."""
+        ...
+
+    def quarantine(
+        self, *, source: str | None = None, limit: int = 100
+    ) -> Sequence[QuarantineEntry]:
+        """Return quarantined entries, the newest first."""
+        ...
+
+    def quarantine_counts(self) -> Mapping[tuple[str, str], int]:
+        """Return how often each (source, reason) was seen."""
+        ...
+
+
+class JobBoard(Protocol):
+    """Where jobs report that they are alive."""
+
+    def beat(self, status: JobStatus) -> None:
+        """Store the newest status of a job."""
+        ...
+
+    def jobs(self) -> Sequence[JobStatus]:
+        """Return the newest status of every job."""
+        ...
+
+
+class RunQueue(Protocol):
+    """Runs waiting for a worker, and their results."""
+
+    def submit(
+        self, scenario: Scenario, *, engine: str, version: str, seed: int, at: datetime
+    ) -> Run:
+        """Queue a run, or return the run with the same input hash that exists already."""
+        ...
+
+    def claim(
+        self, *, engines: Sequence[str], expired_before: datetime, at: datetime
+    ) -> Run | None:
+        """Take the oldest queued run, or a running one whose heartbeat has expired."""
+        ...
+
+    def report_progress(self, run_id: int, *, progress: float, message: str, at: datetime) -> bool:
+        """Report progress; False if the run was cancelled meanwhile."""
+        ...
+
+    def finish(self, run_id: int, result: Result, *, at: datetime) -> None:
+        """Store the result of a run."""
+        ...
+
+    def fail(self, run_id: int, *, message: str, at: datetime) -> None:
+        """Mark a run as failed with its reason."""
+        ...
+
+    def cancel(self, run_id: int, *, at: datetime) -> None:
+        """Mark a queued or running run as cancelled."""
+        ...
+
+    def run(self, run_id: int) -> Run:
+        """Return a run; RegistryError if there is none."""
+        ...
+
+    def result(self, run_id: int) -> Result | None:
+        """Return the result of a run, or None if it has none yet."""
+        ...
+
+
+class Store(Inventory, ObservationStore, JobBoard, RunQueue, Protocol):
+    """All that a city keeps; a store implements every part of it on one database."""
+
+    def is_available(self) -> bool:
+        """Whether the database answers now."""
+        ...
+
+    def description(self) -> str:
+        """Return server, version and back-end in one line."""
+        ...
+
+    def close(self) -> None:
+        """Release all connections."""
+        ...
+
+
+class Engine(Protocol):
+    """A traffic or structural engine: one pure function from a scenario to a result."""
+
+    name: str
+    version: str
+
+    def solve(self, run: Run, progress: Callable[[float, str], bool]) -> Result:
+        """Solve a run; ``progress`` returns False once the run is cancelled."""
+        ...
+
+
+class TrafficEngine(Engine, Protocol):
+    """Engine of entry-point group ``stadtzwilling.traffic_engines``."""
+
+
+class StructuralModel(Engine, Protocol):
+    """Engine of entry-point group ``stadtzwilling.structural_models``."""

@@ -1,0 +1,300 @@
+"""Settings: one ``city.toml`` per municipality plus the environment, read once by the job."""
+
+import difflib
+import os
+import tomllib
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from twin.errors import SettingsError
+from twin.model.messages import CodecRule
+
+ENVIRONMENT_PREFIX = "TWIN_"
+SECRET = "***"  # noqa: S105 - what is printed instead of a secret
+
+
+@dataclass(frozen=True, slots=True)
+class CitySettings:
+    """Who the city is and where it lies.
+
+    ``extent`` is west, south, east, north [degree]; ``crs`` is the metric CRS for lengths.
+    """
+
+    name: str
+    crs: str
+    extent: tuple[float, ...]
+    timezone: str = "Europe/Berlin"
+    tenant: str = "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """The database; without ``dsn`` the embedded one is started."""
+
+    dsn: str = field(default="", metadata={"secret": True})
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSettings:
+    """The MQTT broker; without ``host`` the embedded one is started.
+
+    ``protocol`` 5 falls back to 3.1.1; ``fallback_port`` is tried then if it is not 0.
+    """
+
+    host: str = ""
+    port: int = 8883
+    fallback_port: int = 0
+    protocol: Literal["5", "3.1.1"] = "5"
+    username: str = ""
+    password_file: str = ""
+    ca_file: str = ""
+    use_tls: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedSettings:
+    """The embedded services and where their data lie."""
+
+    data_dir: str = ""
+    pg_bin: str = ""
+    run_as: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Days of raw data that are kept, and the width of native partitions."""
+
+    retention_days: int = 730
+    partition_days: Literal[1, 7] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSettings:
+    """The path from the broker to the store."""
+
+    instance: str = "1"
+    queue_messages: int = 50_000
+    queue_bytes: int = 64 * 1024 * 1024
+    batch_readings: int = 20_000
+    future_tolerance_s: float = 300.0
+    session_expiry_s: int = 7 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSettings:
+    """The live map: frames per second [Hz] and the most browsers at a time."""
+
+    tick_hz: float = 2.0
+    max_clients: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardsSettings:
+    """The web server."""
+
+    listen: str = "127.0.0.1:8050"
+    public_url: str = ""
+    languages: tuple[str, ...] = ("de", "en")
+    live: LiveSettings = field(default_factory=LiveSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorSettings:
+    """The simulated sensors: random seed, and the past [min] they deliver at the start."""
+
+    seed: int = 1
+    history_minutes: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class CodecSettings:
+    """Routing: which codec reads which topic."""
+
+    rule: tuple[CodecRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of one municipality; ``folder`` holds its city files."""
+
+    city: CitySettings
+    folder: Path
+    database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    broker: BrokerSettings = field(default_factory=BrokerSettings)
+    embedded: EmbeddedSettings = field(default_factory=EmbeddedSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    ingest: IngestSettings = field(default_factory=IngestSettings)
+    dashboards: DashboardsSettings = field(default_factory=DashboardsSettings)
+    simulator: SimulatorSettings = field(default_factory=SimulatorSettings)
+    codec: CodecSettings = field(default_factory=CodecSettings)
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def data_dir(self) -> Path:
+        """Folder for everything that the twin itself writes."""
+        return Path(self.embedded.data_dir).expanduser()
+
+
+# Environment variables and the setting that each one overrides.
+ENVIRONMENT = {
+    "TWIN_DATABASE_DSN": "database.dsn",
+    "TWIN_BROKER_HOST": "broker.host",
+    "TWIN_BROKER_PORT": "broker.port",
+    "TWIN_BROKER_FALLBACK_PORT": "broker.fallback_port",
+    "TWIN_BROKER_USERNAME": "broker.username",
+    "TWIN_BROKER_PASSWORD_FILE": "broker.password_file",
+    "TWIN_BROKER_USE_TLS": "broker.use_tls",
+    "TWIN_DATA_DIR": "embedded.data_dir",
+    "TWIN_PG_BIN": "embedded.pg_bin",
+    "TWIN_RUN_AS": "embedded.run_as",
+    "TWIN_LISTEN": "dashboards.listen",
+    "TWIN_INSTANCE": "ingest.instance",
+}
+OTHER_ENVIRONMENT = ("TWIN_CITY", "TWIN_CHROMIUM", "TWIN_TEST_TSL_DSN")
+
+
+def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from a ``city.toml`` (or its folder) and the environment.
+
+    Parameters
+    ----------
+    path
+        File, or folder that contains ``city.toml``.
+    environment
+        Variables ``TWIN_...`` override the file; the process environment by default.
+
+    Raises
+    ------
+    SettingsError
+        If the file is missing or not TOML, a key is unknown (with a suggestion), has the wrong
+        type, or a required one is missing.
+    """
+    environment = os.environ if environment is None else environment
+    file = path / "city.toml" if path.is_dir() else path
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(
+            f"{file} does not exist; name a city folder with --city or TWIN_CITY"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not valid TOML: {error}; correct the line named") from None
+    origins = _origins(content, str(file))
+    for variable, key in _overrides(environment):
+        section, name = key.split(".")
+        content.setdefault(section, {})[name] = environment[variable]
+        origins[key] = variable
+    content.setdefault("embedded", {}).setdefault("data_dir", str(_default_data_dir(environment)))
+    sections = {name: value for name, value in content.items() if name not in ("folder", "origins")}
+    settings = _build({**sections, "folder": file.parent, "origins": origins}, str(file))
+    _validate(settings, file)
+    return settings
+
+
+def describe(settings: Settings) -> Sequence[tuple[str, str, str]]:
+    """Effective settings as (key, value, origin); secrets are masked."""
+    return tuple(_describe(settings, "", settings.origins))
+
+
+def _describe(
+    value: Any,  # noqa: ANN401 - walks every kind of settings dataclass
+    prefix: str,
+    origins: Mapping[str, str],
+) -> typing.Iterator[tuple[str, str, str]]:
+    for item in fields(value):
+        key = f"{prefix}{item.name}"
+        inner = getattr(value, item.name)
+        if key in ("origins", "codec"):
+            continue
+        if is_dataclass(inner):
+            yield from _describe(inner, f"{key}.", origins)
+            continue
+        shown = SECRET if item.metadata.get("secret") and inner else str(inner)
+        yield key, shown, origins.get(key, "default")
+
+
+def _overrides(environment: Mapping[str, str]) -> list[tuple[str, str]]:
+    known = {*ENVIRONMENT, *OTHER_ENVIRONMENT}
+    for variable in environment:
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in known:
+            if variable.startswith(("TWIN_TEST_", "TWIN_TS_", "TWIN_DEBIAN_")):
+                continue
+            raise SettingsError(
+                f"environment variable {variable} is unknown{_suggest(variable, known)}"
+            )
+    return [(variable, key) for variable, key in ENVIRONMENT.items() if environment.get(variable)]
+
+
+def _default_data_dir(environment: Mapping[str, str]) -> Path:
+    state = environment.get("XDG_STATE_HOME")
+    home = Path(environment.get("HOME", "."))
+    return (Path(state) if state else home / ".local" / "state") / "stadtzwilling"
+
+
+def _origins(content: Mapping[str, Any], file: str, prefix: str = "") -> dict[str, str]:
+    origins: dict[str, str] = {}
+    for key, value in content.items():
+        if isinstance(value, dict):
+            origins |= _origins(value, file, f"{prefix}{key}.")
+        else:
+            origins[f"{prefix}{key}"] = file
+    return origins
+
+
+def _build(content: Mapping[str, Any], where: str) -> Settings:
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - keeps `twin --help` fast
+
+    _check_keys(Settings, content, where)
+    try:
+        return TypeAdapter(Settings).validate_python(content)
+    except ValidationError as error:
+        problems = [_explain(problem) for problem in error.errors()]
+        raise SettingsError(f"{where}: {'; '.join(problems)}") from None
+
+
+def _check_keys(kind: Any, content: Mapping[str, Any], where: str) -> None:  # noqa: ANN401 - a dataclass
+    hints = typing.get_type_hints(kind)
+    for key, value in content.items():
+        if key not in hints:
+            raise SettingsError(f"{where}: unknown key {key!r}{_suggest(key, hints)}")
+        inner = next(
+            (t for t in (hints[key], *typing.get_args(hints[key])) if is_dataclass(t)), None
+        )
+        for item in value if isinstance(value, list) else [value]:
+            if inner is not None and isinstance(item, dict):
+                _check_keys(inner, item, f"{where}: {key}")
+
+
+def _explain(problem: Any) -> str:  # noqa: ANN401 - pydantic's error details
+    path = [str(part) for part in problem["loc"]]
+    if problem["type"] == "missing":
+        return f"key {'.'.join(path)!r} is missing; add it"
+    return f"{'.'.join(path)}: {problem['msg']}, got {problem['input']!r}"
+
+
+def _suggest(key: str, known: typing.Iterable[str]) -> str:
+    names = list(known)
+    close = difflib.get_close_matches(key, names, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(names))}"
+
+
+def _validate(settings: Settings, file: Path) -> None:
+    degrees = settings.city.extent
+    corners = 4
+    if (
+        len(degrees) != corners
+        or not (-180 <= degrees[0] < degrees[2] <= 180)  # noqa: PLR2004 - degrees of longitude
+        or not (-90 <= degrees[1] < degrees[3] <= 90)  # noqa: PLR2004 - degrees of latitude
+    ):
+        raise SettingsError(
+            f"{file}: city.extent must be [west, south, east, north] in degrees, "
+            f"got {list(degrees)}"
+        )
+    host = settings.dashboards.listen.rpartition(":")
+    if not host[0] or not host[2].isdigit():
+        raise SettingsError(
+            f"{file}: dashboards.listen must be host:port, got {settings.dashboards.listen!r}"
+        )
