@@ -1,0 +1,270 @@
+"""The public face of the city: one class with the use cases that every edge calls."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from twin.errors import RegistryError
+from twin.model.assets import Asset, Component
+from twin.model.city import City, LoadReport
+from twin.model.datastreams import Datastream
+from twin.model.findings import MonitoringState
+from twin.model.jobs import JobStatus
+from twin.model.observations import (
+    BalanceRow,
+    Batch,
+    Latest,
+    QuarantineEntry,
+    RecordResult,
+    Series,
+    Waveform,
+)
+from twin.model.provenance import Reference
+from twin.model.quality import QualityClass, quality_class
+from twin.model.scenarios import Result, Run, Scenario
+from twin.model.times import from_us, to_us
+from twin.ports import Clock, Store
+from twin.rules.monitoring import monitoring_state
+
+MOST_ROWS = 5_000_000
+RUN_HEARTBEAT_EXPIRES_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """What is known of one datastream now.
+
+    ``time`` and ``value`` are None if it never reported; ``age_s`` counts from ``time``.
+    """
+
+    datastream: Datastream
+    time: datetime | None
+    value: float | None
+    quality: int
+    quality_class: QualityClass
+    age_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether the twin works: store, jobs, and the lag of the newest data [s]."""
+
+    is_store_available: bool
+    store: str
+    jobs: tuple[JobStatus, ...]
+    newest_data_age_s: float | None
+
+
+class Twin:
+    """The digital twin of one city.
+
+    It knows Protocols only; `twin.runtime.open_twin` joins it with a real store. All methods
+    may be called from any thread.
+
+    Parameters
+    ----------
+    store
+        Where everything is kept.
+    clock
+        Source of the present time.
+    """
+
+    def __init__(self, store: Store, *, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def now(self) -> datetime:
+        """Present time of the city, aware UTC."""
+        return self._clock()
+
+    def close(self) -> None:
+        """Release the store."""
+        self._store.close()
+
+    # Registry
+
+    def load(self, city: City) -> LoadReport:
+        """Add and update the city's assets and datastreams; doing it again changes nothing."""
+        return self._store.load(city, at=self._clock())
+
+    def registry_version(self) -> str:
+        """Text that changes whenever assets or datastreams change."""
+        return self._store.version()
+
+    def references(self) -> Sequence[Reference]:
+        """All references that attributes cite, by id."""
+        return self._store.references()
+
+    def assets(self, asset_class: str | None = None) -> Sequence[Asset]:
+        """Assets, all or of one class, by id."""
+        return self._store.assets(asset_class)
+
+    def asset(self, asset_id: str) -> Asset:
+        """One asset; RegistryError if there is none of this id."""
+        for asset in self._store.assets():
+            if asset.id == asset_id:
+                return asset
+        raise RegistryError(f"asset {asset_id!r} is unknown; load the city that contains it")
+
+    def components(self, asset_id: str | None = None) -> Sequence[Component]:
+        """Components, all or of one asset, by id."""
+        return self._store.components(asset_id)
+
+    def datastreams(self, asset_id: str | None = None) -> Sequence[Datastream]:
+        """Registered datastreams, all or of one asset, by uid."""
+        return self._store.datastreams(asset_id)
+
+    def datastream(self, uid: str) -> Datastream:
+        """One datastream; RegistryError if there is none of this uid."""
+        for datastream in self._store.datastreams():
+            if datastream.uid == uid:
+                return datastream
+        raise RegistryError(f"datastream {uid!r} is unknown; load the city that contains it")
+
+    # Observations
+
+    def record(self, batch: Batch) -> RecordResult:
+        """Record a batch in one transaction; equal rows are counted as duplicates."""
+        return self._store.record(batch)
+
+    def latest(self, *, since: int = 0) -> Latest:
+        """Newest value of every datastream that changed after revision ``since``."""
+        return self._store.latest(since=since)
+
+    def wait_for_change(self, timeout_s: float) -> bool:
+        """Wait until something was recorded; False when the time is over."""
+        return self._store.wait_for_change(timeout_s)
+
+    def stream_states(self, asset_id: str | None = None) -> Sequence[StreamState]:
+        """State of every datastream now, all or of one asset, by uid."""
+        latest = self._store.latest()
+        row = {int(number): index for index, number in enumerate(latest.number)}
+        now = self._clock()
+        return tuple(
+            _stream_state(datastream, latest, row.get(datastream.number or -1), now)
+            for datastream in self._store.datastreams(asset_id)
+        )
+
+    def monitoring_states(self) -> Mapping[str, MonitoringState]:
+        """Monitoring state of every asset that has datastreams, by asset id."""
+        classes: dict[str, list[QualityClass]] = {}
+        for state in self.stream_states():
+            classes.setdefault(state.datastream.asset_id, []).append(state.quality_class)
+        return {asset_id: monitoring_state(found) for asset_id, found in classes.items()}
+
+    def series(
+        self, uid: str, *, start: datetime, end: datetime, limit: int = MOST_ROWS
+    ) -> tuple[Datastream, Series]:
+        """Readings of one datastream in [start, end), in full resolution."""
+        datastream = self.datastream(uid)
+        series = self._store.series(
+            datastream.number or -1, start_us=to_us(start), end_us=to_us(end), limit=limit
+        )
+        return datastream, series
+
+    def waveforms(self, uid: str, *, start: datetime, end: datetime) -> Sequence[Waveform]:
+        """Waveform blocks of one datastream that start in [start, end)."""
+        datastream = self.datastream(uid)
+        return self._store.waveforms(
+            datastream.number or -1, start_us=to_us(start), end_us=to_us(end)
+        )
+
+    # Operations
+
+    def balance(self, *, days: int = 1) -> Sequence[BalanceRow]:
+        """Ingest balance per source of the last days (UTC), today included."""
+        today = self._clock().replace(hour=0, minute=0, second=0, microsecond=0)
+        return self._store.balance(since=today - timedelta(days=days - 1))
+
+    def quarantine(
+        self, *, source: str | None = None, limit: int = 100
+    ) -> Sequence[QuarantineEntry]:
+        """Quarantined entries, the newest first."""
+        return self._store.quarantine(source=source, limit=limit)
+
+    def quarantine_counts(self) -> Mapping[tuple[str, str], int]:
+        """How often each (source, reason) was seen."""
+        return self._store.quarantine_counts()
+
+    def beat(self, status: JobStatus) -> None:
+        """Report that a job is alive."""
+        self._store.beat(status)
+
+    def health(self) -> Health:
+        """Whether the store answers, which jobs live, and how old the newest data are."""
+        if not self._store.is_available():
+            return Health(
+                is_store_available=False,
+                store=self._store.description(),
+                jobs=(),
+                newest_data_age_s=None,
+            )
+        latest = self._store.latest()
+        newest = int(latest.time_us.max()) if len(latest) else None
+        return Health(
+            is_store_available=True,
+            store=self._store.description(),
+            jobs=tuple(self._store.jobs()),
+            newest_data_age_s=None if newest is None else (to_us(self._clock()) - newest) / 1e6,
+        )
+
+    # Scenarios
+
+    def submit(self, scenario: Scenario, *, engine: str, version: str, seed: int = 0) -> Run:
+        """Queue a scenario, or return the run that already answers it."""
+        return self._store.submit(
+            scenario, engine=engine, version=version, seed=seed, at=self._clock()
+        )
+
+    def claim_run(self, engines: Sequence[str]) -> Run | None:
+        """Take the next run for one of these engines; expired ones are taken again."""
+        now = self._clock()
+        expired = now - timedelta(seconds=RUN_HEARTBEAT_EXPIRES_S)
+        return self._store.claim(engines=engines, expired_before=expired, at=now)
+
+    def report_progress(self, run_id: int, *, progress: float, message: str) -> bool:
+        """Report progress of a run in 0..1; False if it was cancelled meanwhile."""
+        return self._store.report_progress(
+            run_id, progress=progress, message=message, at=self._clock()
+        )
+
+    def finish_run(self, run_id: int, result: Result) -> None:
+        """Store the result of a run."""
+        self._store.finish(run_id, result, at=self._clock())
+
+    def fail_run(self, run_id: int, message: str) -> None:
+        """Mark a run as failed with its reason."""
+        self._store.fail(run_id, message=message, at=self._clock())
+
+    def cancel_run(self, run_id: int) -> None:
+        """Cancel a run that is queued or running."""
+        self._store.cancel(run_id, at=self._clock())
+
+    def run(self, run_id: int) -> Run:
+        """One run; RegistryError if there is none of this id."""
+        return self._store.run(run_id)
+
+    def result(self, run_id: int) -> Result | None:
+        """Result of a run, or None if it has none yet."""
+        return self._store.result(run_id)
+
+
+def _stream_state(
+    datastream: Datastream, latest: Latest, row: int | None, now: datetime
+) -> StreamState:
+    if row is None:
+        return StreamState(datastream, None, None, 0, QualityClass.NEVER_REPORTED, None)
+    time = from_us(int(latest.time_us[row]))
+    age_s = (now - time).total_seconds()
+    mask = int(latest.quality[row])
+    value = float(latest.value[row])
+    return StreamState(
+        datastream=datastream,
+        time=time,
+        value=None if np.isnan(value) else value,
+        quality=mask,
+        quality_class=quality_class(mask, age_s=age_s, cadence_s=datastream.cadence_s),
+        age_s=age_s,
+    )

@@ -1,0 +1,1 @@
+"""Rules turn observations and limits into findings that carry their reasons."""
