@@ -1,4 +1,4 @@
-"""State of the monitoring of an asset: do its data arrive, and does a rule watch them?"""
+"""State of the monitoring of an asset: whether its data arrive and a rule watches them."""
 
 from collections.abc import Sequence
 
