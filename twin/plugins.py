@@ -15,6 +15,7 @@ GROUPS = (
     "structural_models",
     "routers",
     "layers",
+    "checks",
 )
 
 

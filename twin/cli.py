@@ -1,0 +1,207 @@
+"""The command ``twin``: reads the settings once and runs one job.
+
+Jobs are imported only when they run, so that ``twin --help`` answers at once.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from twin.errors import TwinError
+
+if TYPE_CHECKING:
+    from twin.settings import Settings
+
+Job = Callable[["Settings", Sequence[str]], int]
+
+BUILT_IN = {
+    "demo": "run the built-in city with simulated sensors and print the browser address",
+    "up": "run the twin: services, ingest, worker, web server; restart what fails",
+    "load": "load a city folder into the database; loading again changes nothing",
+    "check": "show the effective settings with their origins and every problem found",
+    "migrate": "bring the database schema to this version",
+}
+ADDRESS_WAIT_S = 60.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code is 0, or 2 after an error that was explained."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if options.job is None:
+        parser.print_help()
+        return 2
+    try:
+        return _run(options, rest)
+    except TwinError as error:
+        print(f"twin {options.job}: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    from twin.plugins import find  # noqa: PLC0415 - after the errors, before anything heavy
+
+    installed = sorted(set(find("jobs")) - set(BUILT_IN))
+    lines = [f"  {name:10}{text}" for name, text in BUILT_IN.items()]
+    lines += [f"  {name:10}job {find('jobs')[name].value}" for name in installed]
+    parser = argparse.ArgumentParser(
+        prog="twin",
+        description="Stadtzwilling, the urban digital twin for infrastructure monitoring.",
+        epilog="jobs:\n" + "\n".join(lines) + "\n\nTWIN_CITY names the city folder by default.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=version("stadtzwilling"))
+    parser.add_argument("--city", type=Path, help="city folder or city.toml")
+    parser.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("job", nargs="?", choices=[*BUILT_IN, *installed], metavar="job")
+    return parser
+
+
+def _run(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    from twin import journal  # noqa: PLC0415 - only for a job
+    from twin.settings import load_settings  # noqa: PLC0415 - only for a job
+
+    journal.install(options.job)
+    if options.job == "load":
+        return _load(options, rest)
+    if options.job not in BUILT_IN:
+        return _run_job(options, rest)
+    if rest:
+        raise TwinError(f"unknown argument {rest[0]!r}; see twin --help")
+    folder = demo_city() if options.job == "demo" else city_folder(options.city)
+    settings = load_settings(folder)
+    if options.job == "check":
+        return _check(settings)
+    if options.job == "migrate":
+        return _migrate(settings)
+    return _up(settings, is_demo=options.job == "demo")
+
+
+def city_folder(option: Path | None) -> Path:
+    """The city folder: the option, else TWIN_CITY, else the present folder, else the demo."""
+    if option is not None:
+        return option
+    if os.environ.get("TWIN_CITY"):
+        return Path(os.environ["TWIN_CITY"])
+    return Path() if Path("city.toml").exists() else demo_city()
+
+
+def demo_city() -> Path:
+    """Folder of the built-in city."""
+    return Path(__file__).parent / "cities" / "dresden"
+
+
+def _run_job(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    from twin.plugins import load  # noqa: PLC0415 - only for a job
+    from twin.runtime import with_services  # noqa: PLC0415 - only for a job
+    from twin.settings import load_settings  # noqa: PLC0415 - only for a job
+    from twin.signals import stop_with_parent  # noqa: PLC0415 - only for a job
+
+    if options.supervised:
+        stop_with_parent()
+    settings = with_services(load_settings(city_folder(options.city)))
+    return cast("Job", load("jobs", options.job))(settings, rest)
+
+
+def _load(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    from twin.settings import load_settings  # noqa: PLC0415 - only for a job
+
+    parser = argparse.ArgumentParser(prog="twin load", description=BUILT_IN["load"])
+    parser.add_argument("folder", type=Path, nargs="?", help="city folder; default: --city")
+    folder = parser.parse_args(rest).folder or city_folder(options.city)
+    print(load_city(load_settings(folder)))
+    return 0
+
+
+def load_city(settings: "Settings") -> str:
+    """Load the city folder of these settings; one line that says what changed."""
+    from twin.exchange.folder import read_city  # noqa: PLC0415 - imports geopandas
+    from twin.runtime import open_twin  # noqa: PLC0415 - only for a job
+
+    city = read_city(settings.folder, settings.city)
+    twin = open_twin(settings, role="owner")
+    try:
+        report = twin.load(city)
+    finally:
+        twin.close()
+    return (
+        f"{city.name}: {len(city.assets)} assets, {len(city.datastreams)} datastreams "
+        f"({report.added} rows added, {report.changed} changed, {report.unchanged} unchanged)"
+    )
+
+
+def _migrate(settings: "Settings") -> int:
+    from twin.runtime import database_dsn  # noqa: PLC0415 - only for a job
+    from twin.store import migrate  # noqa: PLC0415 - only for a job
+
+    applied = migrate(database_dsn(settings, "owner"))
+    print(f"applied: {', '.join(applied) if applied else 'nothing, the schema is up to date'}")
+    return 0
+
+
+def _check(settings: "Settings") -> int:
+    from twin.plugins import find, load_all  # noqa: PLC0415 - only for a job
+    from twin.settings import describe  # noqa: PLC0415 - only for a job
+
+    for key, value, origin in describe(settings):
+        print(f"{key:32}{value:44}{origin}")
+    checks, broken = load_all("checks")
+    problems = [f"{plugin.group} {plugin.name}: {plugin.reason}" for plugin in broken]
+    for name in checks:
+        check = cast("Callable[[Settings], Sequence[str]]", checks[name])
+        problems += [f"{name}: {problem}" for problem in check(settings)]
+    jobs = ", ".join(sorted(find("jobs")))
+    print(f"\ninstalled jobs: {jobs}\ninstalled codecs: {', '.join(sorted(find('codecs')))}")
+    for problem in problems:
+        print(f"problem: {problem}")
+    print("no problem found" if not problems else f"{len(problems)} problems found")
+    return 1 if problems else 0
+
+
+def _up(settings: "Settings", *, is_demo: bool) -> int:
+    from twin.signals import stop_on_signal  # noqa: PLC0415 - only for a job
+    from twin.supervisor import JOBS, supervise  # noqa: PLC0415 - only for a job
+
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"[{time.monotonic() - started:5.1f} s] {text}", flush=True)
+
+    def prepare() -> None:
+        say("database and broker are ready")
+        say(load_city(settings))
+
+    def ready() -> None:
+        address = f"http://{settings.dashboards.listen}/"
+        wait_for_address(address)
+        say(f"open {address}  (Ctrl-C stops; log: {settings.data_dir}/log/twin.log)")
+
+    say(f"starting {settings.city.name} on {settings.data_dir}")
+    jobs = (*JOBS, "simulate") if is_demo else JOBS
+    code = supervise(settings, jobs=jobs, stop=stop_on_signal(), prepare=prepare, ready=ready)
+    say("stopped")
+    return code
+
+
+def wait_for_address(address: str) -> None:
+    """Wait until the web server answers; TwinError after a minute."""
+    from urllib.error import URLError  # noqa: PLC0415 - only here
+    from urllib.request import urlopen  # noqa: PLC0415 - only here
+
+    deadline = time.monotonic() + ADDRESS_WAIT_S
+    while time.monotonic() < deadline:
+        try:
+            with urlopen(f"{address}healthz", timeout=2):  # noqa: S310 - our own address
+                return
+        except (URLError, ConnectionError, TimeoutError):
+            time.sleep(0.1)
+    raise TwinError(f"the web server does not answer at {address}; see log/twin.log")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
