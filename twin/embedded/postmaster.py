@@ -1,6 +1,5 @@
 """What a data directory and a socket tell about the server that uses them."""
 
-import os
 import socket
 import struct
 from dataclasses import dataclass
@@ -8,70 +7,50 @@ from pathlib import Path
 
 _PROTOCOL_3_0 = 196608
 _AUTHENTICATION = b"R"
-_ZOMBIE = "Z"
-_LINES = 6
+_LINES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class PidFile:
-    """The facts in ``postmaster.pid``."""
+    """The facts in ``postmaster.pid``; what a starting server has not written yet is empty."""
 
     pid: int
-    data_dir: str
     port: int
     socket_dir: Path
     listen: str
+    status: str
 
     @property
     def socket_path(self) -> Path:
         """The server's Unix socket."""
-        return self.socket_dir / f".s.PGSQL.{self.port}"
+        return socket_path(self.socket_dir, self.port)
+
+
+def socket_path(socket_dir: Path, port: int) -> Path:
+    """Where PostgreSQL puts its Unix socket."""
+    return socket_dir / f".s.PGSQL.{port}"
 
 
 def read_pid_file(data_dir: Path) -> PidFile | None:
-    """Facts of ``postmaster.pid``; None if it is missing or not complete yet."""
+    """Facts of ``postmaster.pid``; None if it is missing or holds no process id."""
     try:
-        lines = (data_dir / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        text = (data_dir / "postmaster.pid").read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
-    if len(lines) < _LINES or not lines[0].strip("-").isdigit() or not lines[3].isdigit():
+    lines = [line.strip() for line in text.splitlines()]
+    lines += [""] * (_LINES - len(lines))
+    if not lines[0].isdigit():
         return None
-    pid, folder, _, port, socket_dir, listen = (line.strip() for line in lines[:_LINES])
     return PidFile(
-        pid=abs(int(pid)), data_dir=folder, port=int(port), socket_dir=Path(socket_dir), listen=listen
+        pid=int(lines[0]),
+        port=int(lines[3]) if lines[3].isdigit() else 0,
+        socket_dir=Path(lines[4]),
+        listen=lines[5],
+        status=lines[7],
     )
 
 
-def is_running(pid: int) -> bool:
-    """The process exists and is more than a zombie that nobody has waited for."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return not Path("/proc/self/stat").exists()
-    return status.rpartition(")")[2].split()[0] != _ZOMBIE
-
-
-def serves(pid: int, *, data_dir: Path) -> bool:
-    """The running process ``pid`` is a server on ``data_dir``, not a later owner of its number.
-
-    A server works in its data directory. Where the system does not show that (no ``/proc``), the
-    running process gets the benefit of the doubt.
-    """
-    if not is_running(pid):
-        return False
-    try:
-        return Path(f"/proc/{pid}/cwd").readlink() == data_dir
-    except OSError:
-        return not Path("/proc/self/stat").exists()
-
-
-def accepts_logins(socket_path: Path, *, user: str, limit_s: float = 5.0) -> bool:
+def accepts_logins(path: Path, *, user: str, limit_s: float = 5.0) -> bool:
     """The server answers the first message of a login with a question for the password.
 
     A server that starts, recovers or stops answers with an error instead, a stuck one not at all.
@@ -80,8 +59,9 @@ def accepts_logins(socket_path: Path, *, user: str, limit_s: float = 5.0) -> boo
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(limit_s)
-            connection.connect(str(socket_path))
+            connection.connect(str(path))
             connection.sendall(struct.pack(">I", len(body) + 4) + body)
-            return connection.recv(1) == _AUTHENTICATION
+            # All of the answer is read: leaving some of it would make the server log a fault.
+            return connection.recv(4096)[:1] == _AUTHENTICATION
     except OSError:
         return False
