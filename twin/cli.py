@@ -5,14 +5,16 @@ Jobs are imported only when they run, so that ``twin --help`` answers at once.
 
 import argparse
 import os
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from twin.errors import TwinError
+from twin.errors import CityError, TwinError
 
 if TYPE_CHECKING:
     from twin.settings import Settings
@@ -25,6 +27,13 @@ BUILT_IN = {
     "load": "load a city folder into the database; loading again changes nothing",
     "check": "show the effective settings with their origins and every problem found",
     "migrate": "bring the database schema to this version",
+}
+JOB_HELP = {
+    "ingest": "take over MQTT messages and store them",
+    "work": "solve queued scenario runs",
+    "serve": "web server: map, pages, HTTP interface",
+    "simulate": "publish the simulated sensors of the city over MQTT",
+    "replay": "publish a recorded CSV file over MQTT; see twin replay --help",
 }
 ADDRESS_WAIT_S = 60.0
 
@@ -48,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 
     installed = sorted(set(find("jobs")) - set(BUILT_IN))
     lines = [f"  {name:10}{text}" for name, text in BUILT_IN.items()]
-    lines += [f"  {name:10}job {find('jobs')[name].value}" for name in installed]
+    lines += [f"  {name:10}{JOB_HELP.get(name, find('jobs')[name].value)}" for name in installed]
     parser = argparse.ArgumentParser(
         prog="twin",
         description="Stadtzwilling, the urban digital twin for infrastructure monitoring.",
@@ -135,6 +144,22 @@ def load_city(settings: "Settings") -> str:
     )
 
 
+def load_apart(settings: "Settings") -> str:
+    """Load the city in a process of its own: the supervisor stays small."""
+    from twin.supervisor import environment  # noqa: PLC0415 - only for a job
+
+    result = subprocess.run(
+        [sys.executable, "-m", "twin.cli", "load"],
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode != 0:
+        raise CityError(result.stderr.strip())
+    return result.stdout.strip()
+
+
 def _migrate(settings: "Settings") -> int:
     from twin.runtime import database_dsn  # noqa: PLC0415 - only for a job
     from twin.store import migrate  # noqa: PLC0415 - only for a job
@@ -174,12 +199,17 @@ def _up(settings: "Settings", *, is_demo: bool) -> int:
 
     def prepare() -> None:
         say("database and broker are ready")
-        say(load_city(settings))
+        say(load_apart(settings))
+
+    def announce() -> None:
+        address = f"http://{settings.dashboards.listen}/"
+        if answers(address):
+            say(f"open {address}  (Ctrl-C stops; log: {settings.data_dir}/log/twin.log)")
+        else:
+            say(f"no answer at {address} yet; see {settings.data_dir}/log/twin.log")
 
     def ready() -> None:
-        address = f"http://{settings.dashboards.listen}/"
-        wait_for_address(address)
-        say(f"open {address}  (Ctrl-C stops; log: {settings.data_dir}/log/twin.log)")
+        threading.Thread(target=announce, name="announce", daemon=True).start()
 
     say(f"starting {settings.city.name} on {settings.data_dir}")
     jobs = (*JOBS, "simulate") if is_demo else JOBS
@@ -188,8 +218,8 @@ def _up(settings: "Settings", *, is_demo: bool) -> int:
     return code
 
 
-def wait_for_address(address: str) -> None:
-    """Wait until the web server answers; TwinError after a minute."""
+def answers(address: str) -> bool:
+    """Whether the web server answers within a minute."""
     from urllib.error import URLError  # noqa: PLC0415 - only here
     from urllib.request import urlopen  # noqa: PLC0415 - only here
 
@@ -197,10 +227,10 @@ def wait_for_address(address: str) -> None:
     while time.monotonic() < deadline:
         try:
             with urlopen(f"{address}healthz", timeout=2):  # noqa: S310 - our own address
-                return
+                return True
         except (URLError, ConnectionError, TimeoutError):
             time.sleep(0.1)
-    raise TwinError(f"the web server does not answer at {address}; see log/twin.log")
+    return False
 
 
 if __name__ == "__main__":

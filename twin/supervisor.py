@@ -127,7 +127,7 @@ class Supervisor:
             stdin=subprocess.PIPE,
             stdout=self.log,
             stderr=self.log,
-            env=_environment(self.settings),
+            env=environment(self.settings),
             start_new_session=True,
         )
         child.started_at = time.monotonic()
@@ -242,7 +242,8 @@ def open_log(data_dir: Path) -> IO[bytes]:
     return file.open("ab", buffering=0)
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def environment(settings: Settings) -> dict[str, str]:
+    """Environment for a child process that shall work on the same city and data folder."""
     return {
         **os.environ,
         "TWIN_CITY": str(settings.folder),
