@@ -1,6 +1,6 @@
 """Time series as a chart with a keyboard cursor."""
 
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from dash.development.base_component import Component
 
@@ -76,10 +76,11 @@ class SeriesChart(Component):
         self._valid_wildcard_attributes: list[str] = []
         self.available_properties = self._prop_names
         self.available_wildcard_properties: list[str] = []
+        props["labels"] = {**LABELS, **props.get("labels", {})}
         super().__init__(**props)
 
 
-LABELS: dict[str, Any] = {
+LABELS = {
     "loading": "Loading the series",
     "empty": "No values in this period",
     "failed": "The series cannot be loaded: {reason}",

@@ -4,6 +4,8 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from dash.development.base_component import Component
 
+from dashboards.theme import NO_DATA, SELECTION, ramps_for_map
+
 
 class TableSource(TypedDict):
     """Where the browser gets a table: the address contains the version, so it may be cached."""
@@ -36,6 +38,7 @@ class TwinMapProps(TypedDict, total=False):
     tables: dict[str, TableSource]
     channels: dict[str, Channel]
     ramps: dict[str, dict[str, object]]
+    colours: dict[str, str]
     liveUrl: str
     selection: list[str]
     flyTo: dict[str, float]
@@ -80,8 +83,8 @@ class TwinMap(Component):
         label of each class code) are for the tooltip. With ``url`` the values come once, as TWT1
         with the u8 column ``value``, and then ``kind``, ``vmin``, ``vmax`` and ``scale`` count.
         Every channel that a layer draws, and its companion ``<channel>.q``, must be listed.
-    ramps
-        ``dashboards.theme.ramps_for_map()``.
+    ramps, colours
+        Default ``dashboards.theme.ramps_for_map()`` and the no-data and selection colours.
     liveUrl
         Address of the WebSocket, default ``/live/v1``; an empty text means no live values.
     selection
@@ -95,8 +98,8 @@ class TwinMap(Component):
     paused
         True keeps receiving but stops drawing new values.
     lang, labels
-        Language of numbers and texts; ``labels`` overrides the English texts, see
-        :data:`LABELS` for the keys and placeholders.
+        Language of numbers and texts; ``labels`` replaces the English texts by key, see
+        :data:`LABELS`. A callback that sets ``labels`` gives all of them.
     reducedMotion
         No blending, no flights; default: what the browser asks for.
     lowPower
@@ -122,6 +125,10 @@ class TwinMap(Component):
         Texts, one for each layer, table or channel that could not be shown; [] if none.
     perf
         ``{"renderer", "firstMapMs", "updateMs", "frames"}`` after the first map and every 5 s.
+
+    A lost connection, a lost graphics context and missing WebGL2 are also said in a message on the
+    map (``role="status"``). Enter on the map opens the list of features in view; a choice there
+    arrives as ``clickData`` with source ``list``.
 
     For tests the wrapper carries ``data-state`` (``loading``, ``ready``, ``error``), ``data-seq``
     (highest sequence number drawn), ``data-seqs`` (JSON, per channel), ``data-features``,
@@ -184,6 +191,9 @@ class TwinMap(Component):
         self._valid_wildcard_attributes: list[str] = []
         self.available_properties = self._prop_names
         self.available_wildcard_properties: list[str] = []
+        props["labels"] = {**LABELS, **props.get("labels", {})}
+        props.setdefault("ramps", ramps_for_map())
+        props.setdefault("colours", {"noData": NO_DATA, "selection": SELECTION})
         super().__init__(**props)
 
 

@@ -1,0 +1,97 @@
+// Texts of the map: labels, numbers, ages, tooltip. Everything through textContent, never as HTML.
+(function () {
+  "use strict";
+
+  const UNITS = [
+    ["hours", 3600],
+    ["minutes", 60],
+    ["seconds", 1],
+  ];
+
+  class Texts {
+    constructor(labels, lang) {
+      this.labels = labels;
+      this.lang = lang || "en";
+    }
+
+    text(key, values) {
+      let text = this.labels[key] ?? key;
+      for (const [name, value] of Object.entries(values || {})) {
+        text = text.replaceAll(`{${name}}`, String(value));
+      }
+      return text;
+    }
+
+    number(value, decimals) {
+      const digits = decimals ?? 1;
+      const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+      return new Intl.NumberFormat(this.lang, options).format(value);
+    }
+
+    age(seconds) {
+      const [key, size] = UNITS.find(([, unit]) => seconds >= unit) || UNITS[2];
+      return this.text(key, { n: Math.round(seconds / size) });
+    }
+  }
+
+  // Lines of text about one feature in one layer.
+  function describe(texts, live, { table, row, extension }) {
+    const { id, name } = table.columns;
+    const title = name && name.at(row) ? name.at(row) : id ? id.at(row) : "";
+    const lines = [title];
+    if (id && id.at(row) !== title) {
+      lines.push(id.at(row));
+    }
+    const channel = extension && live.channels[extension.channel];
+    if (!channel) {
+      return lines;
+    }
+    const { unit, label, decimals, classes } = channel.info;
+    const value = live.valueAt(extension.channel, row);
+    const isStale = live.isStale(extension.channel);
+    let shown = texts.text("no_value");
+    if (value !== null && extension.kind === "class") {
+      shown = classes?.[value] ?? String(value);
+    } else if (value !== null) {
+      shown = `≈ ${texts.number(value, decimals)} ${unit || ""}`.trim();
+    }
+    lines.push(label ? `${label}: ${shown}` : shown);
+    const quality = extension.quality ? live.codeAt(extension.quality, row) : 255;
+    if (isStale || quality !== 255) {
+      lines.push(texts.text(`quality.${isStale ? 2 : quality}`));
+    }
+    const age = live.ageOf(extension.channel);
+    if (age !== null) {
+      lines.push(texts.text("age", { age: texts.age(age) }));
+    }
+    return lines;
+  }
+
+  class Tooltip {
+    constructor(parent) {
+      this.element = document.createElement("div");
+      this.element.className = "twin-map-tooltip";
+      this.element.setAttribute("aria-hidden", "true");
+      this.element.hidden = true;
+      parent.append(this.element);
+    }
+
+    show(lines, x, y) {
+      this.element.replaceChildren(
+        ...lines.map((line, i) => {
+          const item = document.createElement(i === 0 ? "strong" : "span");
+          item.textContent = line;
+          return item;
+        }),
+      );
+      this.element.style.transform = `translate(${Math.round(x + 12)}px, ${Math.round(y + 12)}px)`;
+      this.element.hidden = false;
+    }
+
+    hide() {
+      this.element.hidden = true;
+    }
+  }
+
+  window.twinTexts = { Texts, Tooltip, describe };
+})();

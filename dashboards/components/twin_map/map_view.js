@@ -1,0 +1,439 @@
+// The map itself: one deck.gl canvas with camera, keyboard and loading. No React here.
+// Live values, pointer and list are added by map_live.js.
+(function () {
+  "use strict";
+
+  const { Deck, MapView, FlyToInterpolator } = window.twinDeck;
+  const { Texts, Tooltip } = window.twinTexts;
+  const SOFTWARE = /SwiftShader|llvmpipe|Microsoft Basic/i;
+  const PAN_PIXELS = 80;
+  const ZOOM_STEP = 0.5;
+  const REPORT_MS = 250;
+  const RETRY_MS = 3000;
+  const CAMERA_KEYS = ["longitude", "latitude", "zoom", "pitch", "bearing"];
+
+  function rendererName() {
+    const gl = document.createElement("canvas").getContext("webgl2");
+    if (!gl) {
+      return null;
+    }
+    const info = gl.getExtension("WEBGL_debug_renderer_info");
+    const name = gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER);
+    gl.getExtension("WEBGL_lose_context")?.loseContext();
+    return String(name);
+  }
+
+  function cameraOf(view) {
+    return Object.fromEntries(CAMERA_KEYS.map((key) => [key, view[key] || 0]));
+  }
+
+  function element(tag, className, attributes) {
+    const made = document.createElement(tag);
+    made.className = className;
+    Object.entries(attributes || {}).forEach(([key, value]) => made.setAttribute(key, value));
+    return made;
+  }
+
+  class MapController {
+    constructor(root, props, { emit, workerUrl }) {
+      Object.assign(this, { root, props, emit });
+      this.startedAt = performance.now();
+      this.tables = {};
+      this.problems = new Map();
+      this.failedLayers = new Set();
+      this.made = [];
+      this.frames = 0;
+      this.clicks = 0;
+      this.pending = null;
+      this.camera = cameraOf({ zoom: 11, ...(props.spec?.initialViewState || {}) });
+      this.texts = new Texts(props.labels || {}, props.lang);
+      this.buildPage();
+      this.setState("loading");
+      this.renderer = rendererName();
+      this.live = new window.twinLive.LiveChannels({
+        noData: props.colours.noData,
+        ramps: props.ramps || {},
+        workerUrl,
+        on: (message) => this.onLive(message),
+      });
+      this.factory = new window.twinLayers.LayerFactory(this.live);
+      if (this.renderer === null) {
+        this.report("webgl", this.texts.text("no_webgl"));
+        this.showMessage(this.texts.text("no_webgl"));
+        this.setState("error");
+        return;
+      }
+      this.applyPower();
+      this.createDeck();
+      this.load();
+      this.statusTimer = setInterval(() => this.everySecond(), 1000);
+    }
+
+    // --- page ----------------------------------------------------------------------------
+
+    buildPage() {
+      const helpId = `${this.root.id || "twin-map"}-help`;
+      this.help = element("p", "twin-map-hidden", { id: helpId });
+      this.message = element("p", "twin-map-message", { role: "status" });
+      this.message.hidden = true;
+      this.root.append(this.help, this.message);
+      this.tooltip = new Tooltip(this.root);
+      this.list = new window.twinList.FeatureList(this.root, {
+        texts: this.texts,
+        onChoose: (feature) => this.chooseFromList(feature),
+        onLeave: () => this.canvas.focus(),
+      });
+    }
+
+    createCanvas() {
+      this.canvas?.remove();
+      this.canvas = element("canvas", "twin-map-canvas", {
+        role: "application",
+        "aria-describedby": this.help.id,
+        tabindex: "0",
+      });
+      this.root.prepend(this.canvas);
+      this.canvas.addEventListener("keydown", (event) => this.onKey(event));
+      this.canvas.addEventListener("pointerleave", () => this.tooltip.hide());
+      this.canvas.addEventListener("webglcontextlost", (event) => this.onContextLost(event));
+      this.canvas.addEventListener("webglcontextrestored", () => this.onContextRestored());
+      this.setTexts();
+    }
+
+    setTexts() {
+      this.help.textContent = this.texts.text("help");
+      this.canvas.setAttribute("aria-label", this.texts.text("map"));
+    }
+
+    setState(state) {
+      this.state = state;
+      this.root.dataset.state = state;
+    }
+
+    showMessage(text) {
+      this.message.textContent = text;
+      this.message.hidden = text === "";
+    }
+
+    // A problem is known by a key, so that it goes away when the thing works again.
+    report(key, text) {
+      if (this.problems.get(key) === text) {
+        return;
+      }
+      if (text) {
+        this.problems.set(key, text);
+      } else {
+        this.problems.delete(key);
+      }
+      this.emit({ error: [...this.problems.values()] });
+    }
+
+    // --- deck ----------------------------------------------------------------------------
+
+    applyPower() {
+      const { lowPower = "auto", reducedMotion } = this.props;
+      this.isLowPower = lowPower === "on" || (lowPower === "auto" && SOFTWARE.test(this.renderer));
+      this.isStill =
+        reducedMotion ?? window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+      this.live.isBlending = !this.isLowPower && !this.isStill;
+      this.root.dataset.lowPower = String(this.isLowPower);
+      if (this.isLowPower) {
+        Object.assign(this.camera, { pitch: 0, bearing: 0 });
+      }
+    }
+
+    powerProps() {
+      const canTurn = !this.isLowPower;
+      return {
+        useDevicePixels: this.isLowPower ? 1 : true,
+        _pickable: !this.isLowPower,
+        controller: {
+          keyboard: false,
+          dragRotate: canTurn,
+          touchRotate: canTurn,
+          inertia: this.isStill || this.isLowPower ? 0 : 300,
+        },
+      };
+    }
+
+    createDeck() {
+      this.createCanvas();
+      const { canvas } = this;
+      this.deck = new Deck({
+        canvas,
+        width: "100%",
+        height: "100%",
+        views: new MapView({ id: "map", repeat: false }),
+        viewState: this.camera,
+        pickingRadius: 5,
+        layers: [],
+        ...this.powerProps(),
+        getCursor: ({ isDragging, isHovering }) =>
+          isDragging ? "grabbing" : isHovering ? "pointer" : "grab",
+        onViewStateChange: ({ viewState }) => this.moveTo(viewState),
+        onClick: (info) => this.onClick(info),
+        onHover: (info) => this.onHover(info),
+        onAfterRender: () => this.onAfterRender(),
+        onError: (error, layer) => this.onLayerError(error, layer),
+        onLoad: () => {
+          // The event library hides the focus ring and takes a tab stop of its own.
+          canvas.style.outline = "";
+          canvas.tabIndex = 0;
+          this.layOut();
+          this.askForValues();
+        },
+      });
+    }
+
+    onLayerError(error, layer) {
+      const id = layer?.id || "map";
+      if (layer && !this.failedLayers.has(id)) {
+        this.failedLayers.add(id);
+        setTimeout(() => this.layOut(), 0);
+      }
+      this.report(
+        `layer:${id}`,
+        this.texts.text("layer_failed", { layer: id, reason: error.message }),
+      );
+    }
+
+    onContextLost(event) {
+      event.preventDefault();
+      this.showMessage(this.texts.text("context_lost"));
+      this.setState("error");
+    }
+
+    // A restored context is empty. Tables and values are still here: draw with a new canvas.
+    onContextRestored() {
+      this.deck.finalize();
+      this.live.forgetTextures();
+      this.failedLayers.clear();
+      this.setState("loading");
+      this.showMessage("");
+      this.createDeck();
+    }
+
+    // --- tables and layers ---------------------------------------------------------------
+
+    async load() {
+      const { tables = {} } = this.props;
+      const wanted = Object.entries(tables).filter(
+        ([name, { version }]) => this.tables[name]?.version !== version,
+      );
+      await Promise.all(wanted.map(([name, source]) => this.loadTable(name, source)));
+      this.live.declare(this.props.channels || {}, this.tables);
+      await this.loadStaticChannels();
+      this.isLoaded = true;
+      this.layOut();
+      this.openLive();
+    }
+
+    async fetchTable(source) {
+      const response = await fetch(source.url);
+      if (response.status === 404) {
+        return this.fetchCurrent(source);
+      }
+      if (!response.ok) {
+        throw new Error(`status ${response.status}`);
+      }
+      const table = window.twinTable.decodeTable(await response.arrayBuffer(), source.url);
+      return Object.assign(table, { version: source.version, url: source.url });
+    }
+
+    // The address of a table without version and file name tells the current version.
+    async fetchCurrent({ url }) {
+      const response = await fetch(url.replace(/\/[^/]+\.bin$/, ""));
+      if (!response.ok) {
+        throw new Error(`status ${response.status}`);
+      }
+      const current = await response.json();
+      if (current.url === url) {
+        throw new Error("the server offers a version that it does not have");
+      }
+      return this.fetchTable(current);
+    }
+
+    async loadTable(name, source) {
+      try {
+        this.acceptTable(name, await this.fetchTable(source));
+      } catch (error) {
+        this.report(
+          `table:${name}`,
+          this.texts.text("table_failed", { table: name, reason: error.message }),
+        );
+      }
+    }
+
+    acceptTable(name, table) {
+      this.tables[name] = table;
+      this.factory.setTable(name, table);
+      this.report(`table:${name}`, "");
+      const features = Object.values(this.tables).reduce((sum, { n }) => sum + n, 0);
+      this.root.dataset.features = String(features);
+    }
+
+    async reloadTable(name) {
+      const known = this.tables[name];
+      if (!known || known.isReloading) {
+        return;
+      }
+      known.isReloading = true;
+      try {
+        const response = await fetch(known.url.replace(/\/[^/]+\.bin$/, ""));
+        const current = await response.json();
+        if (current.version === known.version) {
+          throw new Error("the new version is not there yet");
+        }
+        const table = await this.fetchTable(current);
+        this.live.forgetTable(name);
+        this.acceptTable(name, table);
+        this.live.declare(this.props.channels || {}, this.tables);
+        this.layOut();
+        this.live.tableLoaded(name, table);
+      } catch (error) {
+        this.report(
+          `table:${name}`,
+          this.texts.text("table_failed", { table: name, reason: error.message }),
+        );
+        setTimeout(() => {
+          known.isReloading = false;
+          this.live.tableLoaded(name, known);
+        }, RETRY_MS);
+      }
+    }
+
+    async loadStaticChannels() {
+      const fixed = Object.entries(this.props.channels || {}).filter(
+        ([, { url }]) => url && url !== "live",
+      );
+      for (const [name, { url }] of fixed) {
+        try {
+          const table = await this.fetchTable({ url });
+          this.live.set(name, table.columns.value);
+          this.report(`channel:${name}`, "");
+        } catch (error) {
+          this.reportChannel(name, error.message);
+        }
+      }
+    }
+
+    reportChannel(channel, reason) {
+      this.report(`channel:${channel}`, this.texts.text("channel_failed", { channel, reason }));
+    }
+
+    layOut() {
+      if (!this.deck?.isInitialized) {
+        return;
+      }
+      const { made, problems } = this.factory.make(this.props.spec || {}, this);
+      this.made = made.filter(({ layer }) => !this.failedLayers.has(layer.id));
+      const kept = new Set(problems.map(({ layer }) => layer));
+      (this.props.spec?.layers || []).forEach(({ id }) => {
+        if (!kept.has(String(id)) && !this.failedLayers.has(id)) {
+          this.report(`layer:${id}`, "");
+        }
+      });
+      problems.forEach(({ layer, reason }) =>
+        this.report(`layer:${layer}`, this.texts.text("layer_failed", { layer, reason })),
+      );
+      this.showLayers();
+    }
+
+    isVisible({ original, minZoom, maxZoom }) {
+      const { zoom } = this.camera;
+      return original.visible !== false && zoom >= minZoom && zoom < maxZoom;
+    }
+
+    showLayers() {
+      this.shown = this.made.map((entry) => this.isVisible(entry)).join();
+      const layers = this.made.map((entry) => entry.layer.clone({ visible: this.isVisible(entry) }));
+      const { selection = [], colours } = this.props;
+      const colour = this.factory.colour(colours.selection);
+      this.deck.setProps({ layers: [...layers, ...this.factory.selection(selection, colour)] });
+    }
+
+    // --- camera --------------------------------------------------------------------------
+
+    moveTo(view) {
+      this.camera = this.isLowPower ? { ...view, pitch: 0, bearing: 0 } : view;
+      this.deck.setProps({ viewState: this.camera });
+      const shown = this.made.map((entry) => this.isVisible(entry)).join();
+      if (shown !== this.shown) {
+        this.showLayers();
+      }
+      clearTimeout(this.cameraTimer);
+      this.cameraTimer = setTimeout(() => this.reportCamera(), REPORT_MS);
+    }
+
+    reportCamera() {
+      const camera = cameraOf(this.camera);
+      if (this.props.writeUrl !== false) {
+        const { latitude, longitude, zoom, pitch, bearing } = camera;
+        const map = [latitude.toFixed(5), longitude.toFixed(5), zoom.toFixed(2)]
+          .concat([pitch.toFixed(0), bearing.toFixed(0)])
+          .join(",");
+        const { pathname, search, hash } = window.location;
+        const others = search.slice(1).split("&");
+        const kept = others.filter((part) => part && !part.startsWith("map="));
+        const query = [...kept, `map=${map}`].join("&");
+        window.history.replaceState(window.history.state, "", `${pathname}?${query}${hash}`);
+      }
+      this.emit({ viewState: camera });
+    }
+
+    flyTo(target) {
+      const view = { ...cameraOf(this.camera), ...target };
+      if (!this.isStill && !this.isLowPower) {
+        view.transitionDuration = 800;
+        view.transitionInterpolator = new FlyToInterpolator();
+      }
+      this.moveTo(view);
+    }
+
+    pan(dx, dy) {
+      const [viewport] = this.deck.getViewports();
+      const centre = [viewport.width / 2 + dx, viewport.height / 2 + dy];
+      const [longitude, latitude] = viewport.unproject(centre);
+      this.moveTo({ ...cameraOf(this.camera), longitude, latitude });
+    }
+
+    zoomBy(step) {
+      const camera = cameraOf(this.camera);
+      this.moveTo({ ...camera, zoom: Math.min(22, Math.max(1, camera.zoom + step)) });
+    }
+
+    onKey(event) {
+      const actions = {
+        ArrowLeft: () => this.pan(-PAN_PIXELS, 0),
+        ArrowRight: () => this.pan(PAN_PIXELS, 0),
+        ArrowUp: () => this.pan(0, -PAN_PIXELS),
+        ArrowDown: () => this.pan(0, PAN_PIXELS),
+        "+": () => this.zoomBy(ZOOM_STEP),
+        "=": () => this.zoomBy(ZOOM_STEP),
+        "-": () => this.zoomBy(-ZOOM_STEP),
+        Enter: () => this.openList(),
+        Escape: () => this.tooltip.hide(),
+      };
+      const isFree = !event.ctrlKey && !event.metaKey && !event.altKey;
+      if (isFree && Object.hasOwn(actions, event.key) && this.deck?.isInitialized) {
+        event.preventDefault();
+        actions[event.key]();
+      }
+    }
+
+    run({ name }) {
+      const commands = {
+        zoom_in: () => this.zoomBy(ZOOM_STEP),
+        zoom_out: () => this.zoomBy(-ZOOM_STEP),
+        reset_view: () => this.flyTo(cameraOf(this.props.spec?.initialViewState || this.camera)),
+        focus_map: () => this.canvas.focus(),
+        focus_list: () => this.openList(),
+      };
+      if (Object.hasOwn(commands, name) && this.deck?.isInitialized) {
+        commands[name]();
+      }
+    }
+  }
+
+  window.twinMapView = { MapController };
+})();
