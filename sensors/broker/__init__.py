@@ -1,0 +1,14 @@
+"""The one place that speaks MQTT: connect, subscribe, hand over, acknowledge, publish."""
+
+from sensors.broker.delivery import BackOff, Delivery, client_id
+from sensors.broker.publisher import Publisher
+from sensors.broker.subscriber import Subscriber, SubscriberFigures
+
+__all__ = [
+    "BackOff",
+    "Delivery",
+    "Publisher",
+    "Subscriber",
+    "SubscriberFigures",
+    "client_id",
+]
