@@ -1,0 +1,281 @@
+"""A store in memory: the same answers as the database, gone with the process."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import uuid4
+
+from twin.model.assets import Asset, Component
+from twin.model.city import City, LoadReport
+from twin.model.datastreams import Datastream, Sensor
+from twin.model.jobs import JobStatus
+from twin.model.observations import (
+    BalanceRow,
+    Batch,
+    Latest,
+    QuarantineEntry,
+    RecordResult,
+    Series,
+    Waveform,
+)
+from twin.model.provenance import Reference
+from twin.model.scenarios import Result, Run, RunStatus, Scenario
+from twin.model.times import utc_now
+from twin.ports import Clock
+from twin.store import registry
+from twin.store.changes import ChangeSignal
+from twin.store.intake import RETENTION_DAYS
+from twin.store.memory_observations import MemoryObservations
+from twin.store.refusals import unknown_run
+from twin.store.text import require_storable
+
+
+class MemoryStore:
+    """`twin.ports.Store` in memory; may be used from any thread.
+
+    Parameters
+    ----------
+    clock
+        Decides on the day of the balance and on times that are too old or too far ahead.
+    retention_days
+        Readings older than this are refused.
+    """
+
+    def __init__(self, *, clock: Clock = utc_now, retention_days: int = RETENTION_DAYS) -> None:
+        self._clock = clock
+        self._retention_days = retention_days
+        self._lock = threading.RLock()
+        self._changes = ChangeSignal()
+        self._cluster = uuid4()
+        self._registry_revision = 0
+        self._references: dict[str, Reference] = {}
+        self._assets: dict[str, Asset] = {}
+        self._components: dict[str, Component] = {}
+        self._sensors: dict[str, Sensor] = {}
+        self._datastreams: dict[str, Datastream] = {}
+        self._sources: dict[int, str] = {}
+        self._observations = MemoryObservations()
+        self._jobs: dict[tuple[str, str], JobStatus] = {}
+        self._runs: dict[int, Run] = {}
+        self._heartbeats: dict[int, datetime] = {}
+        self._results: dict[int, Result] = {}
+
+    # Inventory
+
+    def load(self, city: City, *, at: datetime) -> LoadReport:  # noqa: ARG002 - kept by databases
+        """Add and update everything in the city; the same city again changes nothing."""
+        with self._lock:
+            changes, report = registry.difference(self._city(), city)
+            if not report.added and not report.changed:
+                return report
+            self._references |= {row.id: row for row in changes.references}
+            self._assets |= {row.id: row for row in changes.assets}
+            self._components |= {row.id: row for row in changes.components}
+            self._sensors |= {row.id: row for row in changes.sensors}
+            for stream in changes.datastreams:
+                number = stream.number or len(self._datastreams) + 1
+                self._datastreams[stream.uid] = replace(stream, number=number)
+                self._sources[number] = stream.source
+            self._registry_revision += 1
+        self._changes.notify()
+        return report
+
+    def references(self) -> Sequence[Reference]:
+        """All references, by id."""
+        with self._lock:
+            return tuple(self._references[key] for key in sorted(self._references))
+
+    def assets(self, asset_class: str | None = None) -> Sequence[Asset]:
+        """Assets, all or of one class, by id."""
+        with self._lock:
+            rows = [self._assets[key] for key in sorted(self._assets)]
+        return tuple(row for row in rows if asset_class in (None, row.asset_class))
+
+    def components(self, asset_id: str | None = None) -> Sequence[Component]:
+        """Components, all or of one asset, by id."""
+        with self._lock:
+            rows = [self._components[key] for key in sorted(self._components)]
+        return tuple(row for row in rows if asset_id in (None, row.asset_id))
+
+    def datastreams(self, asset_id: str | None = None) -> Sequence[Datastream]:
+        """Datastreams with their numbers, all or of one asset, by uid."""
+        with self._lock:
+            rows = [self._datastreams[key] for key in sorted(self._datastreams)]
+        return tuple(row for row in rows if asset_id in (None, row.asset_id))
+
+    def version(self) -> str:
+        """Text that changes whenever the registry changes."""
+        return f"{self._cluster}-{self._registry_revision}"
+
+    # Observations
+
+    def record(self, batch: Batch) -> RecordResult:
+        """Record a batch; equal rows are duplicates, a repeated batch changes nothing."""
+        with self._lock:
+            sources = dict(self._sources)
+        result = self._observations.record(
+            batch, sources=sources, retention_days=self._retention_days, now=self._clock()
+        )
+        if result.revision:
+            self._changes.notify()
+        return result
+
+    def latest(self, *, since: int = 0) -> Latest:
+        """Newest value per datastream that changed after revision ``since``."""
+        return self._observations.latest(since)
+
+    def wait_for_change(self, timeout_s: float) -> bool:
+        """Wait until something changed since this thread last waited; True if so."""
+        return self._changes.wait(timeout_s)
+
+    def series(self, number: int, *, start_us: int, end_us: int, limit: int) -> Series:
+        """Readings of one datastream in [start, end); StoreError if more than ``limit``."""
+        return self._observations.series(number, start_us=start_us, end_us=end_us, limit=limit)
+
+    def waveforms(self, number: int, *, start_us: int, end_us: int) -> Sequence[Waveform]:
+        """Waveform blocks that start in [start, end), in order of time."""
+        return self._observations.waveforms(number, start_us=start_us, end_us=end_us)
+
+    def balance(self, *, since: datetime) -> Sequence[BalanceRow]:
+        """Balance per day and source from this day (UTC) on."""
+        return self._observations.balance(since)
+
+    def quarantine(
+        self, *, source: str | None = None, limit: int = 100
+    ) -> Sequence[QuarantineEntry]:
+        """Quarantined entries, the newest first."""
+        return self._observations.quarantine(source, limit=limit)
+
+    def quarantine_counts(self) -> Mapping[tuple[str, str], int]:
+        """How often each (source, reason) was seen."""
+        return self._observations.quarantine_counts()
+
+    # Job board
+
+    def beat(self, status: JobStatus) -> None:
+        """Store the newest status of a job."""
+        require_storable(status, what="job status")
+        with self._lock:
+            self._jobs[status.job, status.instance] = status
+
+    def jobs(self) -> Sequence[JobStatus]:
+        """Newest status of every job, by job and instance."""
+        with self._lock:
+            return tuple(self._jobs[key] for key in sorted(self._jobs))
+
+    # Run queue
+
+    def submit(
+        self, scenario: Scenario, *, engine: str, version: str, seed: int, at: datetime
+    ) -> Run:
+        """Queue a run, or return the run that answers or will answer the same question."""
+        require_storable((scenario, engine, version), what="run")
+        input_hash = scenario.input_hash(engine=engine, version=version, seed=seed)
+        with self._lock:
+            for run in self._runs.values():
+                if run.input_hash == input_hash and run.status in ("queued", "running", "done"):
+                    return run
+            run = Run(
+                id=len(self._runs) + 1,
+                scenario=scenario,
+                engine=engine,
+                version=version,
+                input_hash=input_hash,
+                seed=seed,
+                status="queued",
+                submitted_at=at,
+            )
+            self._runs[run.id] = run
+        self._changes.notify()
+        return run
+
+    def claim(
+        self, *, engines: Sequence[str], expired_before: datetime, at: datetime
+    ) -> Run | None:
+        """Take the oldest queued run, or a running one whose heartbeat has expired."""
+        with self._lock:
+            for run in self._runs.values():
+                is_expired = run.status == "running" and self._heartbeats[run.id] < expired_before
+                if run.engine in engines and (run.status == "queued" or is_expired):
+                    self._heartbeats[run.id] = at
+                    self._runs[run.id] = replace(run, status="running")
+                    return self._runs[run.id]
+        return None
+
+    def report_progress(self, run_id: int, *, progress: float, message: str, at: datetime) -> bool:
+        """Report progress; False if the run is not running any more."""
+        require_storable(message, what="message")
+        with self._lock:
+            run = self.run(run_id)
+            if run.status != "running":
+                return False
+            self._heartbeats[run_id] = at
+            self._runs[run_id] = replace(run, progress=progress, message=message)
+        return True
+
+    def finish(self, run_id: int, result: Result, *, at: datetime) -> None:  # noqa: ARG002 - kept by databases
+        """Store the result of a running run; of any other it is dropped."""
+        require_storable(result, what="result")
+        with self._lock:
+            run = self.run(run_id)
+            if run.status != "running":
+                return
+            self._results[run_id] = replace(result, run_id=run_id)
+            self._runs[run_id] = replace(run, status="done", progress=1.0)
+        self._changes.notify()
+
+    def fail(self, run_id: int, *, message: str, at: datetime) -> None:  # noqa: ARG002 - kept by databases
+        """Mark a queued or running run as failed with its reason."""
+        require_storable(message, what="message")
+        self._end(run_id, status="failed", message=message)
+
+    def cancel(self, run_id: int, *, at: datetime) -> None:  # noqa: ARG002 - kept by databases
+        """Mark a queued or running run as cancelled."""
+        self._end(run_id, status="cancelled")
+
+    def run(self, run_id: int) -> Run:
+        """One run; RegistryError if there is none."""
+        with self._lock:
+            if run_id not in self._runs:
+                raise unknown_run(run_id)
+            return self._runs[run_id]
+
+    def result(self, run_id: int) -> Result | None:
+        """Result of a run, or None if it has none yet."""
+        with self._lock:
+            return self._results.get(run_id)
+
+    # Itself
+
+    def is_available(self) -> bool:
+        """Always True."""
+        return True
+
+    def description(self) -> str:
+        """Kind of store."""
+        return "in memory"
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    # Parts
+
+    def _city(self) -> City:
+        return City(
+            name="",
+            references=tuple(self._references.values()),
+            assets=tuple(self._assets.values()),
+            components=tuple(self._components.values()),
+            sensors=tuple(self._sensors.values()),
+            datastreams=tuple(self._datastreams.values()),
+        )
+
+    def _end(self, run_id: int, *, status: RunStatus, message: str | None = None) -> None:
+        with self._lock:
+            run = self.run(run_id)
+            if run.status in ("queued", "running"):
+                self._runs[run_id] = replace(
+                    run, status=status, message=run.message if message is None else message
+                )
+        self._changes.notify()

@@ -1,0 +1,235 @@
+"""Readings, waveforms, quarantine and balance of the store in memory."""
+
+import threading
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+
+import numpy as np
+
+from twin.model.messages import Rejection
+from twin.model.observations import (
+    BalanceRow,
+    Batch,
+    Latest,
+    QuarantineEntry,
+    RecordResult,
+    Series,
+    Waveform,
+)
+from twin.store import accounts, intake
+from twin.store.refusals import too_many_rows
+
+
+class MemoryObservations:
+    """The observations of a `MemoryStore`; may be used from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._readings: dict[int, dict[int, tuple[float, int]]] = {}
+        self._waveforms: dict[int, dict[int, Waveform]] = {}
+        self._latest: dict[int, tuple[int, float, int, int]] = {}
+        self._revision = 0
+        self._commits: dict[Hashable, int] = {}
+        self._balance: dict[tuple[datetime, str], Counter[str]] = {}
+        self._quarantine: dict[bytes, QuarantineEntry] = {}
+
+    def record(
+        self,
+        batch: Batch,
+        *,
+        sources: Mapping[int, str],
+        retention_days: int,
+        now: datetime,
+    ) -> RecordResult:
+        """Record a batch once; see `twin.ports.ObservationStore`."""
+        limits = intake.horizon(now, retention_days=retention_days)
+        accepted = intake.inspect(batch, sources=sources, limits=limits)
+        with self._lock:
+            if batch.sequence <= self._commits.get(batch.incarnation, batch.sequence - 1):
+                return RecordResult(0, 0, 0, 0, 0, repeated=True)
+            self._commits[batch.incarnation] = batch.sequence
+            writer = _Writer(sources)
+            writer.write_readings(accepted, self._readings)
+            writer.write_waveforms(accepted, self._waveforms)
+            if writer.stored:
+                self._revision += 1
+                self._update_latest(writer.newest)
+            rejections = (*accepted.rejections, *writer.conflicts)
+            duplicates = accepted.duplicates + writer.duplicates
+            self._keep(rejections, now)
+            self._count(
+                now,
+                accounts.balance_changes(
+                    batch.tallies,
+                    stored=writer.stored,
+                    duplicates=duplicates,
+                    rejections=rejections,
+                ),
+            )
+            return RecordResult(
+                stored=writer.stored.total(),
+                duplicate=duplicates.total(),
+                conflict=accepted.conflicts + len(writer.conflicts),
+                quarantined=len(rejections),
+                revision=self._revision if writer.stored else 0,
+            )
+
+    def latest(self, since: int) -> Latest:
+        """Newest value per datastream that changed after revision ``since``."""
+        with self._lock:
+            rows = [(key, *row) for key, row in sorted(self._latest.items()) if row[3] > since]
+        return Latest(
+            number=np.array([row[0] for row in rows], np.int32),
+            time_us=np.array([row[1] for row in rows], np.int64),
+            value=np.array([row[2] for row in rows], np.float64),
+            quality=np.array([row[3] for row in rows], np.int16),
+            revision=max([row[4] for row in rows], default=since),
+        )
+
+    def series(self, number: int, *, start_us: int, end_us: int, limit: int) -> Series:
+        """Readings of one datastream in [start, end)."""
+        with self._lock:
+            readings = self._readings.get(number, {})
+            rows = sorted((t, *rest) for t, rest in readings.items() if start_us <= t < end_us)
+        if len(rows) > limit:
+            raise too_many_rows(number, found=len(rows), limit=limit)
+        return Series(
+            time_us=np.array([row[0] for row in rows], np.int64),
+            value=np.array([row[1] for row in rows], np.float64),
+            quality=np.array([row[2] for row in rows], np.int16),
+            level="raw",
+            total=len(rows),
+        )
+
+    def waveforms(self, number: int, *, start_us: int, end_us: int) -> Sequence[Waveform]:
+        """Waveform blocks that start in [start, end), in order of time."""
+        with self._lock:
+            blocks = sorted(self._waveforms.get(number, {}).items(), key=lambda item: item[0])
+        return tuple(block for t0_us, block in blocks if start_us <= t0_us < end_us)
+
+    def balance(self, since: datetime) -> Sequence[BalanceRow]:
+        """Balance per day and source from this day (UTC) on."""
+        first = _day(since)
+        with self._lock:
+            rows = [
+                BalanceRow(day=day, source=source, declared_lost=0, **_balance_fields(counts))
+                for (day, source), counts in sorted(self._balance.items(), key=lambda row: row[0])
+            ]
+        return tuple(row for row in rows if row.day >= first)
+
+    def quarantine(self, source: str | None, *, limit: int) -> Sequence[QuarantineEntry]:
+        """Quarantined entries, the newest first."""
+        with self._lock:
+            entries = [e for e in self._quarantine.values() if source in (None, e.source)]
+        entries.sort(key=lambda entry: (entry.last_seen, entry.id), reverse=True)
+        return tuple(entries[: max(limit, 0)])
+
+    def quarantine_counts(self) -> Mapping[tuple[str, str], int]:
+        """How often each (source, reason) was seen."""
+        counts: Counter[tuple[str, str]] = Counter()
+        with self._lock:
+            for entry in self._quarantine.values():
+                counts[entry.source, entry.reason] += entry.seen
+        return dict(counts)
+
+    def _update_latest(self, newest: Mapping[int, tuple[int, float, int]]) -> None:
+        for number, (time_us, value, mask) in newest.items():
+            known = self._latest.get(number)
+            if known is None or time_us > known[0]:
+                self._latest[number] = (time_us, value, mask, self._revision)
+
+    def _keep(self, rejections: Sequence[Rejection], now: datetime) -> None:
+        for row in accounts.quarantine_rows(rejections, at=now):
+            known = self._quarantine.get(row.fingerprint)
+            if known is not None:
+                self._quarantine[row.fingerprint] = replace(
+                    known, seen=known.seen + row.seen, last_seen=max(known.last_seen, row.seen_at)
+                )
+                continue
+            self._quarantine[row.fingerprint] = QuarantineEntry(
+                id=len(self._quarantine) + 1,
+                first_seen=row.seen_at,
+                last_seen=row.seen_at,
+                seen=row.seen,
+                source=row.source,
+                topic=row.topic.decode(),
+                reason=row.reason,
+                detail=row.detail,
+                codec=row.codec,
+                size_bytes=row.size_bytes,
+                head=row.head,
+                state=accounts.STATES[0],
+            )
+
+    def _count(self, now: datetime, changes: Mapping[str, accounts.BalanceChange]) -> None:
+        for source, change in changes.items():
+            counts = self._balance.setdefault((_day(now), source), Counter())
+            counts.update(_balance_fields(change))
+
+
+class _Writer:
+    """Writes the accepted rows of one batch and counts what became of them."""
+
+    def __init__(self, sources: Mapping[int, str]) -> None:
+        self._sources = sources
+        self.stored: Counter[str] = Counter()
+        self.duplicates: Counter[str] = Counter()
+        self.conflicts: list[Rejection] = []
+        self.newest: dict[int, tuple[int, float, int]] = {}
+
+    def write_readings(
+        self, accepted: intake.Intake, readings: dict[int, dict[int, tuple[float, int]]]
+    ) -> None:
+        for number, time_us, value, mask in zip(
+            accepted.readings.number.tolist(),
+            accepted.readings.time_us.tolist(),
+            accepted.readings.value.tolist(),
+            accepted.readings.quality.tolist(),
+            strict=True,
+        ):
+            source = self._sources[number]
+            known = readings.setdefault(number, {}).get(time_us)
+            if known is not None and known[0] != value:
+                self.conflicts.append(
+                    intake.contradiction(
+                        source=source, number=number, time_us=time_us, value=value, stored=known[0]
+                    )
+                )
+                continue
+            if known is None:
+                readings[number][time_us] = (value, mask)
+                self._accept(number, time_us, value, mask)
+            else:
+                self.duplicates[source] += 1
+
+    def write_waveforms(
+        self, accepted: intake.Intake, waveforms: dict[int, dict[int, Waveform]]
+    ) -> None:
+        for block in accepted.waveforms:
+            source = self._sources[block.number]
+            known = waveforms.setdefault(block.number, {}).setdefault(block.t0_us, block)
+            if known is block:
+                self._accept(block.number, block.end_us, block.rms, block.quality)
+            elif intake.is_same_waveform(known, block):
+                self.duplicates[source] += 1
+            else:
+                self.conflicts.append(intake.contradicting_waveform(block, source=source))
+
+    def _accept(self, number: int, time_us: int, value: float, mask: int) -> None:
+        self.stored[self._sources[number]] += 1
+        newest = self.newest.get(number)
+        if newest is None or time_us > newest[0]:
+            self.newest[number] = (time_us, value, mask)
+
+
+def _day(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _balance_fields(counts: Mapping[str, int] | accounts.BalanceChange) -> dict[str, int]:
+    names = [item.name for item in fields(accounts.BalanceChange)]
+    if isinstance(counts, accounts.BalanceChange):
+        return {name: getattr(counts, name) for name in names}
+    return {name: counts.get(name, 0) for name in names}

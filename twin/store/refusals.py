@@ -1,0 +1,16 @@
+"""Refusals that every store words in the same way."""
+
+from twin.errors import RegistryError, StoreError
+
+
+def too_many_rows(number: int, *, found: int, limit: int) -> StoreError:
+    """A series that holds more rows than the caller allows."""
+    return StoreError(
+        f"datastream {number} has {found} readings in this span, more than the limit of {limit}; "
+        "ask for a shorter span or raise the limit"
+    )
+
+
+def unknown_run(run_id: int) -> RegistryError:
+    """A run number that was never given."""
+    return RegistryError(f"run {run_id} is unknown; use a number that submit returned")
