@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 UNPRIVILEGED = "nobody"
 HELPER_LIMIT_S = 120
-_USER_NAMESPACE = ("--user", "--map-user=1000", "--map-group=1000")
+_ORDINARY_ID = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def choose_account(run_as: str | None, *, binaries: Binaries, folder: Path) -> A
             )
         return Account(uid=os.geteuid(), gid=os.getegid(), name="as ourselves")
     tried = []
-    for account in (_other_user(run_as), _namespace()):
+    for account in (*_other_users(run_as), _namespace()):
         obstacle = _obstacle(account, binaries=binaries, at=folder)
         if obstacle is None:
             logger.debug("embedded_account", extra={"account": account.name})
@@ -115,22 +115,32 @@ def _find_user(name: str) -> pwd.struct_passwd:
         return pwd.getpwnam(name)
     except KeyError:
         raise EmbeddedError(
-            f"there is no user {name!r} on this machine to run the embedded PostgreSQL; "
-            "name an existing unprivileged one in embedded.run_as"
+            f"embedded.run_as names the user {name!r}, who does not exist on this machine; "
+            f"name an existing unprivileged one, or remove the setting to use {UNPRIVILEGED}"
         ) from None
 
 
-def _other_user(run_as: str | None) -> Account:
-    entry = _find_user(run_as or UNPRIVILEGED)
-    return Account(
-        uid=entry.pw_uid, gid=entry.pw_gid, name=f"as user {entry.pw_name}", user=entry.pw_uid
-    )
+def _other_users(run_as: str | None) -> list[Account]:
+    entries = [_find_user(run_as)] if run_as else _entries(UNPRIVILEGED)
+    return [
+        Account(
+            uid=entry.pw_uid, gid=entry.pw_gid, name=f"as user {entry.pw_name}", user=entry.pw_uid
+        )
+        for entry in entries
+    ]
 
 
 def _namespace() -> Account:
+    """Root under another number: initdb wants one that has a name here."""
+    number = next((entry.pw_uid for entry in _entries(UNPRIVILEGED)), _ORDINARY_ID)
+    mapping = (f"--map-user={number}", f"--map-group={number}")
     return Account(
-        uid=0, gid=0, name="in a user namespace", prefix=("unshare", *_USER_NAMESPACE, "--")
+        uid=0, gid=0, name="in a user namespace", prefix=("unshare", "--user", *mapping, "--")
     )
+
+
+def _entries(name: str) -> list[pwd.struct_passwd]:
+    return [entry for entry in pwd.getpwall() if entry.pw_name == name]
 
 
 def _obstacle(account: Account, *, binaries: Binaries, at: Path) -> str | None:

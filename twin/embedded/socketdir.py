@@ -43,9 +43,9 @@ def prepare_socket_dir(candidates: list[Path], *, account: Account, binaries: Bi
             continue
         folder.mkdir(mode=OWNER_ONLY_FOLDER, exist_ok=True)
         facts = folder.lstat()
-        # Only the parent's owner or the folder's own may have made it; in /tmp anybody could.
-        trusted = {os.geteuid(), account.uid}
-        if not stat.S_ISDIR(facts.st_mode) or facts.st_uid not in trusted:
+        if not stat.S_ISDIR(facts.st_mode) or not (
+            facts.st_uid in {os.geteuid(), account.uid} or _is_ours_alone(folder.parent)
+        ):
             raise EmbeddedError(
                 f"{folder} exists and belongs to user {facts.st_uid}; remove it, or set "
                 "embedded.runtime_dir to a folder of your own"
@@ -57,3 +57,9 @@ def prepare_socket_dir(candidates: list[Path], *, account: Account, binaries: Bi
         "no folder for the database socket: the data folder is too long or out of reach for the "
         f"server's account, and so is {tempfile.gettempdir()}; set embedded.runtime_dir"
     )
+
+
+def _is_ours_alone(folder: Path) -> bool:
+    """Nobody else can have put anything here; in ``/tmp`` anybody can."""
+    facts = folder.stat()
+    return facts.st_uid == os.geteuid() and not facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
