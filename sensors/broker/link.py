@@ -111,6 +111,11 @@ class Link:
         """Begin to connect."""
         self._thread.start()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
     def wake(self) -> None:
         """Let the thread look at once for something to send."""
         try:
@@ -214,6 +219,7 @@ class Link:
             reconnect_on_failure=False,
             manual_ack=True,
         )
+        client.max_inflight_messages = WINDOW_WITHOUT_ANNOUNCEMENT  # the partner counts itself
         if self._broker.username:
             client.username_pw_set(self._broker.username, self._password)
         if self._tls is not None:

@@ -102,12 +102,11 @@ class Publisher:
 
     def opened(self, client: Client, connection: int, *, is_resumed: bool, window: int) -> None:
         """Send again what an earlier connection left unconfirmed."""
-        del connection, is_resumed
+        del client, connection, is_resumed
         with self._changed:
             self._waiting.extendleft(reversed(self._sent.values()))
             self._sent.clear()
             self._grant = min(self._window, window)
-        client.max_inflight_messages = self._grant
 
     def send(self, client: Client) -> None:
         """Hand waiting messages to the client, as many as the broker grants."""

@@ -110,6 +110,11 @@ class Subscriber:
         self._link.wake()
         return refused
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether its thread runs; if not, the programme must end and start again."""
+        return self._link.is_alive
+
     def figures(self) -> SubscriberFigures:
         """State of this moment."""
         return SubscriberFigures(
