@@ -1,0 +1,1 @@
+"""One pure, total function per payload format: observations, or a rejection with a reason."""

@@ -1,0 +1,113 @@
+"""ChirpStack v4, JSON integration: uplinks, status, and the other events of a device."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sensors.codecs.decoder import Decoder, RefusedError
+from sensors.codecs.lorawan import (
+    Uplink,
+    as_object,
+    best_reception,
+    check_topic,
+    device_key,
+    frame_counter,
+    mapped_time,
+    position,
+    read_uplink,
+    section,
+)
+from sensors.codecs.strict_json import parse
+from sensors.codecs.times import Instant, read_time
+from sensors.codecs.values import Origin, Yield, read_leaves
+from twin.model.messages import CodecContext, Event, Message, Observation, Outcome, TimeRule
+
+ISO = TimeRule("")
+OTHER_KINDS = frozenset({"join", "ack", "txack", "log", "integration"})
+STATUS_QUANTITIES = {"/batteryLevel": "battery_level", "/margin": "link_margin"}
+
+
+def _decode(message: Message, context: CodecContext) -> Outcome:
+    document = _document(message, context)
+    if "applicationID" in document or "devEUI" in document:
+        raise RefusedError("unsupported_version", "ChirpStack v3 message; version 4 is read")
+    key = device_key(section(document, "deviceInfo").get("devEui"))
+    if key is None:
+        raise RefusedError("missing_field", "`deviceInfo.devEui` is absent")
+    check_topic(message, marker="device", named=(key,))
+    kind = message.topic.rpartition("/")[2]
+    if kind == "up":
+        return _uplink(document, message, context, key=key)
+    time = _time(document, message)
+    if kind == "status":
+        return _status(document, context, key=key, time=time)
+    if kind == "location":
+        place = position(document.get("location"))
+        details = {} if place is None else {"position": place}
+        return Outcome((Event(kind=kind, key=key, at=time.time, details=details),))
+    if kind in OTHER_KINDS:
+        return Outcome((Event(kind=kind, key=key, at=time.time),))
+    raise RefusedError(
+        "unknown_topic",
+        "topic does not end with event/up, status, location, join, ack, txack, log or integration",
+    )
+
+
+def _document(message: Message, context: CodecContext) -> Mapping[str, object]:
+    try:
+        return as_object(parse(message.payload, context.limits, allows_duplicate_keys=True))
+    except RefusedError as refused:
+        if refused.reason not in ("not_json", "not_utf8"):
+            raise
+        raise RefusedError(
+            "not_json",
+            "payload is not JSON; set `json=true` in the MQTT integration of ChirpStack "
+            "instead of its protobuf marshaler",
+        ) from None
+
+
+def _time(document: Mapping[str, object], message: Message) -> Instant:
+    time = document.get("time")
+    if not time:
+        raise RefusedError("time_missing", "`time` is absent")
+    return read_time(time, ISO, received_at=message.received_at)
+
+
+def _uplink(
+    document: Mapping[str, object], message: Message, context: CodecContext, *, key: str
+) -> Outcome:
+    values = section(document, "object")
+    frame = frame_counter(document, "fCnt")
+    time = mapped_time(values, message, context) or _time(document, message)
+    into = Yield()
+    details = {"frame": frame, **best_reception(document.get("rxInfo"))}
+    into.items.append(Event(kind="uplink", key=key, at=time.time, details=details))
+    if values:
+        read_uplink(Uplink(key, frame, values, time), context, into)
+    else:
+        into.reject(RefusedError("undecoded", "no `object`; set a codec in the device profile"))
+    return into.outcome()
+
+
+def _status(
+    document: Mapping[str, object], context: CodecContext, *, key: str, time: Instant
+) -> Outcome:
+    into = Yield()
+    is_unknown = any(
+        document.get(name) is True for name in ("batteryLevelUnavailable", "externalPowerSource")
+    )
+    # a margin of 0 is left out by the server; a battery of 0 could not have sent this
+    values = {"batteryLevel": document.get("batteryLevel"), "margin": document.get("margin", 0)}
+    if is_unknown or values["batteryLevel"] is None:
+        into.missing += 1
+        del values["batteryLevel"]
+    read_leaves(values, origin=Origin(key, time), limits=context.limits, into=into)
+    into.items = [
+        replace(item, quantity=STATUS_QUANTITIES.get(item.path, ""))
+        if isinstance(item, Observation)
+        else item
+        for item in into.items
+    ]
+    return into.outcome()
+
+
+codec = Decoder("chirpstack", "1", _decode)

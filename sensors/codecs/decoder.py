@@ -1,0 +1,53 @@
+"""The frame around every built-in codec: it bounds the payload and turns refusals into outcomes."""
+
+from collections.abc import Callable
+
+from twin.errors import DecodeError
+from twin.model.messages import CodecContext, Message, Outcome, rejected
+
+LONGEST_SHOWN = 80
+
+
+class RefusedError(DecodeError):
+    """A message, or an item of it, cannot be used; becomes a rejection.
+
+    Parameters
+    ----------
+    reason
+        Key of the table ``rejection_reasons.csv``.
+    detail
+        What exactly, and what to do; no text from the payload.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Decoder:
+    """Codec made from a function that may raise `RefusedError` and nothing else."""
+
+    def __init__(
+        self, name: str, version: str, function: Callable[[Message, CodecContext], Outcome]
+    ) -> None:
+        self.name = name
+        self.version = version
+        self._function = function
+
+    def decode(self, message: Message, context: CodecContext) -> Outcome:
+        """Decode any bytes to observations, events, proposals and rejections."""
+        size, limit = len(message.payload), context.limits.payload_bytes
+        if size > limit:
+            return rejected(
+                "too_large", f"payload has {size} bytes, the limit is {limit}; send less at once"
+            )
+        try:
+            return self._function(message, context)
+        except RefusedError as refused:
+            return rejected(refused.reason, refused.detail)
+
+
+def shown(text: str) -> str:
+    """Text as it may stand in a message: quoted, short, control characters escaped."""
+    return repr(text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}...")

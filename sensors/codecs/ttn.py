@@ -1,0 +1,131 @@
+"""The Things Stack v3: uplinks and the other messages of an application."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+
+from sensors.codecs.decoder import Decoder, RefusedError
+from sensors.codecs.lorawan import (
+    Uplink,
+    as_object,
+    best_reception,
+    check_topic,
+    device_key,
+    frame_counter,
+    mapped_time,
+    position,
+    read_uplink,
+    section,
+)
+from sensors.codecs.pointers import checked_key
+from sensors.codecs.strict_json import parse
+from sensors.codecs.times import Instant, read_time
+from sensors.codecs.values import Yield
+from twin.model.messages import CodecContext, Event, Message, Outcome, TimeRule
+
+ISO = TimeRule("")
+CLOCK_TRUSTED_WITHIN = timedelta(seconds=60)
+SECONDS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s", re.ASCII)
+HERTZ = re.compile(r"\d{1,12}", re.ASCII)
+OTHER_KINDS = (
+    "join_accept",
+    "downlink_queued",
+    "downlink_sent",
+    "downlink_ack",
+    "downlink_nack",
+    "downlink_failed",
+    "downlink_queue_invalidated",
+    "location_solved",
+    "service_data",
+    "uplink_normalized",
+)
+
+
+def _decode(message: Message, context: CodecContext) -> Outcome:
+    document = as_object(parse(message.payload, context.limits, allows_duplicate_keys=True))
+    key = _key(document, message)
+    if document.get("simulated") is True:
+        raise RefusedError("simulated", "an uplink simulated at the network server; not measured")
+    if isinstance(document.get("uplink_message"), dict):
+        return _uplink(document, message, context, key=key)
+    for kind in OTHER_KINDS:
+        if kind in document:
+            received = read_time(document.get("received_at"), ISO, received_at=message.received_at)
+            return Outcome((Event(kind=kind, key=key, at=received.time),))
+    raise RefusedError(
+        "unsupported_version", "neither `uplink_message` nor another known kind of message"
+    )
+
+
+def _key(document: Mapping[str, object], message: Message) -> str:
+    ids = section(document, "end_device_ids")
+    device, eui = ids.get("device_id"), ids.get("dev_eui")
+    check_topic(message, marker="devices", named=(device, eui))
+    key = device_key(eui)
+    if key is not None:
+        return key
+    application = section(ids, "application_ids").get("application_id")
+    if not (isinstance(device, str) and isinstance(application, str)):
+        raise RefusedError("missing_field", "`end_device_ids` names neither dev_eui nor device_id")
+    return checked_key(f"{application}/{device}")
+
+
+def _uplink(
+    document: Mapping[str, object], message: Message, context: CodecContext, *, key: str
+) -> Outcome:
+    uplink = section(document, "uplink_message")
+    values = section(uplink, "decoded_payload")
+    frame = frame_counter(uplink, "f_cnt")
+    time = _time(document, uplink, message, context)
+    into = Yield()
+    into.items.append(Event(kind="uplink", key=key, at=time.time, details=_details(uplink, frame)))
+    if values:
+        read_uplink(Uplink(key, frame, values, time), context, into)
+    else:
+        into.reject(
+            RefusedError(
+                "undecoded", "no decoded_payload; set a payload formatter in the application"
+            )
+        )
+    return into.outcome()
+
+
+def _time(
+    document: Mapping[str, object],
+    uplink: Mapping[str, object],
+    message: Message,
+    context: CodecContext,
+) -> Instant:
+    mapped = mapped_time(section(uplink, "decoded_payload"), message, context)
+    if mapped is not None:
+        return mapped
+    received = uplink.get("received_at") or document.get("received_at")
+    if not received:
+        raise RefusedError("time_missing", "no received_at in the message")
+    server = read_time(received, ISO, received_at=message.received_at)
+    gateway = section(uplink, "settings").get("time")
+    if isinstance(gateway, str):
+        heard = read_time(gateway, ISO, received_at=message.received_at)
+        if abs(heard.time - server.time) <= CLOCK_TRUSTED_WITHIN:
+            return heard
+    return server
+
+
+def _details(uplink: Mapping[str, object], frame: int) -> Mapping[str, object]:
+    details: dict[str, object] = {"frame": frame, **best_reception(uplink.get("rx_metadata"))}
+    hertz = section(uplink, "settings").get("frequency")
+    if isinstance(hertz, str) and HERTZ.fullmatch(hertz):
+        details["frequency_hz"] = int(hertz)
+    airtime = uplink.get("consumed_airtime")
+    if isinstance(airtime, str) and (found := SECONDS.fullmatch(airtime)):
+        details["airtime_s"] = float(found[1])
+    locations = section(uplink, "locations")
+    for name in ("frm-payload", "user"):
+        place = position(locations.get(name))
+        if place is not None:
+            details["position"] = place
+            break
+    return details
+
+
+codec = Decoder("ttn", "1", _decode)
