@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
+from services import free_port
 from waiting import wait_for
 
 pytestmark = [pytest.mark.db, pytest.mark.broker]
@@ -48,12 +48,6 @@ def children(pid: int) -> list[int]:
 def descendants(pid: int) -> list[int]:
     direct = children(pid)
     return direct + [deeper for child in direct for deeper in descendants(child)]
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def start(data_dir: Path, listen: str) -> Demo:
