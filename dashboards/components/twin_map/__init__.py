@@ -94,7 +94,7 @@ class TwinMap(Component):
         the camera after mounting. Under reduced motion it jumps.
     command
         ``{"name": "zoom_in" | "zoom_out" | "reset_view" | "focus_map" | "focus_list", "n": int}``.
-        Executed whenever ``n`` changes.
+        Executed whenever ``n`` changes; 0 does nothing.
     paused
         True keeps receiving but stops drawing new values.
     lang, labels
@@ -132,8 +132,8 @@ class TwinMap(Component):
 
     For tests the wrapper carries ``data-state`` (``loading``, ``ready``, ``error``), ``data-seq``
     (highest sequence number drawn), ``data-seqs`` (JSON, per channel), ``data-features``,
-    ``data-connection`` and ``data-low-power``. Without WebGL2 the state is ``error`` and ``error``
-    holds the reason, so that the page can lead to its table.
+    ``data-connection``, ``data-paused`` and ``data-low-power``. Without WebGL2 the state is
+    ``error`` and ``error`` holds the reason, so that the page can lead to its table.
 
     LiveValueExtension in a layer of the spec::
 

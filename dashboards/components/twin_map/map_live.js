@@ -255,6 +255,7 @@
       if (this.renderer === null) {
         return;
       }
+      this.root.dataset.paused = String(Boolean(props.paused));
       const changed = (key) => !isSame(old[key], props[key]);
       if (changed("labels") || changed("lang")) {
         this.texts = new Texts(props.labels || {}, props.lang);
@@ -277,7 +278,7 @@
       if (changed("flyTo") && props.flyTo) {
         this.flyTo(props.flyTo);
       }
-      if (props.command && props.command.n !== old.command?.n) {
+      if (props.command?.n && props.command.n !== old.command?.n) {
         this.run(props.command);
       }
       if (old.paused && !props.paused) {
