@@ -1,0 +1,1 @@
+"""Standards and files in and out, as pure mappings to the model."""
