@@ -18,6 +18,7 @@
         emit,
         workerUrl,
       });
+      root.current.twinMap = controller.current; // for benches
       return () => controller.current.destroy();
     }, []);
 
