@@ -14,6 +14,7 @@ from twin.model.quality import Quality
 from twin.model.times import from_us
 
 LONGEST_TEXT = 40
+EPOCH_START = datetime(1970, 1, 1)  # noqa: DTZ001 - a local time on purpose
 PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 UNITS = ("iso", *PER_SECOND)
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}.*", re.ASCII)
