@@ -146,6 +146,11 @@ def contradicting_waveform(waveform: Waveform, *, source: str) -> Rejection:
     )
 
 
+def refused_waveform(waveform: Waveform, *, source: str, detail: str) -> Rejection:
+    """The rejection of a waveform that the database refuses."""
+    return _of_waveform(waveform, source, "db_rejected", detail)
+
+
 def waveform_bytes(waveform: Waveform) -> bytes:
     """Samples as they are stored: float32, little endian."""
     return np.ascontiguousarray(waveform.samples, dtype="<f4").tobytes()

@@ -28,6 +28,7 @@ from twin.store.changes import ChangeSignal
 from twin.store.intake import RETENTION_DAYS
 from twin.store.memory_observations import MemoryObservations
 from twin.store.refusals import unknown_run
+from twin.store.scenarios import check_question
 from twin.store.text import require_storable
 
 
@@ -170,7 +171,7 @@ class MemoryStore:
         self, scenario: Scenario, *, engine: str, version: str, seed: int, at: datetime
     ) -> Run:
         """Queue a run, or return the run that answers or will answer the same question."""
-        require_storable((scenario, engine, version), what="run")
+        check_question(scenario, engine=engine, version=version, seed=seed)
         input_hash = scenario.input_hash(engine=engine, version=version, seed=seed)
         with self._lock:
             for run in self._runs.values():

@@ -1,0 +1,185 @@
+"""The job board and the run queue in PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg.rows import kwargs_row
+
+from twin.errors import StoreUnavailableError
+from twin.model.jobs import JobStatus
+from twin.model.scenarios import Result, Run, RunStatus, Scenario
+from twin.store.postgres.connections import Connection, Connections
+from twin.store.postgres.inventory import provenance_columns, provenance_of
+from twin.store.postgres.queries import query
+from twin.store.refusals import unknown_run
+from twin.store.scenarios import check_question, from_document, to_document
+from twin.store.text import is_storable, require_storable
+
+
+class PostgresJobs:
+    """Where jobs report that they are alive."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    def beat(self, status: JobStatus) -> None:
+        """Store the newest status of a job."""
+        require_storable(status, what="job status")
+        values = {
+            "job": status.job,
+            "instance": status.instance,
+            "started_at": status.started_at,
+            "heartbeat_at": status.heartbeat_at,
+            "state": status.state,
+            "figure_names": list(status.figures),
+            "figure_values": [float(value) for value in status.figures.values()],
+        }
+        with self._connections.use() as connection:
+            connection.execute(query("upsert_job"), values)
+
+    def jobs(self) -> Sequence[JobStatus]:
+        """Newest status of every job, by job and instance."""
+        with self._connections.use() as connection:
+            cursor = connection.cursor(row_factory=kwargs_row(_job))
+            return tuple(cursor.execute(query("select_jobs")))
+
+
+class PostgresRuns:
+    """Runs waiting for a worker, and their results."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    def submit(
+        self, scenario: Scenario, *, engine: str, version: str, seed: int, at: datetime
+    ) -> Run:
+        """Queue a run, or return the one that answers or will answer the same question."""
+        check_question(scenario, engine=engine, version=version, seed=seed)
+        values = {
+            "scenario": to_document(scenario),
+            "engine": engine,
+            "version": version,
+            "input_hash": scenario.input_hash(engine=engine, version=version, seed=seed),
+            "seed": seed,
+            "submitted_at": at,
+        }
+        with self._connections.use() as connection:
+            with connection.transaction():
+                run = _one(connection, "insert_run", values)
+                if run is not None:
+                    _notify(connection, run.id)
+                    return run
+            run = _one(connection, "select_run_by_question", values)
+        if run is None:
+            raise StoreUnavailableError("the same question was cancelled just now; submit it again")
+        return run
+
+    def claim(
+        self, *, engines: Sequence[str], expired_before: datetime, at: datetime
+    ) -> Run | None:
+        """Take the oldest queued run, or a running one whose heartbeat has expired."""
+        values = {
+            "engines": [engine for engine in engines if is_storable(engine)],
+            "expired_before": expired_before,
+            "at": at,
+        }
+        with self._connections.use() as connection:
+            return _one(connection, "claim_run", values)
+
+    def report_progress(self, run_id: int, *, progress: float, message: str, at: datetime) -> bool:
+        """Report progress; False if the run is not running any more."""
+        require_storable(message, what="message")
+        values = {"run_id": run_id, "progress": progress, "message": message, "at": at}
+        with self._connections.use() as connection:
+            if connection.execute(query("update_progress"), values).rowcount:
+                return True
+            _known(connection, run_id)
+            return False
+
+    def finish(self, run_id: int, result: Result, *, at: datetime) -> None:
+        """Store the result of a running run; of any other it is dropped."""
+        require_storable(result, what="result")
+        values = {
+            "run_id": run_id,
+            "indicator_names": list(result.indicators),
+            "indicator_values": [float(value) for value in result.indicators.values()],
+            "unit_names": list(result.units),
+            "unit_values": list(result.units.values()),
+            "assumptions": list(result.assumptions),
+            **provenance_columns(result.provenance),
+        }
+        with self._connections.use() as connection, connection.transaction():
+            ended = connection.execute(query("finish_run"), {"run_id": run_id, "at": at})
+            if not ended.rowcount:
+                _known(connection, run_id)
+                return
+            connection.execute(query("insert_result"), values)
+            _notify(connection, run_id)
+
+    def end(self, run_id: int, *, status: RunStatus, message: str | None, at: datetime) -> None:
+        """End a queued or running run without a result; any other stays as it is."""
+        require_storable(message, what="message")
+        values = {"run_id": run_id, "status": status, "message": message, "at": at}
+        with self._connections.use() as connection, connection.transaction():
+            if not connection.execute(query("end_run"), values).rowcount:
+                _known(connection, run_id)
+                return
+            _notify(connection, run_id)
+
+    def run(self, run_id: int) -> Run:
+        """One run; RegistryError if there is none."""
+        with self._connections.use() as connection:
+            return _known(connection, run_id)
+
+    def result(self, run_id: int) -> Result | None:
+        """Result of a run, or None if it has none yet."""
+        with self._connections.use() as connection:
+            cursor = connection.cursor(row_factory=kwargs_row(_result))
+            return cursor.execute(query("select_result"), {"run_id": run_id}).fetchone()
+
+
+def _one(connection: Connection, name: str, values: dict[str, Any]) -> Run | None:
+    return connection.cursor(row_factory=kwargs_row(_run)).execute(query(name), values).fetchone()
+
+
+def _known(connection: Connection, run_id: int) -> Run:
+    run = _one(connection, "select_run", {"run_id": run_id})
+    if run is None:
+        raise unknown_run(run_id)
+    return run
+
+
+def _notify(connection: Connection, run_id: int) -> None:
+    connection.execute(query("notify_change"), {"topic": f"run {run_id}"})
+
+
+def _job(
+    *,
+    started_at: datetime,
+    heartbeat_at: datetime,
+    figure_names: list[str],
+    figure_values: list[float],
+    **rest: Any,  # noqa: ANN401 - columns
+) -> JobStatus:
+    return JobStatus(
+        started_at=started_at.astimezone(UTC),
+        heartbeat_at=heartbeat_at.astimezone(UTC),
+        figures=dict(zip(figure_names, figure_values, strict=True)),
+        **rest,
+    )
+
+
+def _run(*, scenario: dict[str, Any], submitted_at: datetime, **rest: Any) -> Run:  # noqa: ANN401 - columns
+    return Run(scenario=from_document(scenario), submitted_at=submitted_at.astimezone(UTC), **rest)
+
+
+def _result(**columns: Any) -> Result:  # noqa: ANN401 - columns
+    names, values = columns["indicator_names"], columns["indicator_values"]
+    return Result(
+        run_id=columns["run_id"],
+        indicators=dict(zip(names, values, strict=True)),
+        units=dict(zip(columns["unit_names"], columns["unit_values"], strict=True)),
+        assumptions=tuple(columns["assumptions"]),
+        provenance=provenance_of(columns),
+    )

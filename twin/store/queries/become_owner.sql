@@ -1,0 +1,1 @@
+SET ROLE twin_owner

@@ -1,0 +1,1 @@
+COPY (SELECT ds, t, v, q, rev FROM latest WHERE rev > %(since)s) TO STDOUT (FORMAT BINARY)

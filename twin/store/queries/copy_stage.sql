@@ -1,0 +1,1 @@
+COPY stage (t, v, ds, q) FROM STDIN (FORMAT BINARY)

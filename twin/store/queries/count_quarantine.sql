@@ -1,0 +1,1 @@
+SELECT source, reason, sum(seen)::bigint FROM quarantine GROUP BY source, reason

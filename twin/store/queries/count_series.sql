@@ -1,0 +1,1 @@
+SELECT count(*) FROM reading WHERE ds = %(number)s AND t >= %(start)s AND t < %(end)s

@@ -1,0 +1,1 @@
+DELETE FROM asset_attribute WHERE asset_id = ANY (%(asset_ids)s)

@@ -1,0 +1,2 @@
+GRANT SELECT ON meta TO twin_keep;
+GRANT SELECT, INSERT, UPDATE ON job_status TO twin_keep;

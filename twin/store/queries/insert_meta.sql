@@ -1,0 +1,1 @@
+INSERT INTO meta (backend, partition_days) VALUES (%(backend)s, %(partition_days)s)

@@ -1,0 +1,1 @@
+SELECT twin_make_room(%(series)s, %(day)s)

@@ -1,0 +1,1 @@
+SELECT cluster_id, backend, partition_days, registry_revision FROM meta

@@ -1,0 +1,6 @@
+SELECT
+  id, first_seen, last_seen, seen, source, topic, reason, detail, codec, size AS size_bytes, head,
+  state
+FROM quarantine
+WHERE %(source)s::text IS NULL OR source = %(source)s
+ORDER BY last_seen DESC, id DESC LIMIT %(limit)s

@@ -1,0 +1,1 @@
+SELECT id, title, licence FROM reference ORDER BY id COLLATE "C"

@@ -1,0 +1,1 @@
+SELECT id, name, model, provenance FROM sensor ORDER BY id COLLATE "C"

@@ -1,0 +1,1 @@
+SELECT d.number, d.source FROM datastream AS d

@@ -1,0 +1,11 @@
+INSERT INTO ingest_balance AS b (
+  day, source, incarnation, received, stored, duplicate, quarantined, ignored, missing, unassigned
+) VALUES (
+  (now() AT TIME ZONE 'UTC')::date, %(source)s, %(incarnation)s, %(received)s, %(stored)s,
+  %(duplicate)s, %(quarantined)s, %(ignored)s, %(missing)s, %(unassigned)s
+)
+ON CONFLICT (day, source, incarnation) DO UPDATE SET
+  received = b.received + excluded.received, stored = b.stored + excluded.stored,
+  duplicate = b.duplicate + excluded.duplicate, quarantined = b.quarantined + excluded.quarantined,
+  ignored = b.ignored + excluded.ignored, missing = b.missing + excluded.missing,
+  unassigned = b.unassigned + excluded.unassigned
