@@ -8,7 +8,7 @@ from pathlib import Path
 from twin.embedded.account import Account
 from twin.embedded.binaries import FIRST_MAJOR_WITH_BUILTIN_LOCALE, Binaries
 from twin.embedded.folder import OWNER_ONLY_FOLDER, make_folder
-from twin.embedded.roles import DATABASE, SUPERUSER, role_statements
+from twin.embedded.roles import DATABASE, OWNER, SUPERUSER, role_statements
 from twin.embedded.serverconf import render
 from twin.errors import EmbeddedError
 
@@ -56,7 +56,7 @@ def create_data(
     text = "\ninclude_dir = 'conf.d'\n"
     _expect(account.run(include, binaries=binaries, text=text), "writing postgresql.conf")
     _single_user(
-        [*role_statements(passwords), f"CREATE DATABASE {DATABASE};"],
+        [*role_statements(passwords), f"CREATE DATABASE {DATABASE} OWNER {OWNER};"],
         draft,
         account=account,
         binaries=binaries,

@@ -10,7 +10,8 @@ from twin.errors import EmbeddedError
 
 SUPERUSER = "twin"
 DATABASE = "twin"
-JOB_ROLES = ("twin_owner", "twin_ingest", "twin_work", "twin_serve", "twin_keep")
+OWNER = "twin_owner"
+JOB_ROLES = (OWNER, "twin_ingest", "twin_work", "twin_serve", "twin_keep")
 ROLES = (SUPERUSER, *JOB_ROLES)
 
 
