@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -104,7 +103,7 @@ def test_every_command_of_the_readme_works(shell: Shell) -> None:
         down(running.pop())
         running.append(shell.up(".venv/bin/twin --city my-city up"))
 
-    run: dict[str, Callable[[], object]] = {
+    run = {
         "scripts/demo": demo,
         "scripts/test": lambda: shell.finish(
             "scripts/test tests/unit/test_settings.py -q", in_checkout=True
