@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import TextIO
 
 STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -30,9 +31,9 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
-def install(job: str) -> None:
-    """Send the log of this process to standard error as JSON lines."""
-    handler = logging.StreamHandler(sys.stderr)
+def install(job: str, stream: TextIO | None = None) -> None:
+    """Send the log of this process as JSON lines to a stream, by default standard error."""
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter(job))
     root = logging.getLogger()
     root.handlers[:] = [handler]

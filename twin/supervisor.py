@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO
 
+from twin import journal
 from twin.embedded.broker import EmbeddedBroker
 from twin.embedded.cluster import Cluster, ClusterOptions
 from twin.embedded.folder import FolderLock
@@ -221,6 +223,7 @@ def supervise(
         lock.acquire()
         stack.callback(lock.release)
         log = stack.enter_context(open_log(settings.data_dir))
+        journal.install("up", TextIOWrapper(log, write_through=True))
         supervisor = Supervisor(settings, tuple(jobs), log)
         stack.callback(supervisor.shut_down)
         supervisor.start_services()
