@@ -22,7 +22,8 @@ from dashboards.live import codec
 ROWS, COLUMNS = 250, 40
 FEATURES = ROWS * COLUMNS
 LOADS = 5
-UPDATES = 21
+UPDATES = 41
+WARM_UP = 10
 FIRST_MAP_BAR_MS = 2000
 UPDATE_BAR_MS = 4.0
 
@@ -123,7 +124,7 @@ def updates(browser: Browser, url: str) -> dict[str, float]:
     }
     page.close()
     # The first runs compile shaders and code; they are no updates.
-    return {name: statistics.median(times[3:]) for name, times in found.items()}
+    return {name: statistics.median(times[WARM_UP:]) for name, times in found.items()}
 
 
 def frame_bytes(town: map_town.Town) -> float:
@@ -133,7 +134,7 @@ def frame_bytes(town: map_town.Town) -> float:
 
 def report(loads: dict[str, list[dict[str, float]]], costs: dict[str, float], **facts: Any) -> str:
     what = f"{FEATURES} segments of four vertices, draws stubbed, live format v{codec.VERSION}"
-    runs = f"median of {LOADS} loads and {UPDATES - 3} updates"
+    runs = f"median of {LOADS} loads and {UPDATES - WARM_UP} updates"
     machine = f"{platform.machine()}, {len(os.sched_getaffinity(0))} CPUs"
     versions = f"Chromium {facts['chromium']}, Python {platform.python_version()}"
     lines = [

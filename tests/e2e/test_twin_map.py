@@ -1,136 +1,37 @@
-"""The live map in a real Chromium with software WebGL2."""
+"""The live map in a real Chromium with software WebGL2: colours, socket, faults."""
 
-import json
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Unpack
 
 import numpy as np
 import pytest
 from e2e.pages import map_town as town_of
-from e2e.pages.browser import Watch, chromium, colour_at, is_close, place_of, watch
-from e2e.pages.map_town import ORIGIN, SPEED, Town, live_layer
-from playwright.sync_api import Browser, Page, expect
+from e2e.pages.browser import chromium, colour_at, is_close, place_of
+from e2e.pages.map_page import (
+    COLUMNS,
+    FEATURES,
+    PATHS,
+    PLACES,
+    ROWS,
+    VIEW,
+    is_no_data,
+    make_town,
+    opened,
+    speed_colour,
+)
+from e2e.pages.map_town import ORIGIN
+from playwright.sync_api import Browser, expect
 from waiting import wait_for
 
-from dashboards.components.twin_map import TwinMapProps
-from dashboards.live import codec, quantise, table
-from dashboards.theme import NO_DATA, ramp_colours, rgb
+from dashboards.live import codec, table
+from dashboards.theme import BASEMAP, SELECTION, rgb
 
 pytestmark = pytest.mark.browser
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
-VIEW = {"longitude": ORIGIN[0], "latitude": ORIGIN[1], "zoom": 11.0}
-ROWS, COLUMNS = 4, 3
-FEATURES = ROWS * COLUMNS
-PATHS = town_of.grid_paths(ROWS, COLUMNS)
-PLACES = [(float(path[:, 0].mean()), float(path[0, 1])) for path in PATHS]
-WIDE: dict[str, Any] = {"getWidth": 14, "widthUnits": "pixels", "getColor": [255, 255, 255]}
-
-
-@dataclass
-class Open:
-    """An open page and the server behind it."""
-
-    page: Page
-    town: Town
-    watch: Watch
-
-    def colour(self, row: int) -> tuple[int, int, int]:
-        return colour_at(self.page, *place_of(self.page, "#map", PLACES[row], VIEW))
-
-    def waits_for_colour(self, row: int, wanted: tuple[int, int, int]) -> None:
-        def look() -> bool:
-            return is_close(self.colour(row), wanted)
-
-        wait_for(look, f"colour {wanted} of row {row}, it is {self.colour(row)}", timeout_s=10)
-
-    def out(self, name: str) -> Any:
-        return json.loads(self.page.inner_text(f"#out-{name}"))
-
-    def waits_for_sequence(self, name: str, seq: int) -> None:
-        def look() -> bool:
-            text = self.page.locator("#map").get_attribute("data-seqs") or "{}"
-            return json.loads(text).get(name) == seq
-
-        wait_for(look, f"{name} at sequence {seq}", timeout_s=10)
-
-
-def speed_colour(speed_km_h: float) -> tuple[int, int, int]:
-    code = quantise.quantise([speed_km_h], SPEED)[0]
-    red, green, blue = ramp_colours("magnitude")[code]
-    return int(red), int(green), int(blue)
-
-
-GREY = rgb(NO_DATA)
-HATCHED = tuple(round(c + 0.35 * (255 - c)) for c in GREY)
-
-
-def is_no_data(colour: tuple[int, int, int]) -> bool:
-    return is_close(colour, GREY) or is_close(colour, (HATCHED[0], HATCHED[1], HATCHED[2]))
-
-
-def geometry(kind: str) -> tuple[bytes, dict[str, Any]]:
-    """A table for a kind of layer, its features at PLACES, and what the layer needs besides."""
-    texts = {
-        "id": [f"road:{i}" for i in range(FEATURES)],
-        "name": [f"Street {i}" for i in range(FEATURES)],
-    }
-    if kind == "ScatterplotLayer":
-        columns = table.point_columns(np.array(PLACES), ORIGIN)
-        extra = {"getRadius": 12, "radiusUnits": "pixels"}
-    elif kind.startswith("SolidPolygonLayer"):
-        half = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * (0.01, 0.004)
-        rings = [half + place for place in PLACES]
-        columns = table.polygon_columns(rings, ORIGIN, height_m=np.full(FEATURES, 20.0))
-        extra = {"getFillColor": [255, 255, 255]}
-        if kind.endswith("extruded"):
-            light = {"ambient": 1.0, "diffuse": 0.0, "shininess": 1, "specularColor": [0, 0, 0]}
-            extra |= {"extruded": True, "material": light}
-    else:
-        columns = table.path_columns(PATHS, ORIGIN)
-        extra = WIDE
-    return table.encode_table("roads", {**texts, **columns}, ORIGIN), extra
-
-
-def make_town(kind: str = "PathLayer", **map_props: Unpack[TwinMapProps]) -> Town:
-    given: TwinMapProps = {"lowPower": "off", "reducedMotion": True, **map_props}
-    body, extra = geometry(kind)
-    layer = live_layer(kind.partition(" ")[0], "roads", **extra)
-    return Town(
-        tables={"roads": body},
-        channels=town_of.live_channels(FEATURES),
-        spec=town_of.spec(layer),
-        map_props=given,
-    )
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as started:
         yield started
-
-
-@contextmanager
-def opened(
-    browser: Browser, town: Town, *, script: str = "", wait: str = "ready"
-) -> Iterator[Open]:
-    """The page, watched: no foreign request, no error, no report of the security policy."""
-    with town_of.running(town) as url:
-        page = browser.new_page(viewport={"width": 900, "height": 1100})
-        try:
-            seen = watch(page)
-            if script:
-                page.add_init_script(script)
-            page.goto(url)
-            page.wait_for_selector(f'#map[data-state="{wait}"]', timeout=20_000)
-            yield Open(page, town, seen)
-            assert seen.foreign == []
-            assert seen.errors == []
-            assert town.csp_reports == []
-        finally:
-            page.close()
 
 
 def test_the_browser_offers_webgl2(browser: Browser) -> None:
@@ -295,78 +196,6 @@ def test_channel_turns_stale_by_the_clock_of_the_server(browser: Browser) -> Non
         it.waits_for_colour(0, speed_colour(110))
 
 
-def test_paused_map_keeps_its_picture_and_then_shows_the_newest(browser: Browser) -> None:
-    with opened(browser, make_town()) as it:
-        it.town.show("speed", np.full(FEATURES, 20.0))
-        it.waits_for_sequence("speed", 1)
-        it.page.click("#pause")
-        expect(it.page.locator("#map")).to_have_attribute("data-paused", "true")
-        for speed in (60.0, 80.0, 110.0):
-            it.town.show("speed", np.full(FEATURES, speed))
-        assert is_close(it.colour(0), speed_colour(20))
-        it.page.click("#pause")
-        it.waits_for_colour(0, speed_colour(110))
-        it.waits_for_sequence("speed", 4)
-
-
-def test_keyboard_moves_the_map_and_chooses_a_feature(browser: Browser) -> None:
-    with opened(browser, make_town()) as it:
-        canvas = it.page.locator("#map canvas")
-        it.page.keyboard.press("Tab")
-        expect(canvas).to_be_focused()
-        assert canvas.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
-        it.page.keyboard.press("ArrowRight")
-        it.page.keyboard.press("+")
-        wait_for(lambda: (it.out("viewState") or {}).get("zoom") == 11.5, "the new camera")
-        assert it.out("viewState")["longitude"] > ORIGIN[0]
-        assert "map=51.05" in it.page.url
-        it.page.keyboard.press("-")
-        it.page.keyboard.press("ArrowLeft")
-        it.page.keyboard.press("Enter")
-        options = it.page.locator("#map [role=option]")
-        expect(options.first).to_be_focused()
-        assert options.count() == FEATURES
-        it.page.keyboard.press("ArrowDown")
-        it.page.keyboard.press("Enter")
-        wait_for(lambda: (it.out("clickData") or {}).get("id") == "road:1", "the choice")
-        assert it.out("clickData")["source"] == "list"
-        it.page.keyboard.press("Escape")
-        expect(canvas).to_be_focused()
-        it.page.keyboard.press("Tab")
-        expect(it.page.locator("#zoom_in")).to_be_focused()
-
-
-def test_command_and_flight_move_the_camera(browser: Browser) -> None:
-    with opened(browser, make_town()) as it:
-        it.page.click("#zoom_in")
-        wait_for(lambda: (it.out("viewState") or {}).get("zoom") == 11.5, "the zoom")
-        it.page.click("#fly")
-        wait_for(lambda: it.out("viewState")["zoom"] == 14, "the flight")
-        assert it.out("viewState")["longitude"] == pytest.approx(13.8)
-
-
-def test_pointer_shows_hostile_names_as_text_and_click_tells_the_feature(browser: Browser) -> None:
-    town = make_town()
-    hostile = "<img src=x onerror=alert(1)>"
-    columns = {
-        "id": [f"road:{i}" for i in range(FEATURES)],
-        "name": [hostile] * FEATURES,
-        **table.path_columns(PATHS, ORIGIN),
-    }
-    town.tables["roads"] = table.encode_table("roads", columns, ORIGIN)
-    with opened(browser, town) as it:
-        it.town.show("speed", np.full(FEATURES, 62.0))
-        it.waits_for_sequence("speed", 1)
-        it.page.mouse.move(*place_of(it.page, "#map", PLACES[4], VIEW))
-        tooltip = it.page.locator(".twin-map-tooltip")
-        expect(tooltip).to_contain_text(hostile)
-        expect(tooltip).to_contain_text("Speed: ≈ 62 km/h")
-        expect(tooltip).to_contain_text("good")
-        assert it.page.locator("#map img").count() == 0
-        it.page.mouse.click(*place_of(it.page, "#map", PLACES[4], VIEW))
-        wait_for(lambda: (it.out("clickData") or {}).get("id") == "road:4", "the click")
-
-
 def test_what_is_not_in_the_catalogue_is_left_out_and_named(browser: Browser) -> None:
     town = make_town()
     town.spec["layers"] += [
@@ -421,52 +250,10 @@ def test_without_webgl2_the_map_says_so(browser: Browser) -> None:
         expect(it.page.locator(".twin-map-message")).to_contain_text("table")
 
 
-def test_selection_is_outlined(browser: Browser) -> None:
+def test_selection_has_a_halo_and_keeps_the_colour_of_its_value(browser: Browser) -> None:
     with opened(browser, make_town(selection=["road:6"])) as it:
-        it.waits_for_colour(6, (212, 0, 122))
-        it.waits_for_colour(5, speed_colour(50))
-
-
-def test_series_is_read_by_keyboard_with_gaps_as_gaps(browser: Browser) -> None:
-    town = make_town()
-    seconds = np.arange(100) * 10_000.0 + 1.7e12
-    values = np.arange(100) / 10
-    values[40:60] = np.nan
-    town.series["strain"] = table.encode_table("strain", {"t": seconds, "v": values})
-    town.series["empty"] = table.encode_table("empty", {"t": seconds[:0], "v": values[:0]})
-    with opened(browser, town) as it:
-        chart = it.page.locator("#chart-strain")
-        expect(chart).to_have_attribute("data-state", "ready")
-        expect(it.page.locator("#chart-empty")).to_have_attribute("data-state", "empty")
-        plot = chart.locator("[role=img]")
-        label = plot.get_attribute("aria-label") or ""
-        assert "100 points" in label
-        assert "highest 9.9 µm/m" in label
-        plot.focus()
-        readout = chart.locator(".series-chart-readout")
-        it.page.keyboard.press("Home")
-        expect(readout).to_contain_text("0.0 µm/m")
-        it.page.keyboard.press("ArrowRight")
-        expect(readout).to_contain_text("0.1 µm/m")
-        for _ in range(4):
-            it.page.keyboard.press("Shift+ArrowRight")
-        expect(readout).to_contain_text("no value")
-        it.page.keyboard.press("End")
-        expect(readout).to_contain_text("9.9 µm/m")
-
-
-def test_axe_finds_nothing_on_map_list_and_chart(browser: Browser) -> None:
-    town = make_town()
-    town.series["strain"] = table.encode_table(
-        "strain", {"t": np.array([1.7e12, 1.7e12 + 1]), "v": np.array([1.0, 2.0])}
-    )
-    with opened(browser, town) as it:
-        it.page.locator("#map canvas").focus()
-        it.page.keyboard.press("Enter")
-        it.page.evaluate(AXE.read_text())
-        found = it.page.evaluate(
-            "() => axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa',"
-            " 'wcag22aa', 'best-practice']}).then(r => r.violations.map("
-            "v => v.id + ': ' + v.nodes.map(n => n.html).join(' | ')))"
-        )
-        assert found == []
+        it.waits_for_colour(6, speed_colour(50))
+        x, y = place_of(it.page, "#map", PLACES[6], VIEW)
+        assert is_close(colour_at(it.page, x, y - 9), rgb(SELECTION))
+        x, y = place_of(it.page, "#map", PLACES[5], VIEW)
+        assert is_close(colour_at(it.page, x, y - 9), rgb(BASEMAP))

@@ -126,6 +126,12 @@
       return this.rampTextures.get(name);
     }
 
+    setRamps(ramps) {
+      this.ramps = ramps;
+      this.rampTextures.forEach((texture) => texture.destroy());
+      this.rampTextures.clear();
+    }
+
     emptyTexture(device) {
       if (!this.filler) {
         this.filler = byteTexture(device, 1, 1, "r8unorm");

@@ -17,6 +17,7 @@
     "GeoJsonLayer",
     "BitmapLayer",
   ];
+  const DARK = [43, 43, 43];
   const EXTENSIONS = ["DataFilterExtension", "PathStyleExtension"];
   const ADDRESS_PROPERTIES = ["data", "image", "iconAtlas", "texture"];
   const PATH_TO_LINE = ["getPath", "_pathType", "jointRounded", "capRounded", "miterLimit", "billboard"];
@@ -210,6 +211,45 @@
     return filled;
   }
 
+  function widestOf(layers) {
+    const widths = layers.map(({ props }) => props.getWidth).filter(Number.isFinite);
+    return Math.max(6, ...widths.map((width) => Math.min(width, 40)));
+  }
+
+  function halo(id, data, getColor, getWidth) {
+    return new deckgl.PathLayer({
+      id,
+      data,
+      getPath: (path) => path,
+      getColor,
+      getWidth,
+      widthUnits: "pixels",
+      capRounded: true,
+      jointRounded: true,
+      parameters: { depthCompare: "always" },
+    });
+  }
+
+  function outline(id, data, colour) {
+    return [halo(`${id}-casing`, data, DARK, 8), halo(id, data, colour, 4)];
+  }
+
+  function ring(id, data, colour) {
+    return new deckgl.ScatterplotLayer({
+      id,
+      data,
+      getPosition: (point) => point,
+      filled: false,
+      stroked: true,
+      getLineColor: colour,
+      getRadius: 11,
+      radiusUnits: "pixels",
+      getLineWidth: 4,
+      lineWidthUnits: "pixels",
+      parameters: { depthCompare: "always" },
+    });
+  }
+
   class LayerFactory {
     constructor(live) {
       this.live = live;
@@ -269,50 +309,27 @@
       return converter.convert({ layer: json }).layer;
     }
 
-    // Outlines of the selected features, drawn above everything.
-    selection(ids, colour) {
-      const paths = [];
-      const points = [];
-      for (const geometry of Object.values(this.geometries)) {
-        for (const row of this.rowsOf(geometry, ids)) {
-          const vertices = geometry.verticesOf(row);
-          if (vertices.length > 1) {
-            paths.push(vertices);
-          } else if (vertices.length === 1) {
-            points.push(vertices[0]);
-          }
-        }
-      }
-      const [dark, bright] = [[43, 43, 43], colour];
-      const line = (id, getColor, getWidth) =>
-        new deckgl.PathLayer({
-          id,
-          data: paths,
-          getPath: (path) => path,
-          getColor,
-          getWidth,
-          widthUnits: "pixels",
-          capRounded: true,
-          jointRounded: true,
-          parameters: { depthCompare: "always" },
-        });
-      return [
-        line("selection-casing", dark, 9),
-        line("selection", bright, 5),
-        new deckgl.ScatterplotLayer({
-          id: "selection-points",
-          data: points,
-          getPosition: (point) => point,
-          filled: false,
-          stroked: true,
-          getLineColor: bright,
-          getRadius: 11,
-          radiusUnits: "pixels",
-          getLineWidth: 4,
-          lineWidthUnits: "pixels",
-          parameters: { depthCompare: "always" },
-        }),
-      ];
+    // Marks of the selected features: {table, under, over}. Lines get a halo below their layers,
+    // so that the colour of the value stays visible; areas and points a ring above everything.
+    selection(ids, colour, made) {
+      return Object.entries(this.geometries)
+        .map(([table, geometry]) => {
+          const vertices = this.rowsOf(geometry, ids).map((row) => geometry.verticesOf(row));
+          const types = made.filter((entry) => entry.table === table).map((entry) => entry.layer);
+          const isLine = types.some(({ constructor }) => /Path|Line/.test(constructor.layerName));
+          const lines = vertices.filter((path) => path.length > 1);
+          const points = vertices.filter((path) => path.length === 1).map(([point]) => point);
+          return { table, isLine, lines, points, width: widestOf(types) };
+        })
+        .filter(({ lines, points }) => lines.length + points.length > 0)
+        .map(({ table, isLine, lines, points, width }) => ({
+          table,
+          under: isLine ? [halo(`${table}-selection`, lines, colour, width + 10)] : [],
+          over: [
+            ...(isLine ? [] : outline(`${table}-selection`, lines, colour)),
+            ring(`${table}-selection-points`, points, colour),
+          ],
+        }));
     }
 
     rowsOf(geometry, ids) {

@@ -27,6 +27,7 @@
         return;
       }
       this.live.close();
+      Object.assign(this, { isAsking: false, isDrawing: false, incoming: null });
       const maxHz = this.isLowPower ? 1 : 2;
       this.live.open(liveAddress(liveUrl), { maxHz, tables: this.tables });
       this.askForValues();
@@ -75,6 +76,7 @@
       this.redraw();
       this.appliedAt = performance.now();
       this.updateMs = this.appliedAt - started;
+      this.showTooltip();
       this.isDrawing = true;
     }
 
@@ -126,6 +128,7 @@
     }
 
     everySecond() {
+      this.showTooltip();
       const stale = this.staleChannels().join();
       if (stale !== this.stale) {
         this.stale = stale;
@@ -176,18 +179,29 @@
     onHover({ layer, index, x, y }) {
       const entry = index >= 0 ? this.entryOf(layer) : null;
       if (!entry || !entry.table) {
-        this.tooltip.hide();
+        this.hideTooltip();
         return;
       }
       const extension = (entry.original.extensions || []).find(
         (candidate) => candidate["@@type"] === "LiveValueExtension",
       );
-      const table = this.tables[entry.table];
-      this.tooltip.show(
-        describe(this.texts, this.live, { table, row: index, extension }),
-        x,
-        y,
-      );
+      this.hovered = { name: entry.table, row: index, extension, x, y };
+      this.showTooltip();
+    }
+
+    // Again with every update: an open tooltip must not go on showing an old value.
+    showTooltip() {
+      if (!this.hovered || !this.tables[this.hovered.name]) {
+        return;
+      }
+      const { name, row, extension, x, y } = this.hovered;
+      const feature = { table: this.tables[name], row, extension };
+      this.tooltip.show(describe(this.texts, this.live, feature), x, y);
+    }
+
+    hideTooltip() {
+      this.hovered = null;
+      this.tooltip.hide();
     }
 
     // In low-power mode nothing is picked while the pointer moves, only here.
@@ -268,7 +282,7 @@
         this.layOut();
       }
       if (changed("tables") || changed("channels") || changed("ramps")) {
-        this.live.ramps = props.ramps || {};
+        this.live.setRamps(props.ramps || {});
         this.load();
       } else if (changed("spec")) {
         this.layOut();

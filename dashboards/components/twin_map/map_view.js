@@ -4,7 +4,6 @@
   "use strict";
 
   const { Deck, MapView, FlyToInterpolator } = window.twinDeck;
-  const { Texts, Tooltip } = window.twinTexts;
   const SOFTWARE = /SwiftShader|llvmpipe|Microsoft Basic/i;
   const PAN_PIXELS = 80;
   const ZOOM_STEP = 0.5;
@@ -27,28 +26,17 @@
     return Object.fromEntries(CAMERA_KEYS.map((key) => [key, view[key] || 0]));
   }
 
-  function element(tag, className, attributes) {
-    const made = document.createElement(tag);
-    made.className = className;
-    Object.entries(attributes || {}).forEach(([key, value]) => made.setAttribute(key, value));
-    return made;
-  }
-
-  class MapController {
+  class MapController extends window.twinMapPage.MapPage {
     constructor(root, props, { emit, workerUrl }) {
-      Object.assign(this, { root, props, emit });
+      super(root, props, emit);
       this.startedAt = performance.now();
       this.tables = {};
-      this.problems = new Map();
       this.failedLayers = new Set();
       this.made = [];
       this.frames = 0;
       this.clicks = 0;
       this.pending = null;
       this.camera = cameraOf({ zoom: 11, ...(props.spec?.initialViewState || {}) });
-      this.texts = new Texts(props.labels || {}, props.lang);
-      this.buildPage();
-      this.setState("loading");
       this.renderer = rendererName();
       this.live = new window.twinLive.LiveChannels({
         noData: props.colours.noData,
@@ -67,65 +55,6 @@
       this.createDeck();
       this.load();
       this.statusTimer = setInterval(() => this.everySecond(), 1000);
-    }
-
-    // --- page ----------------------------------------------------------------------------
-
-    buildPage() {
-      const helpId = `${this.root.id || "twin-map"}-help`;
-      this.help = element("p", "twin-map-hidden", { id: helpId });
-      this.message = element("p", "twin-map-message", { role: "status" });
-      this.message.hidden = true;
-      this.root.append(this.help, this.message);
-      this.tooltip = new Tooltip(this.root);
-      this.list = new window.twinList.FeatureList(this.root, {
-        texts: this.texts,
-        onChoose: (feature) => this.chooseFromList(feature),
-        onLeave: () => this.canvas.focus(),
-      });
-    }
-
-    createCanvas() {
-      this.canvas?.remove();
-      this.canvas = element("canvas", "twin-map-canvas", {
-        role: "application",
-        "aria-describedby": this.help.id,
-        tabindex: "0",
-      });
-      this.root.prepend(this.canvas);
-      this.canvas.addEventListener("keydown", (event) => this.onKey(event));
-      this.canvas.addEventListener("pointerleave", () => this.tooltip.hide());
-      this.canvas.addEventListener("webglcontextlost", (event) => this.onContextLost(event));
-      this.canvas.addEventListener("webglcontextrestored", () => this.onContextRestored());
-      this.setTexts();
-    }
-
-    setTexts() {
-      this.help.textContent = this.texts.text("help");
-      this.canvas.setAttribute("aria-label", this.texts.text("map"));
-    }
-
-    setState(state) {
-      this.state = state;
-      this.root.dataset.state = state;
-    }
-
-    showMessage(text) {
-      this.message.textContent = text;
-      this.message.hidden = text === "";
-    }
-
-    // A problem is known by a key, so that it goes away when the thing works again.
-    report(key, text) {
-      if (this.problems.get(key) === text) {
-        return;
-      }
-      if (text) {
-        this.problems.set(key, text);
-      } else {
-        this.problems.delete(key);
-      }
-      this.emit({ error: [...this.problems.values()] });
     }
 
     // --- deck ----------------------------------------------------------------------------
@@ -158,9 +87,8 @@
 
     createDeck() {
       this.createCanvas();
-      const { canvas } = this;
       this.deck = new Deck({
-        canvas,
+        canvas: this.canvas,
         width: "100%",
         height: "100%",
         views: new MapView({ id: "map", repeat: false }),
@@ -176,9 +104,7 @@
         onAfterRender: () => this.onAfterRender(),
         onError: (error, layer) => this.onLayerError(error, layer),
         onLoad: () => {
-          // The event library hides the focus ring and takes a tab stop of its own.
-          canvas.style.outline = "";
-          canvas.tabIndex = 0;
+          this.keepFocusVisible();
           this.layOut();
           this.askForValues();
         },
@@ -187,6 +113,9 @@
 
     onLayerError(error, layer) {
       const id = layer?.id || "map";
+      if (!this.deck?.isInitialized) {
+        this.setState("error");
+      }
       if (layer && !this.failedLayers.has(id)) {
         this.failedLayers.add(id);
         setTimeout(() => this.layOut(), 0);
@@ -346,10 +275,16 @@
 
     showLayers() {
       this.shown = this.made.map((entry) => this.isVisible(entry)).join();
-      const layers = this.made.map((entry) => entry.layer.clone({ visible: this.isVisible(entry) }));
       const { selection = [], colours } = this.props;
       const colour = this.factory.colour(colours.selection);
-      this.deck.setProps({ layers: [...layers, ...this.factory.selection(selection, colour)] });
+      const marks = this.factory.selection(selection, colour, this.made);
+      const below = new Map(marks.map(({ table, under }) => [table, under]));
+      const layers = this.made.flatMap((entry) => {
+        const under = below.get(entry.table) || [];
+        below.delete(entry.table);
+        return [...under, entry.layer.clone({ visible: this.isVisible(entry) })];
+      });
+      this.deck.setProps({ layers: [...layers, ...marks.flatMap(({ over }) => over)] });
     }
 
     // --- camera --------------------------------------------------------------------------
@@ -412,7 +347,7 @@
         "=": () => this.zoomBy(ZOOM_STEP),
         "-": () => this.zoomBy(-ZOOM_STEP),
         Enter: () => this.openList(),
-        Escape: () => this.tooltip.hide(),
+        Escape: () => this.hideTooltip(),
       };
       const isFree = !event.ctrlKey && !event.metaKey && !event.altKey;
       if (isFree && Object.hasOwn(actions, event.key) && this.deck?.isInitialized) {
