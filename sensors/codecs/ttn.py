@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sensors.codecs.decoder import Decoder, RefusedError
 from sensors.codecs.lorawan import (
@@ -50,11 +50,18 @@ def _decode(message: Message, context: CodecContext) -> Outcome:
         return _uplink(document, message, context, key=key)
     for kind in OTHER_KINDS:
         if kind in document:
-            received = read_time(document.get("received_at"), ISO, received_at=message.received_at)
-            return Outcome((Event(kind=kind, key=key, at=received.time),))
+            return Outcome((Event(kind=kind, key=key, at=_received(document, message)),))
     raise RefusedError(
         "unsupported_version", "neither `uplink_message` nor another known kind of message"
     )
+
+
+def _received(document: Mapping[str, object], message: Message) -> datetime:
+    """Time at the server; some kinds of messages carry none."""
+    time = document.get("received_at")
+    if time is None:
+        return message.received_at
+    return read_time(time, ISO, received_at=message.received_at).time
 
 
 def _key(document: Mapping[str, object], message: Message) -> str:
