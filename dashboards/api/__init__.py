@@ -1,0 +1,1 @@
+"""HTTP interfaces for the pages and for other programs."""

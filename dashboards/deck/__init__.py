@@ -1,0 +1,1 @@
+"""From the city to pydeck layers, pure: no web server, no database."""

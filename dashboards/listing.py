@@ -1,0 +1,275 @@
+"""What the map shows, as rows: the same content for the table on the page and for the CSV; pure."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dashboards import theme
+from dashboards.features import CityFeatures, Feature, band_of, grade_of
+from dashboards.i18n.translate import Texts
+from dashboards.live.hub import Snapshot, StreamNow
+from twin.model.quality import QualityClass
+from twin.model.quantities import quantity
+from twin.rules.monitoring import monitoring_state
+
+Raw = float | str | None
+Show = Literal["text", "number", "band", "monitoring", "quality", "age", "value", "provenance"]
+PAGE_ROWS = 25
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its key, how its cells are written, its unit (UCUM) and decimals."""
+
+    key: str
+    show: Show
+    unit: str = ""
+    decimals: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One feature or datastream; ``cells`` are raw values in the order of the columns.
+
+    ``quantity`` gives unit and decimals of a column of kind ``value``.
+    """
+
+    kind: str
+    id: str
+    cells: tuple[Raw, ...]
+    quantity: str = ""
+    place: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A table of the page."""
+
+    name: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    default_sort: str
+
+
+BRIDGE_COLUMNS = (
+    Column("name", "text"),
+    Column("grade", "band"),
+    Column("grade_year", "text"),
+    Column("monitoring", "monitoring"),
+    Column("reporting", "text"),
+    Column("age", "age", "s"),
+)
+ROAD_COLUMNS = (
+    Column("name", "text"),
+    Column("speed", "number", "km/h", 1),
+    Column("flow", "number", "/h", 0),
+    Column("quality", "quality"),
+    Column("age", "age", "s"),
+)
+STREAM_COLUMNS = (
+    Column("name", "text"),
+    Column("place", "text"),
+    Column("quantity", "text"),
+    Column("value", "value"),
+    Column("quality", "quality"),
+    Column("age", "age", "s"),
+    Column("provenance", "provenance"),
+)
+
+
+def listing(name: str, snapshot: Snapshot, texts: Texts) -> Listing:
+    """Table ``bridges``, ``roads`` or ``streams`` of the present state."""
+    if name == "bridges":
+        rows = tuple(_bridge(row, snapshot) for row in snapshot.features.bridges)
+        return Listing(name, BRIDGE_COLUMNS, rows, "-grade")
+    if name == "roads":
+        return Listing(name, ROAD_COLUMNS, tuple(_road_rows(snapshot)), "name")
+    streams = snapshot.features.streams.values()
+    rows = tuple(_stream(snapshot.stream(stream), snapshot.features, texts) for stream in streams)
+    return Listing("streams", STREAM_COLUMNS, rows, "name")
+
+
+def _bridge(feature: Feature, snapshot: Snapshot) -> Row:
+    asset = feature.asset
+    states = [snapshot.stream(s) for s in snapshot.features.streams_of.get(asset.id, ())]
+    current = [state for state in states if state.is_current]
+    year = asset.attribute("condition_year")
+    ages = [state.age_s for state in states if state.age_s is not None]
+    band = band_of(asset)
+    grade = grade_of(asset)
+    cells = (
+        feature.name,
+        None if band is None else grade if grade is not None else theme.CONDITION_BANDS[band].low,
+        None if year is None else str(year.value),
+        float(monitoring_state([state.quality_class for state in states])),
+        f"{len(current)}/{len(states)}",
+        min(ages, default=None),
+    )
+    return Row("bridge", asset.id, cells, place=feature.place)
+
+
+def _road_rows(snapshot: Snapshot) -> list[Row]:
+    features = snapshot.features
+    by_number = {stream.number: stream for stream in features.streams.values()}
+    rows: list[Row] = []
+    numbers = zip(
+        features.roads,
+        features.index.road_speed.tolist(),
+        features.index.road_flow.tolist(),
+        strict=True,
+    )
+    for feature, speed_number, flow_number in numbers:
+        found = [
+            snapshot.stream(by_number[n]) if n in by_number else None
+            for n in (speed_number, flow_number)
+        ]
+        known = [state for state in found if state is not None]
+        worst = max((state.quality_class for state in known), key=_badness, default=None)
+        ages = [state.age_s for state in known if state.age_s is not None]
+        never = QualityClass.NEVER_REPORTED
+        cells = (
+            feature.name,
+            _current(found[0]),
+            _current(found[1]),
+            float(never if worst is None else worst),
+            min(ages, default=None),
+        )
+        rows.append(Row("road", feature.id, cells, place=feature.place))
+    return rows
+
+
+def _current(state: StreamNow | None) -> float | None:
+    return state.value if state is not None and state.is_current else None
+
+
+def _badness(quality: QualityClass) -> int:
+    order = (
+        QualityClass.GOOD,
+        QualityClass.SIMULATED,
+        QualityClass.SUSPECT,
+        QualityClass.NEVER_REPORTED,
+        QualityClass.STALE,
+    )
+    return order.index(quality) if quality in order else 0
+
+
+def _stream(state: StreamNow, features: CityFeatures, texts: Texts) -> Row:
+    stream = state.stream
+    asset = features.assets.get(stream.asset_id)
+    cells = (
+        stream.name,
+        stream.asset_id if asset is None else asset.name,
+        quantity(stream.quantity).label(texts.language),
+        state.value if state.is_current else None,
+        float(state.quality_class),
+        state.age_s,
+        stream.provenance,
+    )
+    return Row("stream", stream.uid, cells, quantity=stream.quantity)
+
+
+def sorted_rows(table: Listing, sort: str) -> tuple[tuple[Row, ...], str]:
+    """Rows in the order of ``sort`` (a key, minus for descending) and the order that was used.
+
+    Rows without a value come last in either direction; equal rows keep the order of their names.
+    """
+    keys = [column.key for column in table.columns]
+    order = sort if sort.removeprefix("-") in keys else table.default_sort
+    at = keys.index(order.removeprefix("-"))
+    named = sorted(table.rows, key=lambda row: str(row.cells[0]).casefold())
+    known = [row for row in named if row.cells[at] is not None]
+    absent = [row for row in named if row.cells[at] is None]
+    known.sort(key=_sort_key(at), reverse=order.startswith("-"))
+    return (*known, *absent), order
+
+
+def _sort_key(at: int) -> Callable[[Row], tuple[int, float, str]]:
+    def key(row: Row) -> tuple[int, float, str]:
+        cell = row.cells[at]
+        return (1, 0.0, cell.casefold()) if isinstance(cell, str) else (0, cell or 0.0, "")
+
+    return key
+
+
+def shown(cell: Raw, column: Column, row: Row, texts: Texts) -> str:
+    """A cell as people read it."""
+    if cell is None:
+        return texts("table.no_grade") if column.show == "band" else texts("table.nothing")
+    if isinstance(cell, str):
+        return texts(f"provenance.{cell}") if column.show == "provenance" else cell
+    if column.show == "band":
+        return band_text(cell, texts)
+    if column.show == "monitoring":
+        return state_text(theme.MONITORING_STATES[int(cell)], "monitoring", texts)
+    if column.show == "quality":
+        return state_text(theme.QUALITIES[int(cell)], "quality", texts)
+    if column.show == "age":
+        return texts.duration(cell)
+    if column.show == "value":
+        return texts.measured(cell, quantity(row.quantity))
+    return texts.number(cell, column.decimals)
+
+
+def band_text(grade: float, texts: Texts) -> str:
+    """Symbol, range and name of the band of a grade."""
+    index = theme.condition_band(grade)
+    band = theme.CONDITION_BANDS[index or 0]
+    return f"{band.symbol} {band_range(band, texts)} {band_name(band, texts)}"
+
+
+def band_range(band: theme.ConditionBand, texts: Texts) -> str:
+    """Range of a condition band."""
+    return f"{texts.number(band.low, 1)}\u2013{texts.number(band.high, 1)}"
+
+
+def band_name(band: theme.ConditionBand, texts: Texts) -> str:
+    """Name of a condition band; the official German word with a gloss in English pages."""
+    return band.label_de if texts.language == "de" else f"{band.label_en} ({band.label_de})"
+
+
+def state_text(style: theme.StateStyle, group: str, texts: Texts) -> str:
+    """Symbol and name of a state."""
+    return f"{style.symbol} {texts(f'{group}.{style.key}')}"
+
+
+def as_csv(table: Listing, rows: Sequence[Row], texts: Texts) -> str:
+    """Rows as CSV: units in the header, plain numbers, texts that cannot become formulas."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    head = [_heading(column, texts) for column in table.columns]
+    if any(column.show == "value" for column in table.columns):
+        head.append(texts("column.unit"))
+    writer.writerow([texts("column.id"), *head])
+    for row in rows:
+        cells = [_csv_cell(cell, column, texts) for cell, column in zip(row.cells, table.columns, strict=True)]
+        if row.quantity:
+            cells.append(neutral(quantity(row.quantity).unit))
+        writer.writerow([neutral(row.id), *cells])
+    return out.getvalue()
+
+
+def _heading(column: Column, texts: Texts) -> str:
+    unit = f" [{texts.unit(column.unit)}]" if column.unit else ""
+    return texts(f"column.{column.key}") + unit
+
+
+def _csv_cell(cell: Raw, column: Column, texts: Texts) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, str):
+        return neutral(cell)
+    if column.show == "band":
+        return band_text(cell, texts)[2:]
+    if column.show == "monitoring":
+        return texts(f"monitoring.{theme.MONITORING_STATES[int(cell)].key}")
+    if column.show == "quality":
+        return texts(f"quality.{theme.QUALITIES[int(cell)].key}")
+    return f"{cell:.10g}"
+
+
+def neutral(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(FORMULA) else text
