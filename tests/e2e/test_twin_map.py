@@ -18,12 +18,12 @@ from e2e.pages.map_page import (
     opened,
     speed_colour,
 )
-from e2e.pages.map_town import ORIGIN
+from e2e.pages.map_town import ORIGIN, live_layer
 from playwright.sync_api import Browser, expect
 from waiting import wait_for
 
 from dashboards.live import codec, table
-from dashboards.theme import BASEMAP, SELECTION, rgb
+from dashboards.theme import BASEMAP, CASING, SELECTION, rgb
 
 pytestmark = pytest.mark.browser
 
@@ -86,6 +86,40 @@ def test_absent_stale_and_never_reported_values_are_grey(browser: Browser) -> No
         for row in range(4):
             assert is_no_data(it.colour(row)), f"row {row} is {it.colour(row)}"
         assert is_close(it.colour(5), speed_colour(90))
+
+
+def test_simplified_level_shows_the_features_of_the_channel(browser: Browser) -> None:
+    town = make_town()
+    turned = np.arange(FEATURES, dtype=np.uint32)[::-1]
+    columns = {**table.path_columns(PATHS[::-1], ORIGIN), "feature": turned}
+    town.tables["roads_far"] = table.encode_table("roads_far", columns, ORIGIN)
+    near = {**town.spec["layers"][0], "minZoom": 13}
+    for kind in ("LineLayer", "PathLayer"):
+        far = live_layer(kind, "roads_far", getWidth=14, widthUnits="pixels", maxZoom=13)
+        town.spec["layers"] = [far, near]
+        with opened(browser, town) as it:
+            expect(it.page.locator("#map")).to_have_attribute("data-features", str(FEATURES))
+            it.town.show("speed", np.linspace(0, 130, FEATURES))
+            it.waits_for_colour(2, speed_colour(2 * 130 / 11))
+            it.page.mouse.click(*place_of(it.page, "#map", PLACES[2], VIEW))
+            wait_for(lambda it=it: (it.out("clickData") or {}).get("id") == "road:2", "the click")
+            assert it.out("clickData")["table"] == "roads"
+
+
+def test_line_of_a_filled_symbol_keeps_its_colour(browser: Browser) -> None:
+    town = make_town("ScatterplotLayer")
+    town.spec["layers"][0] |= {
+        "stroked": True,
+        "filled": True,
+        "getLineColor": list(rgb(CASING)),
+        "getLineWidth": 6,
+        "lineWidthUnits": "pixels",
+    }
+    with opened(browser, town) as it:
+        it.town.show("speed", np.full(FEATURES, 110.0))
+        it.waits_for_colour(0, speed_colour(110))
+        x, y = place_of(it.page, "#map", PLACES[0], VIEW)
+        assert is_close(colour_at(it.page, x, y - 12), rgb(CASING))
 
 
 def test_low_power_draws_the_same_colours_with_lines(browser: Browser) -> None:

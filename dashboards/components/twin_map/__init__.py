@@ -76,7 +76,7 @@ class TwinMap(Component):
         ``{name: {"url": ..., "version": ...}}``, TWT1 tables. Columns: ``id`` and, for tooltips
         and the list, ``name`` (texts); lines ``start`` + ``xy``; polygons ``start`` + ``xy`` and
         optionally ``height`` [m] and ``tri``; points ``xy``. ``feature`` (u32 per row) if the rows
-        are not the features themselves.
+        are not the features themselves; clicks then name the features of the channel's table.
     channels
         ``{name: {...}}``. ``table`` names the table whose rows the values follow. Live channels
         get their range from the socket; ``unit``, ``label``, ``decimals`` and ``classes`` (the
@@ -140,10 +140,10 @@ class TwinMap(Component):
         {"@@type": "LiveValueExtension", "channel": "speed", "ramp": "magnitude",
          "kind": "magnitude", "quality": "speed.q"}
 
-    It replaces the colour of the layer (extruded polygons: it multiplies the lit colour, so give
-    them ``get_fill_color=[255, 255, 255]``). Byte 255, quality stale, never reported or disabled
-    are drawn in the no-data grey with a hatch. Rows of the layer's table are the features of the
-    channel.
+    It replaces the colour of the layer. Extruded polygons: it multiplies the lit colour, so give
+    them ``get_fill_color=[255, 255, 255]``. A layer with fill and line keeps its line colour.
+    Byte 255 and quality stale, never reported or disabled are drawn in the no-data grey with a
+    hatch. The rows of the layer's table, or its column ``feature``, are rows of the channel.
 
     Examples
     --------

@@ -17,6 +17,7 @@ layout(std140) uniform liveValueUniforms {
   float isStale;
   float hasQuality;
   float isShaded;
+  float isFillOnly;
   float blend;
 } liveValue;
 `;
@@ -73,13 +74,17 @@ vec4 liveValue_color(vec3 pickingColor) {
     vs: VERTEX,
     fs: FRAGMENT,
     inject: {
-      "vs:#decl": "flat out float liveValue_hatch;\n",
+      "vs:#decl": "flat out float liveValue_hatch;\nint liveValue_calls = 0;\n",
       "vs:DECKGL_FILTER_COLOR": {
         order: 10,
         injection: `
-  vec4 liveValue_found = liveValue_color(geometry.pickingColor);
-  color.rgb = liveValue.isShaded > 0.5 ? liveValue_found.rgb * color.rgb : liveValue_found.rgb;
-  liveValue_hatch = liveValue_found.a;
+  // A layer with fill and line asks twice, first for the fill; its line keeps its own colour.
+  liveValue_calls += 1;
+  if (liveValue.isFillOnly < 0.5 || liveValue_calls == 1) {
+    vec4 liveValue_found = liveValue_color(geometry.pickingColor);
+    color.rgb = liveValue.isShaded > 0.5 ? liveValue_found.rgb * color.rgb : liveValue_found.rgb;
+    liveValue_hatch = liveValue_found.a;
+  }
 `,
       },
       "fs:#decl": "flat in float liveValue_hatch;\n",
@@ -104,6 +109,7 @@ vec4 liveValue_color(vec3 pickingColor) {
       isStale: "f32",
       hasQuality: "f32",
       isShaded: "f32",
+      isFillOnly: "f32",
       blend: "f32",
     },
   };
@@ -187,6 +193,7 @@ vec4 liveValue_color(vec3 pickingColor) {
             isStale: source.isStale(channel) ? 1 : 0,
             hasQuality: companion ? 1 : 0,
             isShaded: this.props.extruded ? 1 : 0,
+            isFillOnly: this.props.filled && this.props.stroked ? 1 : 0,
             blend,
             liveCurrent: values ? values.current : filler,
             livePrevious: values ? values.previous : filler,

@@ -12,6 +12,10 @@
     return first === second || JSON.stringify(first) === JSON.stringify(second);
   }
 
+  function extensionOf({ extensions = [] }) {
+    return extensions.find((candidate) => candidate["@@type"] === "LiveValueExtension");
+  }
+
   function liveAddress(path) {
     const url = new URL(path, window.location.href);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
@@ -176,16 +180,24 @@
       return this.made.find((entry) => entry.layer.id === layer?.id);
     }
 
+    // Name of the table that knows the features of a layer: its own, or, for a simplified level,
+    // that of its channel.
+    featureTableOf({ table, original }) {
+      const columns = this.tables[table]?.columns;
+      if (!columns || (columns.id && !columns.feature)) {
+        return table;
+      }
+      return this.live.channels[extensionOf(original)?.channel]?.info.table ?? table;
+    }
+
     onHover({ layer, index, x, y }) {
       const entry = index >= 0 ? this.entryOf(layer) : null;
       if (!entry || !entry.table) {
         this.hideTooltip();
         return;
       }
-      const extension = (entry.original.extensions || []).find(
-        (candidate) => candidate["@@type"] === "LiveValueExtension",
-      );
-      this.hovered = { name: entry.table, row: index, extension, x, y };
+      const name = this.featureTableOf(entry);
+      this.hovered = { name, row: index, extension: extensionOf(entry.original), x, y };
       this.showTooltip();
     }
 
@@ -216,7 +228,7 @@
       const entry = picked.index >= 0 ? this.entryOf(picked.layer) : null;
       this.tellClick({
         layer: entry ? entry.layer.id : null,
-        table: entry?.table ?? null,
+        table: entry ? this.featureTableOf(entry) : null,
         row: entry ? picked.index : -1,
         coordinate: info.coordinate ?? null,
         source: "pointer",
@@ -236,20 +248,21 @@
     openList() {
       const [viewport] = this.deck.getViewports();
       const [west, south, east, north] = viewport.getBounds();
-      const seen = new Set();
-      const features = [];
-      for (const { table, layer, original } of this.made) {
-        const geometry = this.factory.geometries[table];
-        if (!geometry || !original.pickable || seen.has(table)) {
-          continue;
+      const shown = new Map();
+      for (const entry of this.made) {
+        if (entry.original.pickable && entry.table && this.isVisible(entry)) {
+          shown.set(this.featureTableOf(entry), entry.layer.id);
         }
-        seen.add(table);
-        const { id, name, feature } = geometry.table.columns;
-        for (let row = 0; id && !feature && row < id.length; row += 1) {
+      }
+      const features = [];
+      for (const [table, layer] of shown) {
+        const geometry = this.factory.geometries[table];
+        const { id, name } = geometry?.table.columns || {};
+        for (let row = 0; id && row < id.length; row += 1) {
           const [lon, lat] = geometry.anchorOf(row);
           if (lon >= west && lon <= east && lat >= south && lat <= north) {
             const title = (name && name.at(row)) || id.at(row);
-            features.push({ table, layer: layer.id, row, id: id.at(row), title });
+            features.push({ table, layer, row, id: id.at(row), title });
           }
         }
       }

@@ -22,6 +22,10 @@
     return String(name);
   }
 
+  function limitsOf({ minZoom = 1, maxZoom = 22, minPitch = 0, maxPitch = 60 }) {
+    return { minZoom, maxZoom, minPitch, maxPitch };
+  }
+
   function cameraOf(view) {
     return Object.fromEntries(CAMERA_KEYS.map((key) => [key, view[key] || 0]));
   }
@@ -36,7 +40,9 @@
       this.frames = 0;
       this.clicks = 0;
       this.pending = null;
-      this.camera = cameraOf({ zoom: 11, ...(props.spec?.initialViewState || {}) });
+      const start = { zoom: 11, ...(props.spec?.initialViewState || {}) };
+      this.limits = limitsOf(start);
+      this.camera = { ...cameraOf(start), ...this.limits };
       this.renderer = rendererName();
       this.live = new window.twinLive.LiveChannels({
         noData: props.colours.noData,
@@ -197,8 +203,9 @@
       this.tables[name] = table;
       this.factory.setTable(name, table);
       this.report(`table:${name}`, "");
-      const features = Object.values(this.tables).reduce((sum, { n }) => sum + n, 0);
-      this.root.dataset.features = String(features);
+      // Simplified levels show the same features once more.
+      const own = Object.values(this.tables).filter(({ columns }) => !columns.feature);
+      this.root.dataset.features = String(own.reduce((sum, { n }) => sum + n, 0));
     }
 
     async reloadTable(name) {
@@ -290,7 +297,8 @@
     // --- camera --------------------------------------------------------------------------
 
     moveTo(view) {
-      this.camera = this.isLowPower ? { ...view, pitch: 0, bearing: 0 } : view;
+      const flat = this.isLowPower ? { pitch: 0, bearing: 0 } : {};
+      this.camera = { ...view, ...this.limits, ...flat };
       this.deck.setProps({ viewState: this.camera });
       const shown = this.made.map((entry) => this.isVisible(entry)).join();
       if (shown !== this.shown) {
@@ -334,7 +342,8 @@
 
     zoomBy(step) {
       const camera = cameraOf(this.camera);
-      this.moveTo({ ...camera, zoom: Math.min(22, Math.max(1, camera.zoom + step)) });
+      const { minZoom, maxZoom } = this.limits;
+      this.moveTo({ ...camera, zoom: Math.min(maxZoom, Math.max(minZoom, camera.zoom + step)) });
     }
 
     onKey(event) {
