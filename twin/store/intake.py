@@ -269,10 +269,11 @@ def _unique_waveforms(
         if fault is not None:
             rejections.append(_of_waveform(waveform, source, *fault))
             continue
-        first = unique.setdefault((waveform.number, waveform.t0_us), waveform)
-        if first is waveform:
-            continue
-        if is_same_waveform(first, waveform):
+        key = (waveform.number, waveform.t0_us)
+        first = unique.get(key)
+        if first is None:
+            unique[key] = waveform
+        elif is_same_waveform(first, waveform):
             repeats[source] += 1
         else:
             rejections.append(contradicting_waveform(waveform, source=source))

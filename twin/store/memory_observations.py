@@ -209,8 +209,9 @@ class _Writer:
     ) -> None:
         for block in accepted.waveforms:
             source = self._sources[block.number]
-            known = waveforms.setdefault(block.number, {}).setdefault(block.t0_us, block)
-            if known is block:
+            known = waveforms.setdefault(block.number, {}).get(block.t0_us)
+            if known is None:
+                waveforms[block.number][block.t0_us] = block
                 self._accept(block.number, block.end_us, block.rms, block.quality)
             elif intake.is_same_waveform(known, block):
                 self.duplicates[source] += 1
