@@ -148,6 +148,23 @@ def test_lost_delta_is_followed_by_a_request_for_a_full_frame(browser: Browser) 
         it.waits_for_colour(3, speed_colour(130))
 
 
+def test_every_tenth_delta_lost_still_ends_in_the_last_state(browser: Browser) -> None:
+    random = np.random.default_rng(7)
+    with opened(browser, make_town()) as it:
+        speeds = np.linspace(0, 130, FEATURES)
+        for _ in range(100):
+            speeds[random.integers(FEATURES)] = random.uniform(0, 130)
+            it.town.show("speed", speeds, is_lost=bool(random.random() < 0.1))
+        speeds[0] = 0.0
+        it.town.show("speed", speeds)
+        it.waits_for_sequence("speed", 101)
+        shown = it.page.evaluate(
+            "[...document.getElementById('map').twinMap.live.channels.speed.values]"
+        )
+        assert shown == it.town.channels["speed"].values.tolist()
+        assert len(it.town.keyframe_requests) >= 1
+
+
 def test_new_table_version_is_loaded_before_its_values_are_shown(browser: Browser) -> None:
     with opened(browser, make_town()) as it:
         it.town.show("speed", np.full(FEATURES, 20.0))

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from dashboards import components
+from dashboards.components.twin_map import TwinMap
+
 ROOT = Path(__file__).parents[2]
 SERVED = ROOT / "dashboards" / "components" / "vendor"
 FOR_TESTS = ROOT / "tests" / "e2e" / "vendor"
@@ -60,6 +63,23 @@ def test_our_own_scripts_name_no_host_and_write_no_html() -> None:
     forbidden = r"https?://\w|innerHTML|outerHTML|insertAdjacentHTML|\beval\(|new Function"
     for script in ours:
         assert re.findall(forbidden, script.read_text()) == [], script.name
+
+
+def test_every_script_and_style_sheet_that_dash_serves_is_there() -> None:
+    listed = [
+        entry["relative_package_path"] for entry in components._js_dist + components._css_dist
+    ]
+    assert all((ROOT / "dashboards" / "components" / str(path)).is_file() for path in listed)
+    own = {
+        str(file.relative_to(ROOT / "dashboards" / "components"))
+        for file in (ROOT / "dashboards" / "components").glob("*/*.js")
+    }
+    assert own == {path for path in listed if str(path).endswith(".js")}
+
+
+def test_unknown_property_of_the_map_is_refused() -> None:
+    with pytest.raises(TypeError, match="speck"):
+        TwinMap(speck={})  # pyrefly: ignore[unexpected-keyword] - that is the test
 
 
 def test_map_bundle_is_at_most_300_kilobytes_compressed() -> None:

@@ -91,7 +91,8 @@ class TwinMap(Component):
         Ids of the highlighted features.
     flyTo
         ``{"longitude", "latitude", "zoom", "pitch"?, "bearing"?}``; the only way Python moves
-        the camera after mounting. Under reduced motion it jumps.
+        the camera after mounting. Under reduced motion it jumps. Another key, such as a growing
+        ``n``, makes it fly to the same place again.
     command
         ``{"name": "zoom_in" | "zoom_out" | "reset_view" | "focus_map" | "focus_list", "n": int}``.
         Executed whenever ``n`` changes; 0 does nothing.

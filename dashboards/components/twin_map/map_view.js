@@ -325,7 +325,7 @@
     }
 
     flyTo(target) {
-      const view = { ...cameraOf(this.camera), ...target };
+      const view = cameraOf({ ...this.camera, ...target });
       if (!this.isStill && !this.isLowPower) {
         view.transitionDuration = 800;
         view.transitionInterpolator = new FlyToInterpolator();
