@@ -86,5 +86,9 @@ def open_twin(settings: Settings, *, role: Role) -> Twin:
     EmbeddedError
         If no database is configured and no embedded one runs.
     """
-    store = open_store(database_dsn(settings, role), application=f"twin-{role}")
+    store = open_store(
+        database_dsn(settings, role),
+        application=f"twin-{role}",
+        retention_days=settings.store.retention_days,
+    )
     return Twin(store, clock=utc_now)

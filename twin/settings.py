@@ -61,6 +61,7 @@ class EmbeddedSettings:
     data_dir: str = ""
     pg_bin: str = ""
     run_as: str = ""
+    runtime_dir: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,10 @@ class Supervisor:
                 broker_password_file=str(found.password_file),
             )
         write_services(self.settings, services)
-        migrate(database_dsn(self.settings, "owner"))
+        migrate(
+            database_dsn(self.settings, "owner"),
+            partition_days=self.settings.store.partition_days,
+        )
 
     def start_jobs(self) -> None:
         """Start every job as a process of its own."""
@@ -180,10 +183,12 @@ class Supervisor:
 
 def cluster_options(settings: Settings) -> ClusterOptions:
     """Options of the embedded database of this data folder."""
+    embedded = settings.embedded
     return ClusterOptions(
         data_dir=settings.data_dir / "postgres",
-        pg_bin=Path(settings.embedded.pg_bin) if settings.embedded.pg_bin else None,
-        run_as=settings.embedded.run_as or None,
+        pg_bin=Path(embedded.pg_bin) if embedded.pg_bin else None,
+        run_as=embedded.run_as or None,
+        runtime_dir=Path(embedded.runtime_dir) if embedded.runtime_dir else None,
     )
 
 
