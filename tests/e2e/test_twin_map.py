@@ -200,14 +200,14 @@ def test_lost_connection_is_said_and_restored(browser: Browser) -> None:
         assert it.town.connections == 2
         it.town.show("speed", np.full(FEATURES, 110.0))
         it.waits_for_colour(0, speed_colour(110))
-        wait_for(lambda: it.out("connection")["state"] == "live", "Dash hears of it")
+        wait_for(lambda: (it.out("connection") or {}).get("state") == "live", "Dash hears of it")
 
 
 def test_expired_login_ends_the_connection_for_good(browser: Browser) -> None:
     with opened(browser, make_town()) as it:
         it.town.cut(4401)
         expect(it.page.locator("#map")).to_have_attribute("data-connection", "refused")
-        wait_for(lambda: it.out("connection")["state"] == "refused", "Dash hears of it")
+        wait_for(lambda: (it.out("connection") or {}).get("state") == "refused", "Dash hears of it")
         assert it.town.connections == 1
 
 
@@ -242,7 +242,9 @@ def test_channel_turns_stale_by_the_clock_of_the_server(browser: Browser) -> Non
         it.town.show("speed", np.full(FEATURES, 110.0))
         it.waits_for_colour(0, speed_colour(110))
         wait_for(lambda: is_no_data(it.colour(0)), "the stale channel turns grey", timeout_s=10)
-        wait_for(lambda: "speed" in it.out("connection")["stale"], "Dash hears of it")
+        wait_for(
+            lambda: "speed" in (it.out("connection") or {}).get("stale", []), "Dash hears of it"
+        )
         it.town.show("speed", np.full(FEATURES, 110.0))
         it.waits_for_colour(0, speed_colour(110))
 

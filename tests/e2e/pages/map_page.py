@@ -43,7 +43,8 @@ class Open:
         wait_for(look, f"colour {wanted} of row {row}, it is {self.colour(row)}", timeout_s=10)
 
     def out(self, name: str) -> Any:
-        return json.loads(self.page.inner_text(f"#out-{name}"))
+        """What Dash heard last of a property; None before its first answer."""
+        return json.loads(self.page.inner_text(f"#out-{name}") or "null")
 
     def waits_for_sequence(self, name: str, seq: int) -> None:
         def look() -> bool:
