@@ -5,6 +5,7 @@ Run by ``scripts/wheel`` with the path of an installed ``twin``; needs only the 
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -32,7 +33,7 @@ def wait_until_stored(address: str, *, readings: int) -> int:
     stored = 0
     while time.monotonic() < deadline:
         lines = read(f"{address}metrics").decode().splitlines()
-        found = [line for line in lines if line.startswith("twin_readings_stored_total{")]
+        found = [line for line in lines if re.match(r'twin_ingest_today\{.*fate="stored"', line)]
         stored = sum(int(float(line.rsplit(" ", 1)[1])) for line in found)
         if stored >= readings:
             return stored

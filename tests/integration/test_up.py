@@ -82,7 +82,7 @@ def stored(address: str) -> int:
         return 0
     return sum(
         int(float(value))
-        for value in re.findall(r"^twin_readings_stored_total\{[^}]*\} (\S+)$", text, re.MULTILINE)
+        for value in re.findall(r'^twin_ingest_today\{[^}]*fate="stored"\} (\S+)$', text, re.MULTILINE)
     )
 
 

@@ -123,8 +123,8 @@ def _refusal(found: list[str], *, pg_bin: Path | None, data_version: str | None)
     if data_version is not None:
         return (
             f"the data directory was written by PostgreSQL {data_version}, but the programmes here "
-            f"are: {have}; name a folder of version {data_version} in embedded.pg_bin, or start there "
-            "once, dump with pg_dump, and restore into a new embedded.data_dir"
+            f"are: {have}; name a folder of version {data_version} in embedded.pg_bin, or start "
+            "that once, dump with pg_dump, and restore into a new embedded.data_dir"
         )
     return (
         f"no PostgreSQL {OLDEST_MAJOR} or newer to start; found: {have}. Reinstall the package "
