@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 MOST_KEYS = 100_000
+RESTARTED_BELOW = 100
 
 
 @dataclass(slots=True)
@@ -43,7 +44,7 @@ class SequenceGaps:
             return 0
         fresh = [number for number in seen if number > counter.newest]
         if not fresh:
-            if seen[-1] < counter.newest - len(seen):
+            if seen[-1] <= 1 or counter.newest - seen[-1] > RESTARTED_BELOW:
                 counter.newest, counter.credit = seen[-1], missing
             return 0
         absent = fresh[-1] - counter.newest - len(fresh)

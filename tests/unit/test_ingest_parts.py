@@ -1,0 +1,185 @@
+"""The pure parts around the ingest loop: queue, back-off, endpoint plan, gaps, cuts, figures."""
+
+import threading
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+from sensors.broker.delivery import (
+    BackOff,
+    Delivery,
+    DeliveryQueue,
+    Ending,
+    Endpoint,
+    EndpointPlan,
+    client_id,
+)
+from sensors.gaps import SequenceGaps
+from sensors.meter import Meter
+from sensors.splitting import halves, is_single, poisoned
+from twin.model.messages import Message, Rejection
+from twin.model.observations import Batch, Readings, RecordResult, Tally, Waveform
+from twin.settings import BrokerSettings
+
+NOW = datetime(2026, 6, 15, 8, 0, tzinfo=UTC)
+BROKER = BrokerSettings(host="h", port=1, fallback_port=2)
+
+
+def delivery(packet: int, size: int = 10) -> Delivery:
+    return Delivery(1, packet, 1, Message("t" * 5, b"x" * (size - 5), NOW))
+
+
+def test_client_ids_hold_only_what_every_broker_survives() -> None:
+    assert client_id("Frankfurt/Main #1+$", "a") == "twin-Frankfurt-Main--1---a"
+    assert len(client_id("x" * 200, "1")) == 64
+
+
+def test_the_queue_is_full_by_messages_or_by_bytes() -> None:
+    by_count = DeliveryQueue(most_messages=2, most_bytes=1000)
+    by_size = DeliveryQueue(most_messages=100, most_bytes=15)
+    for queue in (by_count, by_size):
+        queue.put(delivery(1))
+        assert not queue.is_full
+        queue.put(delivery(2))
+        assert queue.is_full
+        assert len(queue.take(max_messages=1, max_bytes=100, timeout_s=0)) == 1
+        assert not queue.is_full
+
+
+def test_the_queue_gives_what_fits_and_one_message_at_least_in_order() -> None:
+    queue = DeliveryQueue(most_messages=100, most_bytes=10_000)
+    for packet in range(5):
+        queue.put(delivery(packet, 100))
+    taken = [queue.take(max_messages=9, max_bytes=size, timeout_s=0) for size in (10, 250, 9999)]
+    assert [[one.packet for one in part] for part in taken] == [[0], [1, 2], [3, 4]]
+    assert queue.size_bytes == 0
+    assert queue.take(max_messages=9, max_bytes=9, timeout_s=0) == []
+
+
+def test_a_waiting_reader_is_woken_by_the_first_message() -> None:
+    queue = DeliveryQueue(most_messages=10, most_bytes=1000)
+    threading.Timer(0.02, lambda: queue.put(delivery(1))).start()
+    assert len(queue.take(max_messages=9, max_bytes=99, timeout_s=20)) == 1
+
+
+def test_back_off_doubles_between_half_and_all_of_its_bound() -> None:
+    for jitter, share in ((0.0, 0.5), (1.0, 1.0)):
+        back_off = BackOff(first_s=0.5, longest_s=4.0, jitter=lambda jitter=jitter: jitter)
+        delays = [back_off.next() for _ in range(6)]
+        assert delays == [share * bound for bound in (0.5, 1.0, 2.0, 4.0, 4.0, 4.0)]
+        back_off.reset()
+        assert back_off.next() == share * 0.5
+
+
+def test_a_broker_that_refuses_mqtt_5_is_tried_with_3_1_1_on_both_ports_at_once() -> None:
+    plan = EndpointPlan(BROKER)
+    assert plan.endpoint == Endpoint("h", 1, "5")
+    assert plan.after(Ending.REFUSED_VERSION) == 0.0
+    assert plan.endpoint == Endpoint("h", 1, "3.1.1")
+    assert plan.after(Ending.NO_ANSWER) == 0.0
+    assert plan.endpoint == Endpoint("h", 2, "3.1.1")
+    assert plan.after(Ending.NO_ANSWER) > 0.0
+    assert plan.endpoint == Endpoint("h", 1, "5")
+
+
+def test_what_answered_once_is_kept_when_the_broker_goes_away() -> None:
+    plan = EndpointPlan(BROKER)
+    plan.after(Ending.NO_ANSWER)
+    plan.connected()
+    for ending in (Ending.LOST, Ending.NO_ANSWER, Ending.UNREACHABLE, Ending.NO_ANSWER):
+        assert plan.after(ending) > 0.0
+        assert plan.endpoint == Endpoint("h", 1, "3.1.1")
+
+
+def test_an_unreachable_broker_says_nothing_about_its_version() -> None:
+    plan = EndpointPlan(BROKER)
+    for _ in range(5):
+        assert plan.after(Ending.UNREACHABLE) > 0.0
+    assert plan.endpoint.version == "5"
+
+
+def test_the_third_take_over_in_a_row_backs_off_for_a_minute() -> None:
+    plan = EndpointPlan(BROKER)
+    delays = [plan.after(Ending.TAKEN_OVER) for _ in range(3)]
+    assert delays[2] == 60.0
+    assert max(delays[:2]) < 2.0
+
+
+def test_gaps_are_counted_and_repetitions_are_not() -> None:
+    gaps = SequenceGaps()
+    steps = [([1, 2], 0, 0), ([3], 0, 0), ([3], 0, 0), ([7], 0, 3), ([5], 0, 0), ([8, 10], 0, 1)]
+    for numbers, missing, expected in steps:
+        assert gaps.note("s", "k", numbers=numbers, missing=missing) == expected
+    assert gaps.note("other", "k", numbers=[100]) == 0
+
+
+def test_values_that_the_source_declares_missing_are_no_gap() -> None:
+    gaps = SequenceGaps()
+    assert gaps.note("s", "k", numbers=[17]) == 0
+    assert gaps.note("s", "k", numbers=[18, 20], missing=1) == 0
+    assert gaps.note("s", "k", numbers=[21], missing=1) == 0
+    assert gaps.note("s", "k", numbers=[23]) == 0
+    assert gaps.note("s", "k", numbers=[25]) == 1
+
+
+def test_a_device_that_restarts_counting_is_no_gap() -> None:
+    gaps = SequenceGaps()
+    gaps.note("s", "k", numbers=[5000])
+    assert [gaps.note("s", "k", numbers=[number]) for number in (0, 1, 2)] == [0, 0, 0]
+
+
+def batch(readings: int, waveforms: int, rejections: int) -> Batch:
+    return Batch(
+        incarnation=uuid4(),
+        sequence=1,
+        readings=Readings(
+            number=np.arange(readings, dtype=np.int32),
+            time_us=np.arange(readings, dtype=np.int64),
+            value=np.arange(readings, dtype=np.float64),
+            quality=np.zeros(readings, np.int16),
+        ),
+        waveforms=tuple(Waveform(n, 0, 1.0, np.zeros(1, np.float32)) for n in range(waveforms)),
+        rejections=tuple(Rejection("not_json", str(n)) for n in range(rejections)),
+        tallies={"s": Tally(received=readings + waveforms + rejections)},
+    )
+
+
+@pytest.mark.parametrize("sizes", [(5, 0, 0), (1, 1, 1), (0, 3, 2), (2, 0, 7), (1, 1, 0)])
+def test_a_batch_is_halved_until_every_item_stands_alone(sizes: tuple[int, int, int]) -> None:
+    waiting, single = [batch(*sizes)], []
+    while waiting:
+        part = waiting.pop()
+        if is_single(part):
+            single.append(part)
+        else:
+            waiting.extend(halves(part))
+    assert len(single) == sum(sizes)
+    assert sum(part.tallies["s"].received for part in single if part.tallies) == sum(sizes)
+    assert sorted(int(n) for part in single for n in part.readings.number) == list(range(sizes[0]))
+    assert len({id(one) for part in single for one in part.waveforms}) == sizes[1]
+    assert {one.detail for part in single for one in part.rejections} == set(
+        map(str, range(sizes[2]))
+    )
+
+
+def test_a_poisoned_row_becomes_a_rejection_that_names_it() -> None:
+    (item,) = poisoned(batch(1, 0, 0), "value out of range", sources={0: "left"}).rejections
+    assert (item.reason, item.source, item.datastream_number) == ("db_rejected", "left", 0)
+    assert "value out of range" in item.detail
+    (item,) = poisoned(batch(0, 1, 0), "no", sources={0: "left"}).rejections
+    assert (item.source, item.value) == ("left", None)
+
+
+def test_the_meter_forgets_rates_and_lags_after_a_minute_but_no_total() -> None:
+    meter = Meter(0.0)
+    result = RecordResult(stored=3, duplicate=1, conflict=0, quarantined=2, revision=1)
+    meter.note_messages(60, now_s=1.0)
+    meter.note_commit(result, lags_s=np.array([0.5, 4.0, 1.0]), now_s=1.0)
+    early = meter.figures(now_s=30.0)
+    late = meter.figures(now_s=120.0)
+    assert early["messages_per_s"] == 2.0
+    assert (early["lag_newest_s"], early["lag_p95_s"]) == (0.5, pytest.approx(3.7))
+    assert (late["messages"], late["messages_per_s"], late["readings_stored"]) == (60, 0.0, 3)
+    assert "lag_p95_s" not in late

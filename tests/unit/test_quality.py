@@ -1,0 +1,193 @@
+"""Readings are judged: time policy, limits, provenance; bursts are converted and cut."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sensors.privacy import masked
+from sensors.quality import Reading, TimePolicy, judge, unknown_stream
+from sensors.routing import Stream, StreamTable
+from sensors.waveforms import judge_block
+from twin.model.datastreams import Datastream
+from twin.model.messages import Observation, Rejection, WaveformBlock
+from twin.model.quality import keys
+from twin.model.times import to_us
+
+NOW = datetime(2026, 6, 15, 8, 0, tzinfo=UTC)
+POLICY = TimePolicy(timedelta(minutes=5), timedelta(days=730))
+PLAIN = Datastream(
+    "B1.eps", "strain", "B1", None, "strain", "s", "left", "B1/eps", "measured", number=7
+)
+
+
+def stream(**changes: object) -> Stream:
+    datastream = replace(PLAIN, **changes)  # pyrefly: ignore[bad-argument-type]
+    found = StreamTable([datastream]).find("left", "B1/eps")
+    assert found is not None
+    return found
+
+
+def judged(
+    *, age: timedelta = timedelta(), value: float = 1.0, quantity: str = "", **changes: object
+) -> Reading | Rejection:
+    observation = Observation("B1/eps", "", NOW - age, value, quantity=quantity)
+    return judge(observation, stream(**changes), received_at=NOW, policy=POLICY)
+
+
+def flags(reading: Reading | Rejection) -> tuple[str, ...]:
+    assert isinstance(reading, Reading)
+    return keys(reading.quality)
+
+
+@pytest.mark.parametrize(
+    ("age", "reason"),
+    [
+        (timedelta(minutes=-5, seconds=-1), "clock_future"),
+        (timedelta(days=-3650), "clock_future"),
+        (timedelta(days=731), "too_old"),
+        (NOW - datetime(1970, 1, 2, tzinfo=UTC), "clock_unset"),
+        (NOW - datetime(1999, 12, 31, tzinfo=UTC), "clock_unset"),
+    ],
+)
+def test_f_tim_5_a_time_out_of_range_is_rejected_with_the_reading_in_question(
+    age: timedelta, reason: str
+) -> None:
+    rejection = judged(age=age, value=2.5)
+    assert isinstance(rejection, Rejection)
+    assert (rejection.reason, rejection.datastream_number, rejection.value) == (reason, 7, 2.5)
+    assert rejection.time_us == to_us(NOW - age)
+    assert ";" in rejection.detail  # says what to do
+
+
+def test_a_time_within_the_tolerance_is_kept_without_a_flag() -> None:
+    for age in (timedelta(minutes=-5), timedelta(), timedelta(minutes=10)):
+        assert flags(judged(age=age)) == ()
+
+
+@pytest.mark.parametrize(
+    ("cadence_s", "age_s", "is_late"),
+    [(None, 601, True), (15.0, 601, True), (600.0, 1700, False), (600.0, 1801, True)],
+)
+def test_a_reading_is_late_after_ten_minutes_or_three_cadences(
+    cadence_s: float | None,
+    age_s: int,
+    is_late: bool,  # noqa: FBT001 - a test parameter
+) -> None:
+    found = flags(judged(age=timedelta(seconds=age_s), cadence_s=cadence_s))
+    assert ("late" in found) is is_late
+
+
+def test_a_value_outside_its_limits_is_kept_and_flagged() -> None:
+    assert flags(judged(value=5001.0)) == ("out_of_range",)
+    assert flags(judged(value=5000.0)) == ()
+
+
+def test_simulated_provenance_and_time_of_arrival_are_flagged() -> None:
+    assert flags(judged(provenance="simulated")) == ("simulated",)
+    reading = judged(age=timedelta(hours=5), time_source="server")
+    assert isinstance(reading, Reading)
+    assert reading.time_us == to_us(NOW)
+    assert keys(reading.quality) == ("time_substituted",)
+
+
+def test_a_reading_of_another_quantity_is_a_unit_conflict() -> None:
+    rejection = judged(quantity="speed")
+    assert isinstance(rejection, Rejection)
+    assert rejection.reason == "unit_conflict"
+    assert flags(judged(quantity="strain")) == ()
+
+
+def test_a_single_reading_for_a_waveform_stream_is_a_wrong_type() -> None:
+    rejection = judged(kind="waveform")
+    assert isinstance(rejection, Rejection)
+    assert rejection.reason == "wrong_type"
+
+
+def test_an_unknown_stream_names_key_source_and_remedy() -> None:
+    detail = unknown_stream("left", "B9/eps\x00\ud800").detail
+    assert "'left'" in detail
+    assert "B9/eps" in detail
+    assert "twin load" in detail
+    assert detail.isprintable()
+
+
+# Waveforms
+
+
+def block(**changes: object) -> WaveformBlock:
+    plain = WaveformBlock("B1/eps", to_us(NOW), 100.0, np.ones(200, np.float32), "m/s2", 1)
+    return replace(plain, **changes)  # pyrefly: ignore[bad-argument-type]
+
+
+WAVE = {"quantity": "acceleration", "kind": "waveform"}
+LATER = NOW + timedelta(minutes=4)
+
+
+def test_a_burst_is_converted_to_the_unit_of_its_quantity() -> None:
+    found = judge_block(block(unit="g"), stream(**WAVE), received_at=LATER, policy=POLICY)
+    assert not isinstance(found, Rejection)
+    assert found[0].samples[0] == pytest.approx(9.80665)
+    assert found[0].number == 7
+
+
+@given(
+    offset_us=st.integers(0, 59_999_999),
+    rate_hz=st.sampled_from([3.0, 33.3, 100.0, 997.0]),
+    count=st.integers(1, 20_000),
+)
+def test_a_burst_is_cut_at_full_minutes_and_loses_no_sample(
+    offset_us: int, rate_hz: float, count: int
+) -> None:
+    samples = np.arange(count, dtype=np.float32) / 1e4
+    t0_us = to_us(NOW) - 3_600_000_000 + offset_us
+    found = judge_block(
+        block(t0_us=t0_us, rate_hz=rate_hz, samples=samples),
+        stream(**WAVE),
+        received_at=LATER + timedelta(hours=3),
+        policy=POLICY,
+    )
+    if count / rate_hz > 3600:
+        assert isinstance(found, Rejection)
+        return
+    assert not isinstance(found, Rejection)
+    assert np.array_equal(np.concatenate([part.samples for part in found]), samples)
+    for part in found:
+        assert part.t0_us // 60_000_000 == part.end_us // 60_000_000
+    for before, after in pairwise(found):
+        assert abs(after.t0_us - before.end_us - 1e6 / rate_hz) <= 1.5
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"unit": "kg"}, "unit_conflict"),
+        ({"rate_hz": 0.01}, "too_many_items"),
+        ({"t0_us": 0}, "clock_unset"),
+        ({"t0_us": to_us(NOW + timedelta(hours=1))}, "clock_future"),
+    ],
+)
+def test_a_burst_that_cannot_be_stored_is_rejected(changes: dict[str, object], reason: str) -> None:
+    found = judge_block(block(**changes), stream(**WAVE), received_at=NOW, policy=POLICY)
+    assert isinstance(found, Rejection)
+    assert found.reason == reason
+
+
+# Privacy
+
+
+def test_f_prv_2_gateways_are_masked_in_whole_and_in_broken_payloads() -> None:
+    payload = (
+        b'{"rssi": -97, "location": {"latitude": 51.0001, "longitude" :13.0001},'
+        b' "gateway_name":"invented \\"gateway\\"", "network_owner": "0xINVENTED",'
+        b' "object": {"x": 1}'
+    )
+    for text in (payload + b"}", payload, payload[:120], payload[:150]):
+        for private in (b"51.0001", b"13.0001", b"invented", b"INVENTED"):
+            assert private not in masked(text)
+    assert b'"object": {"x": 1}' in masked(payload)
+    assert b'"rssi": -97' in masked(payload)
