@@ -15,6 +15,7 @@ from dash.development.base_component import Component
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
+from dashboards.compression import StaticCompression
 from dashboards.live.hub import Hub
 from dashboards.pages import missing, operations, overview, statement
 from dashboards.pages.frame import frame
@@ -47,7 +48,7 @@ INDEX = """<!DOCTYPE html>
 <body>
 {app_entry}
 <noscript><p>{noscript}</p></noscript>
-<footer hidden>{config}{scripts}{renderer}</footer>
+<div hidden>{config}{scripts}{renderer}</div>
 </body>
 </html>"""
 
@@ -57,7 +58,7 @@ class CityDash(Dash):
 
     view: CityView
 
-    def interpolate_index(self, **parts: str) -> str:
+    def interpolate_index(self, **parts: str) -> str:  # pyrefly: ignore[bad-override]
         """Page around the application."""
         request: Request = self.backend.request_adapter()._request  # noqa: SLF001  # pyrefly: ignore
         wanted = page_request(
@@ -112,7 +113,7 @@ def create_app(twin: Twin, settings: Settings) -> Guard:
     _mount(fastapi, offers)
     app = _dash(fastapi, view)
     return Guard(
-        fastapi,
+        StaticCompression(fastapi),
         hub=hub,
         hosts=allowed_hosts(settings.dashboards),
         script_hashes=app.csp_hashes(),
@@ -197,6 +198,7 @@ def _dash(fastapi: FastAPI, view: CityView) -> Dash:
     for page in PAGES.values():
         page.register(app, view)
     _serve_pages(fastapi, app)
+    app._setup_server()  # noqa: SLF001 - else Dash finds the style sheets with the first "/" only
     return app
 
 
@@ -208,9 +210,7 @@ def _report(error: Exception) -> None:
 
 
 def _register_router(app: Dash, view: CityView) -> None:
-    @app.callback(
-        Output("page", "children"), Input("url", "pathname"), State("url", "search")
-    )
+    @app.callback(Output("page", "children"), Input("url", "pathname"), State("url", "search"))
     async def show_page(path: str | None, address: str | None) -> Iterable[Component] | Any:  # noqa: ANN401 - or Dash's no_update
         if path is None:
             return no_update

@@ -119,10 +119,9 @@ def build_features(
     by_asset: dict[str, list[Datastream]] = {}
     for stream in streams:
         by_asset.setdefault(stream.asset_id, []).append(stream)
-    tables = {
-        table.name: table
-        for table in _tables(plane, assets, roads=roads, bridges=bridges, sensors=sensors)
-    }
+    index = _index(streams, roads=roads, bridges=bridges, sensors=sensors)
+    counted = np.flatnonzero((index.road_speed >= 0) | (index.road_flow >= 0)).tolist()
+    made = _tables(plane, assets, roads=roads, bridges=bridges, sensors=sensors, counted=counted)
     return CityFeatures(
         version=version,
         assets=MappingProxyType(by_id),
@@ -133,8 +132,8 @@ def build_features(
         roads=tuple(roads),
         bridges=tuple(bridges),
         sensors=tuple(sensors),
-        tables=MappingProxyType(tables),
-        index=_index(streams, roads=roads, bridges=bridges, sensors=sensors),
+        tables=MappingProxyType({table.name: table for table in made}),
+        index=index,
         is_simulated=any(stream.provenance == "simulated" for stream in streams),
     )
 
@@ -238,11 +237,13 @@ def _tables(
     roads: Sequence[Feature],
     bridges: Sequence[Feature],
     sensors: Sequence[Feature],
+    counted: Sequence[int],
 ) -> Iterable[TableBody]:
     """All tables of the map.
 
-    Tables with a column ``feature`` show the rows of another table in a second way: they have no
-    texts of their own, except ``bridge_points``, which has the same rows as ``bridges``.
+    Tables with a column ``feature`` show rows of another table in a second way: simplified, or
+    only the road directions that have a counter. They have no texts of their own, except
+    ``bridge_points``, which has the same rows as ``bridges``.
     """
     origin = (plane.longitude, plane.latitude)
     axes = [_axis(row.asset, row.component) for row in roads]
@@ -250,9 +251,14 @@ def _tables(
     far = [beside(a, plane, offset_m=FAR_OFFSET_M, tolerance_m=FAR_TOLERANCE_M) for a in axes]
     main = [row for row, feature in enumerate(roads) if _is_main(feature.asset)]
     yield _body("roads", {**path_columns(near, origin), **_texts(roads)}, plane, near)
-    yield _body("roads_far", _second(path_columns(far, origin), range(len(far))), plane, far)
-    thin = [far[row] for row in main]
-    yield _body("roads_main", _second(path_columns(thin, origin), main), plane, thin)
+    for name, lines, rows in (
+        ("roads_far", far, range(len(far))),
+        ("roads_main", far, main),
+        ("counted", near, counted),
+        ("counted_far", far, counted),
+    ):
+        chosen = [lines[row] for row in rows]
+        yield _body(name, _second(path_columns(chosen, origin), rows), plane, chosen)
     shapes = [footprint(row.asset.geometry, plane, width_m=_width(row.asset)) for row in bridges]
     heights = np.full(len(bridges), BRIDGE_HEIGHT_M, dtype=np.float32)
     solid = polygon_columns(shapes, origin, height_m=heights)

@@ -200,17 +200,19 @@ def shown(cell: Raw, column: Column, row: Row, texts: Texts) -> str:
         return texts("table.no_grade") if column.show == "band" else texts("table.nothing")
     if isinstance(cell, str):
         return texts(f"provenance.{cell}") if column.show == "provenance" else cell
-    if column.show == "band":
-        return band_text(cell, texts)
-    if column.show == "monitoring":
-        return state_text(theme.MONITORING_STATES[int(cell)], "monitoring", texts)
-    if column.show == "quality":
-        return state_text(theme.QUALITIES[int(cell)], "quality", texts)
-    if column.show == "age":
-        return texts.duration(cell)
-    if column.show == "value":
-        return texts.measured(cell, quantity(row.quantity))
-    return texts.number(cell, column.decimals)
+    writers: dict[Show, Callable[[float], str]] = {
+        "band": lambda grade: band_text(grade, texts),
+        "monitoring": lambda code: state_text(_state(code), "monitoring", texts),
+        "quality": lambda code: state_text(theme.QUALITIES[int(code)], "quality", texts),
+        "age": texts.duration,
+        "value": lambda value: texts.measured(value, quantity(row.quantity)),
+    }
+    write = writers.get(column.show, lambda value: texts.number(value, column.decimals))
+    return write(cell)
+
+
+def _state(code: float) -> theme.StateStyle:
+    return theme.MONITORING_STATES[int(code)]
 
 
 def band_text(grade: float, texts: Texts) -> str:
@@ -244,7 +246,10 @@ def as_csv(table: Listing, rows: Sequence[Row], texts: Texts) -> str:
         head.append(texts("column.unit"))
     writer.writerow([texts("column.id"), *head])
     for row in rows:
-        cells = [_csv_cell(cell, column, texts) for cell, column in zip(row.cells, table.columns, strict=True)]
+        cells = [
+            _csv_cell(cell, column, texts)
+            for cell, column in zip(row.cells, table.columns, strict=True)
+        ]
         if row.quantity:
             cells.append(neutral(quantity(row.quantity).unit))
         writer.writerow([neutral(row.id), *cells])

@@ -1,6 +1,9 @@
 """What all pages and routes of one web server share."""
 
 from dataclasses import dataclass
+from typing import cast
+
+from starlette.requests import HTTPConnection
 
 from dashboards.i18n.translate import Texts
 from dashboards.live.hub import Hub, Snapshot
@@ -28,3 +31,8 @@ class CityView:
         offered = self.settings.dashboards.languages
         chosen = language if language in offered else offered[0]
         return Texts(str(chosen), self.settings.city.timezone)
+
+
+def view_of(connection: HTTPConnection) -> CityView:
+    """The city that the web server of a request or socket shows."""
+    return cast("CityView", connection.app.state.view)

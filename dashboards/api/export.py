@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from dashboards.listing import as_csv, listing, sorted_rows
 from dashboards.state import decode
-from dashboards.view import CityView
+from dashboards.view import CityView, view_of
 from twin.city import Twin
 from twin.plugins import RouterOffer
 from twin.settings import Settings
@@ -26,7 +26,7 @@ def offer(twin: Twin, settings: Settings) -> RouterOffer:
 
 async def export_csv(table: str, request: Request) -> Response:
     """All rows of a table of the page, in the order and language of the query."""
-    view: CityView = request.app.state.view
+    view = view_of(request)
     if table not in TABLES:
         return JSONResponse({"error": f"no table {table!r}"}, status_code=404)
     state, _ = decode(request.url.query)

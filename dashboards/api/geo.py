@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from dashboards.api_addresses import geo_address
-from dashboards.view import CityView
+from dashboards.view import view_of
 from twin.city import Twin
 from twin.plugins import RouterOffer
 from twin.settings import Settings
@@ -26,7 +26,7 @@ def offer(twin: Twin, settings: Settings) -> RouterOffer:
 
 def describe(table: str, request: Request) -> Response:
     """Version, address, rows and bounding box of a table."""
-    view: CityView = request.app.state.view
+    view = view_of(request)
     found = view.now.features.tables.get(table)
     if found is None:
         return JSONResponse({"error": f"no table {table!r}"}, status_code=404)
@@ -42,7 +42,7 @@ def describe(table: str, request: Request) -> Response:
 
 def body(table: str, version: str, request: Request) -> Response:
     """Bytes of one version of a table (TWT1), compressed once."""
-    view: CityView = request.app.state.view
+    view = view_of(request)
     found = view.now.features.tables.get(table)
     if found is None or found.version != version:
         current = None if found is None else found.version

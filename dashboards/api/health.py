@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from dashboards.view import CityView
+from dashboards.view import CityView, view_of
 from twin.city import Health, Twin
 from twin.errors import StoreUnavailableError
 from twin.model.observations import BalanceRow
@@ -38,7 +38,7 @@ def offer(twin: Twin, settings: Settings) -> RouterOffer:
 
 async def healthz(request: Request) -> Response:
     """Whether the server and its database answer; no details."""
-    view: CityView = request.app.state.view
+    view = view_of(request)
     if view.now.is_away:
         return PlainTextResponse("database away", status_code=503)
     return PlainTextResponse("ok")
@@ -46,7 +46,7 @@ async def healthz(request: Request) -> Response:
 
 async def metrics(request: Request) -> Response:
     """All figures in the text format of Prometheus."""
-    view: CityView = request.app.state.view
+    view = view_of(request)
     try:
         health = await asyncio.to_thread(view.twin.health)
         balance = await asyncio.to_thread(view.twin.balance)
@@ -63,8 +63,8 @@ def metric(name: str, kind: str, text: str, samples: Iterable[Sample]) -> list[s
 
     Examples
     --------
-    >>> metric("twin_up", "gauge", "Whether it runs.", [({"job": 'a"b'}, 1.0)])[-1]
-    'twin_up{job="a\\\\"b"} 1.0'
+    >>> metric("twin_up", "gauge", "Whether it runs.", [({"job": "serve"}, 1.0)])[-1]
+    'twin_up{job="serve"} 1.0'
     """
     lines = [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
     for labels, value in samples:

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from dashboards.api.downsample import Reduced, reduce_series
 from dashboards.live.table import encode_table
-from dashboards.view import CityView
+from dashboards.view import view_of
 from twin.city import Twin
 from twin.errors import RegistryError, StoreError, StoreUnavailableError
 from twin.model.datastreams import Datastream
@@ -53,7 +53,7 @@ def offer(twin: Twin, settings: Settings) -> RouterOffer:
 
 async def read_series(uid: str, request: Request) -> Response:
     """Series of a datastream; 422 names the parameter that is not possible."""
-    view: CityView = request.app.state.view
+    view = view_of(request)
     try:
         span = read_span(dict(request.query_params), now=view.twin.now())
         data = await asyncio.to_thread(series_table, view.twin, uid, span)
@@ -168,7 +168,7 @@ def _last_burst(twin: Twin, uid: str, span: Span) -> tuple[Reduced, int]:
         return reduce_series(nothing, nothing, flag, pixels=span.pixels, cadence_s=None), 0
     burst = bursts[-1]
     count = len(burst.samples)
-    time_ms = burst.t0_us / 1000.0 + np.arange(count) * (1000.0 / burst.rate_hz)
+    time_ms = burst.t0_us / 1000.0 + np.arange(count, dtype=np.float64) * 1000.0 / burst.rate_hz
     flag = np.full(count, bool(burst.quality & int(SUSPECT_MASK)), dtype=np.uint8)
     values = burst.samples.astype(np.float64)
     return reduce_series(time_ms, values, flag, pixels=span.pixels, cadence_s=None), count

@@ -1,7 +1,8 @@
 """The layers of the live map as pydeck writes them, from areas at the bottom to labels on top."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,14 +10,17 @@ import pydeck
 from pydeck.types import String
 
 from dashboards import theme
+from dashboards.deck.geometry import METRES_PER_DEGREE
 
 LINE_ZOOM = 13.0
 MAIN_ZOOM = 11.0
 SENSOR_ZOOM = 12.5
-BRIDGE_LABEL_ZOOM = 12.0
+BRIDGE_LABEL_ZOOM = 11.5
 JUNCTION_LABEL_ZOOM = 14.5
-START_ZOOM = 12.3
+SELECTED_ZOOM = 14.5
 START_PITCH = 35.0
+FITTED_PX = (900, 420)
+EQUATOR_M_PER_PX = 78271.5
 PIXELS = String("pixels")
 WHITE = (255, 255, 255)
 INK = (26, 26, 26)
@@ -37,9 +41,20 @@ class Sight:
 
     longitude: float
     latitude: float
-    zoom: float = START_ZOOM
+    zoom: float
     pitch: float = START_PITCH
     bearing: float = 0.0
+
+
+def sight_of(bbox: tuple[float, ...]) -> Sight:
+    """Sight from which a box (west, south, east, north) fits a map of common size."""
+    west, south, east, north = bbox
+    latitude = (south + north) / 2
+    width_m = (east - west) * METRES_PER_DEGREE * math.cos(math.radians(latitude))
+    height_m = (north - south) * METRES_PER_DEGREE
+    metres_per_pixel = max(width_m / FITTED_PX[0], height_m / FITTED_PX[1], 0.5)
+    zoom = math.log2(EQUATOR_M_PER_PX * math.cos(math.radians(latitude)) / metres_per_pixel)
+    return Sight((west + east) / 2, latitude, round(min(zoom, SELECTED_ZOOM), 2))
 
 
 def map_spec(
@@ -113,31 +128,46 @@ def _water() -> pydeck.Layer:
 
 
 def _roads(channel: str) -> Iterable[pydeck.Layer]:
-    """Two directions side by side, over a dark casing; fewer and simpler lines from far away."""
-    levels: Mapping[str, tuple[str, str, int, dict[str, float]]] = {
-        "main": ("LineLayer", "roads_main", 2, {"max_zoom": MAIN_ZOOM}),
-        "far": ("LineLayer", "roads_far", 3, {"min_zoom": MAIN_ZOOM, "max_zoom": LINE_ZOOM}),
-        "near": ("PathLayer", "roads", 5, {"min_zoom": LINE_ZOOM}),
-    }
-    for part in ("casing", "colour"):
-        for level, (kind, table, width_px, zooms) in levels.items():
-            is_casing = part == "casing"
-            yield _layer(
-                kind,
-                f"roads-{level}-{part}",
-                data=_table(table),
-                width_units=PIXELS,
-                get_width=width_px + 2 if is_casing else width_px,
-                get_color=theme.rgb(theme.CASING) if is_casing else WHITE,
-                pickable=not is_casing,
-                **({"cap_rounded": True, "joint_rounded": True} if kind == "PathLayer" else {}),
-                **({} if is_casing else {"extensions": _road_values(channel)}),
-                **zooms,
-            )
+    """Two directions side by side; those with a counter are wider and over a dark casing.
+
+    From far away there are fewer and simpler lines.
+    """
+    values = _live(channel, "magnitude", "magnitude", f"{channel}.q")
+    main: dict[str, float] = {"max_zoom": MAIN_ZOOM}
+    far: dict[str, float] = {"min_zoom": MAIN_ZOOM, "max_zoom": LINE_ZOOM}
+    near: dict[str, float] = {"min_zoom": LINE_ZOOM}
+    up_to_near: dict[str, float] = {"max_zoom": LINE_ZOOM}
+    yield _line("LineLayer", "roads-main", "roads_main", 1, values, **main)
+    yield _line("LineLayer", "roads-far", "roads_far", 1.5, values, **far)
+    yield _line("PathLayer", "roads", "roads", 2, values, **near)
+    yield _line("LineLayer", "counted-far-casing", "counted_far", 6, None, **up_to_near)
+    yield _line("LineLayer", "counted-far", "counted_far", 4, values, **up_to_near)
+    yield _line("PathLayer", "counted-casing", "counted", 8, None, **near)
+    yield _line("PathLayer", "counted", "counted", 5, values, **near)
 
 
-def _road_values(channel: str) -> list[dict[str, str]]:
-    return _live(channel, "magnitude", "magnitude", f"{channel}.q")
+def _line(
+    kind: str,
+    identity: str,
+    table: str,
+    width_px: float,
+    values: list[dict[str, str]] | None,
+    **zooms: float,
+) -> pydeck.Layer:
+    """Lines in the colour of their values, or in that of the casing if there are none."""
+    round_ends = {"cap_rounded": True, "joint_rounded": True} if kind == "PathLayer" else {}
+    return _layer(
+        kind,
+        identity,
+        data=_table(table),
+        width_units=PIXELS,
+        get_width=width_px,
+        get_color=theme.rgb(theme.CASING) if values is None else WHITE,
+        pickable=values is not None,
+        **({} if values is None else {"extensions": values}),
+        **round_ends,
+        **zooms,
+    )
 
 
 def _bridges() -> Iterable[pydeck.Layer]:

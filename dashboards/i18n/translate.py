@@ -113,6 +113,11 @@ class Texts:
         return f"{self.number(seconds / _DAY_S)}{THIN_SPACE}{self('unit.d')}"
 
     @property
+    def tag(self) -> str:
+        """Language and region as browsers name them."""
+        return self._locale.replace("_", "-")
+
+    @property
     def _locale(self) -> str:
         return _LOCALES[self.language]
 

@@ -126,11 +126,12 @@ def encode_channels(
     """Bytes of every channel, and the newest phenomenon time in it [ms since 1970]."""
     classes = quality_classes(newest, index.cadence_s, now_us=now_us)
     found: dict[str, tuple[Bytes, float]] = {}
+    never = float(QualityClass.NEVER_REPORTED)
     for key, rows, scale in (
         ("roads.speed", index.road_speed, SPEED),
         ("roads.flow", index.road_flow, FLOW),
     ):
-        quality = _taken(classes, rows, QualityClass.NEVER_REPORTED)
+        quality = _taken(classes, rows, never).astype(np.uint8)
         silent = (quality == QualityClass.STALE) | (quality == QualityClass.NEVER_REPORTED)
         values = quantise(_taken(newest.value, rows, np.nan), scale, absent=silent)
         at = _newest_ms(newest, rows[rows >= 0])

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 from dashboards.live.channels import CHANNELS
 from dashboards.live.codec import Kind, decode, encode_control
 from dashboards.live.hub import Hub
-from dashboards.view import CityView
+from dashboards.view import view_of
 from twin.city import Twin
 from twin.errors import DecodeError
 from twin.plugins import RouterOffer
@@ -43,7 +43,7 @@ def offer(twin: Twin, settings: Settings) -> RouterOffer:
     most_clients = settings.dashboards.live.max_clients
 
     async def live(websocket: WebSocket) -> None:
-        view: CityView = websocket.app.state.view
+        view = view_of(websocket)
         if view.hub.clients >= most_clients:
             await websocket.send_denial_response(PlainTextResponse("too many", status_code=503))
             return

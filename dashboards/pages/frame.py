@@ -10,6 +10,7 @@ from dash.development.base_component import Component
 from dashboards.i18n.translate import Texts
 from dashboards.state import ViewState, encode
 from dashboards.view import CityView
+from dashboards.widgets.parts import extra
 
 PULSE_MS = 5000
 
@@ -62,7 +63,7 @@ def _header(request: PageRequest, view: CityView) -> html.Header:
         html.A(
             texts(key),
             href=f"{path}{_query(request)}",
-            **({"aria-current": "page"} if path == request.path else {}),
+            **extra(aria_current="page" if path == request.path else None),
         )
         for path, key in NAVIGATION
     ]
@@ -90,10 +91,10 @@ def _header(request: PageRequest, view: CityView) -> html.Header:
 
 def _status(texts: Texts) -> html.Span:
     """Badge of the live connection; the script of the page writes it from these templates."""
-    templates = {f"data-{key}": text for key, text in texts.under("status.").items()}
-    return html.Span(
-        texts("status.connecting"), id="live-status", className="badge", hidden=True, **templates
-    )
+    templates = {f"data_{key}": text for key, text in texts.under("status.").items()}
+    text = texts("status.connecting")
+    named = extra(**templates)
+    return html.Span(text, id="live-status", className="badge", hidden=True, **named)
 
 
 def _languages(request: PageRequest, view: CityView) -> html.Nav:
@@ -103,8 +104,10 @@ def _languages(request: PageRequest, view: CityView) -> html.Nav:
             href=f"{request.path}?{encode(_in_language(request.state, language))}",
             lang=language,
             hrefLang=language,
-            **{"data-lang": language},
-            **({"aria-current": "true"} if language == request.texts.language else {}),
+            **extra(
+                data_lang=language,
+                aria_current="true" if language == request.texts.language else None,
+            ),
         )
         for language in view.settings.dashboards.languages
     ]
@@ -114,7 +117,6 @@ def _languages(request: PageRequest, view: CityView) -> html.Nav:
 
 def _in_language(state: ViewState, language: str) -> ViewState:
 
-
     return replace(state, lang=language)  # pyrefly: ignore[bad-argument-type]
 
 
@@ -123,7 +125,9 @@ def _footer(request: PageRequest) -> html.Footer:
     link = html.A(
         texts("nav.accessibility"),
         href=f"/accessibility{_query(request)}",
-        **({"aria-current": "page"} if request.path == "/accessibility" else {}),
+        **extra(aria_current="page" if request.path == "/accessibility" else None),
     )
     product = texts("frame.version", version=version("stadtzwilling"))
-    return html.Footer([html.Span(product), link, html.Span(texts("frame.zone", zone=texts.timezone))])
+    return html.Footer(
+        [html.Span(product), link, html.Span(texts("frame.zone", zone=texts.timezone))]
+    )

@@ -86,7 +86,9 @@ def content(found: Operations | None, view: CityView, texts: Texts) -> list[Comp
     if found is None:
         return [html.P(texts("state.database_away"), className="banner")]
     return [
-        html.P(texts("operations.as_of", time=texts.time(found.at, has_date=True)), className="note"),
+        html.P(
+            texts("operations.as_of", time=texts.time(found.at, has_date=True)), className="note"
+        ),
         *_state(found, texts),
         *_sources(found, texts),
         *_jobs(found, texts),
@@ -157,7 +159,8 @@ def _jobs(found: Operations, texts: Texts) -> list[Component]:
     if not found.health.jobs:
         return [heading, empty(texts("operations.no_jobs"))]
     head = [
-        texts(f"job.{key}") for key in ("name", "instance", "state", "since", "heartbeat", "figures")
+        texts(f"job.{key}")
+        for key in ("name", "instance", "state", "since", "heartbeat", "figures")
     ]
     body = [_job(job, found.at, texts) for job in found.health.jobs]
     return [heading, plain_table(texts("operations.jobs"), head, body, identity="jobs")]
@@ -219,9 +222,7 @@ def _quarantine(found: Operations, texts: Texts) -> list[Component]:
     ]
 
 
-def _entry(
-    entry: QuarantineEntry, words: Mapping[str, str], texts: Texts
-) -> list[Component | str]:
+def _entry(entry: QuarantineEntry, words: Mapping[str, str], texts: Texts) -> list[Component | str]:
     return [
         html.Code(entry.topic or entry.source),
         words.get(entry.reason, entry.reason),

@@ -10,7 +10,7 @@ from dashboards import theme
 from dashboards.api_addresses import geo_address
 from dashboards.components.twin_map import Channel as MapChannel
 from dashboards.components.twin_map import TableSource, TwinMap
-from dashboards.deck.builder import Label, Sight, map_spec
+from dashboards.deck.builder import SELECTED_ZOOM, Label, Sight, map_spec, sight_of
 from dashboards.features import CityFeatures
 from dashboards.i18n.translate import Texts
 from dashboards.listing import band_name, band_range, state_text
@@ -138,7 +138,7 @@ def city_map(state: ViewState, view: CityView, texts: Texts) -> TwinMap:
         channels={channel.name: map_channel(channel, texts) for channel in CHANNELS},
         ramps=theme.ramps_for_map(),
         selection=selected_ids(state),
-        lang=texts.language,
+        lang=texts.tag,
         labels=texts.under("map."),
         lowPower=state.low,
     )
@@ -147,18 +147,25 @@ def city_map(state: ViewState, view: CityView, texts: Texts) -> TwinMap:
 def spec_of(state: ViewState, view: CityView) -> dict[str, Any]:
     """Layers of a state, and the camera with which the map begins."""
     features = view.now.features
-    west, south, east, north = _extent(view)
-    sight = Sight((west + east) / 2, (south + north) / 2)
-    if state.camera is not None:
-        latitude, longitude, zoom, pitch, bearing = state.camera.values
-        sight = Sight(longitude, latitude, zoom, pitch, bearing)
     return map_spec(
-        sight=sight,
+        sight=_sight(state, view),
         layers=state.layers,
         channel=state.kpi,
         bridge_labels=[Label(row.name, *row.place) for row in features.bridges],
         junction_labels=_junctions(features),
     )
+
+
+def _sight(state: ViewState, view: CityView) -> Sight:
+    """Camera of the address, else the selected feature, else all bridges."""
+    if state.camera is not None:
+        latitude, longitude, zoom, pitch, bearing = state.camera.values
+        return Sight(longitude, latitude, zoom, pitch, bearing)
+    for item in state.selection:
+        found = view.now.features.feature(item.kind, item.id)
+        if found is not None:
+            return Sight(*found.place, SELECTED_ZOOM)
+    return sight_of(_extent(view))
 
 
 def _extent(view: CityView) -> tuple[float, ...]:

@@ -1,5 +1,7 @@
 """From an address and a browser's wishes to the request of a page."""
 
+from typing import Any, cast
+
 from dash import ctx
 
 from dashboards.i18n.translate import Texts, negotiate
@@ -10,8 +12,9 @@ from dashboards.view import CityView
 
 def read_request(view: CityView, path: str, address: str | None) -> PageRequest:
     """Request of a callback; its language is that of the address, else what the browser asks."""
-    accepted = (ctx.headers or {}).get("accept-language", "")
-    return page_request(view, path, query=address or "", accepted=str(accepted))
+    headers = dict(cast("Any", ctx.headers) or {})
+    accepted = str(headers.get("accept-language", ""))
+    return page_request(view, path, query=address or "", accepted=accepted)
 
 
 def page_request(view: CityView, path: str, *, query: str, accepted: str) -> PageRequest:

@@ -45,7 +45,7 @@ def listen_address(settings: DashboardsSettings) -> Listen:
     if host not in LOOPBACK:
         raise SettingsError(
             f"dashboards.listen is {settings.listen!r}, but this version has no login and listens "
-            "on loopback only; use 127.0.0.1:8050 and a tunnel, for example ssh -L 8050:127.0.0.1:8050"
+            "on loopback only; use 127.0.0.1:8050 and reach it through a tunnel (ssh -L)"
         )
     return Listen(host, int(port))
 
@@ -57,7 +57,7 @@ def allowed_hosts(settings: DashboardsSettings) -> frozenset[str]:
 
 
 def content_policy(script_hashes: Sequence[str], host: str) -> str:
-    """Content Security Policy: nothing from elsewhere, no inline scripts but Dash's own, no eval."""
+    """Content Security Policy: nothing from elsewhere, no inline script but Dash's own, no eval."""
     sockets = f" ws://{host} wss://{host}" if host else ""
     rules = (
         "default-src 'self'",
@@ -175,14 +175,10 @@ def _limited(receive: Receive) -> Receive:
 
 
 def _too_large() -> PlainTextResponse:
-    return PlainTextResponse(
-        f"a request body has at most {MOST_BODY_BYTES} bytes", status_code=413
-    )
+    return PlainTextResponse(f"a request body has at most {MOST_BODY_BYTES} bytes", status_code=413)
 
 
-async def _refuse(
-    response: PlainTextResponse, scope: Scope, receive: Receive, send: Send
-) -> None:
+async def _refuse(response: PlainTextResponse, scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "http":
         await response(scope, receive, send)
         return

@@ -85,6 +85,7 @@ def legend(state: ViewState, texts: Texts) -> list[Component]:
                 className="ramp-ticks",
             ),
             _items([(theme.NO_DATA, "", texts("legend.no_data"), True)]),
+            html.P(texts("legend.no_counter"), className="note"),
         ]
     if "bridges" in state.layers:
         bands = [
@@ -104,7 +105,9 @@ def legend(state: ViewState, texts: Texts) -> list[Component]:
         ]
     if "sensors" in state.layers:
         shown = [
-            s for s in theme.QUALITIES if s.key in ("good", "simulated", "suspect", "stale", "never_reported")
+            s
+            for s in theme.QUALITIES
+            if s.key in ("good", "simulated", "suspect", "stale", "never_reported")
         ]
         parts += [
             html.H3(texts("legend.sensors")),
@@ -118,9 +121,7 @@ def _ramp() -> html.Div:
     return html.Div(className="ramp", style={"background": f"linear-gradient(to right, {stops})"})
 
 
-def _items(
-    entries: Sequence[tuple[str, str, str, bool]], *, is_ring: bool = False
-) -> html.Ul:
+def _items(entries: Sequence[tuple[str, str, str, bool]], *, is_ring: bool = False) -> html.Ul:
     """Swatch, symbol and label of each class; the last entry of a tuple asks for the hatch."""
     rows: list[Component] = []
     for colour, symbol, label, is_hatched in entries:

@@ -16,10 +16,11 @@ from dashboards.live.hub import Snapshot, StreamNow
 from dashboards.state import ViewState
 from dashboards.widgets.facts import facts, references
 from dashboards.widgets.parts import change, empty, go, origin, tag
-from twin.model.assets import Asset, Component as Part, asset_classes
+from twin.model.assets import Asset, asset_classes
+from twin.model.assets import Component as Part
 from twin.model.datastreams import Datastream
 from twin.model.quality import keys
-from twin.model.quantities import quantity
+from twin.model.quantities import quantities, quantity
 from twin.model.tables import rows
 
 REFRESH_S = 10.0
@@ -45,30 +46,34 @@ def subject_of(state: ViewState, features: CityFeatures) -> Subject | None:
     for kind in ("bridge", "road", "sensor"):
         found = features.feature(kind, state.selected(kind) or "")
         if found is not None:
-            return _subject(kind, found.id, found.asset, found.component, features, charted)
+            streams = _streams(found.asset, found.component, features)
+            chosen = charted if charted in streams else next(iter(streams), None)
+            return Subject(kind, found.id, found.asset, found.component, streams, chosen)
     if charted is None or charted.asset_id not in features.assets:
         return None
     asset = features.assets[charted.asset_id]
     part = features.components.get(charted.component_id or "")
-    return _subject("stream", charted.uid, asset, part, features, charted)
+    return Subject("stream", charted.uid, asset, part, _streams(asset, part, features), charted)
 
 
-def _subject(
-    kind: str,
-    key: str,
-    asset: Asset,
-    part: Part | None,
-    features: CityFeatures,
-    charted: Datastream | None,
-) -> Subject:
+def _streams(asset: Asset, part: Part | None, features: CityFeatures) -> list[Datastream]:
     streams = [
         stream
         for stream in features.streams_of.get(asset.id, ())
         if part is None or stream.component_id in (part.id, None)
     ]
-    if charted not in streams:
-        charted = next((stream for stream in streams if stream.kind == "reading"), None)
-    return Subject(kind, key, asset, part, streams, charted or next(iter(streams), None))
+    return sorted(streams, key=_order)
+
+
+def _order(stream: Datastream) -> tuple[bool, int, str]:
+    """Readings before waveforms, then as the table of quantities lists them."""
+    place = tuple(quantities()).index(stream.quantity)
+    return stream.kind == "waveform", place, stream.uid
+
+
+def capitalised(text: str) -> str:
+    """Text with a capital at its beginning."""
+    return text[:1].upper() + text[1:]
 
 
 def head(subject: Subject, features: CityFeatures, texts: Texts) -> list[Component]:
@@ -95,7 +100,7 @@ def head(subject: Subject, features: CityFeatures, texts: Texts) -> list[Compone
             ],
             className="drawer-bar",
         ),
-        html.P([class_name, " ", html.Code(asset.id)], className="subtitle"),
+        html.P([capitalised(class_name), " ", html.Code(asset.id)], className="subtitle"),
         *whole,
         html.Details(
             [
@@ -105,10 +110,10 @@ def head(subject: Subject, features: CityFeatures, texts: Texts) -> list[Compone
                     [texts("drawer.geometry"), " ", origin(asset.geometry_provenance, texts)],
                     className="note",
                 ),
-                *cited,
             ],
             open=True,
         ),
+        *cited,
     ]
 
 
@@ -129,7 +134,7 @@ def _stream(now: StreamNow, subject: Subject, texts: Texts) -> html.Li:
     if subject.kind == "stream":
         kept = change(sel=f"stream:{stream.uid}")
     vehicles = texts(f"vehicles.{stream.vehicle_class}") if stream.vehicle_class else ""
-    name = ", ".join(filter(None, [measured.label(texts.language), vehicles]))
+    name = ", ".join(filter(None, [capitalised(measured.label(texts.language)), vehicles]))
     return html.Li(
         [
             go(name, kept, is_pressed=is_charted, className="name", title=stream.name),
@@ -174,7 +179,7 @@ def chart(subject: Subject, texts: Texts) -> list[Component]:
     if stream is None:
         return []
     measured = quantity(stream.quantity)
-    label = measured.label(texts.language)
+    label = capitalised(measured.label(texts.language))
     kind = "waveform" if stream.kind == "waveform" else "hour"
     return [
         html.H3(texts(f"chart_title.{kind}", name=label)),
@@ -184,7 +189,7 @@ def chart(subject: Subject, texts: Texts) -> list[Component]:
             url=f"/api/series/{quote(stream.uid)}?last={CHART_SPAN_S}&px={CHART_PIXELS}",
             unit=texts.unit(measured.unit),
             label=f"{label}, {stream.name}",
-            lang=texts.language,
+            lang=texts.tag,
             timezone=texts.timezone,
             decimals=measured.decimals,
             height=200,

@@ -18,14 +18,15 @@ CHOICES = ("road_class", "zone_kind")
 """Attributes whose values are keys and have words in the catalogues."""
 
 
-def facts(asset: Asset, texts: Texts) -> html.Dl:
+def facts(asset: Asset, texts: Texts) -> html.Div:
     """All attributes, each once in the language of the reader, with unit and provenance."""
     items: list[Component] = []
     for attribute in shown_attributes(asset, texts.language):
         items.append(html.Dt(attribute_name(attribute.name, texts)))
         value = html.Span(attribute_value(attribute, texts), className="fact")
         items.append(html.Dd([value, " ", origin(attribute.provenance, texts)]))
-    return html.Dl(items, className="facts")
+    label = {"aria-label": texts("drawer.facts", n=texts.number(len(asset.attributes)))}
+    return html.Div(html.Dl(items), className="facts", role="region", tabIndex=0, **label)
 
 
 def shown_attributes(asset: Asset, language: str) -> list[Attribute]:
@@ -69,9 +70,7 @@ def attribute_value(attribute: Attribute, texts: Texts) -> str:
     return texts.with_unit(attribute.value, unit, decimals)
 
 
-def references(
-    asset: Asset, known: Mapping[str, Reference], texts: Texts
-) -> list[Component]:
+def references(asset: Asset, known: Mapping[str, Reference], texts: Texts) -> list[Component]:
     """The references that the facts of an asset cite, with licence."""
     cited: dict[str, None] = {}
     for attribute in asset.attributes:
@@ -80,18 +79,21 @@ def references(
     found = [known[key] for key in cited if key in known]
     if not found:
         return []
+    found.sort(key=_order)
+    licences = sorted({item.licence for item in found if item.licence})
     items = [
-        html.Li(
-            [html.Span(f"[{item.id}] "), item.title, _licence(item, texts)], id=f"ref-{item.id}"
-        )
-        for item in sorted(found, key=_order)
+        html.Li([f"[{item.id}] {item.title}", _licence(item, licences)], id=f"ref-{item.id}")
+        for item in found
     ]
-    return [html.H4(texts("drawer.references")), html.Ul(items, className="references")]
+    note = f"{texts('drawer.licence')}: {licences[0]}" if len(licences) == 1 else ""
+    summary = html.Summary(texts("drawer.references", n=texts.number(len(found))))
+    listed = html.Ul(items, className="references")
+    return [html.Details([summary, listed, html.P(note, className="note")])]
 
 
-def _licence(item: Reference, texts: Texts) -> html.Span:
-    text = f" ({texts('drawer.licence')}: {item.licence})" if item.licence else ""
-    return html.Span(text, className="remark")
+def _licence(item: Reference, licences: list[str]) -> str:
+    """Licence of one reference, unless all have the same, which is said once."""
+    return f" ({item.licence})" if item.licence and len(licences) > 1 else ""
 
 
 def _order(item: Reference) -> tuple[int, str]:

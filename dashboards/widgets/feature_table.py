@@ -32,7 +32,11 @@ def feature_table(state: ViewState, snapshot: Snapshot, texts: Texts) -> list[Co
     parts: list[Component] = [html.Div([_tabs(state, texts), _file(state, texts)], className="bar")]
     if not rows:
         return [*parts, empty(texts(f"table.empty.{found.name}"))]
-    return [*parts, _table(found, visible, order, state, texts), _pager(page, pages, len(rows), texts)]
+    return [
+        *parts,
+        _table(found, visible, order, state, texts),
+        _pager(page, pages, len(rows), texts),
+    ]
 
 
 def _tabs(state: ViewState, texts: Texts) -> html.Div:
@@ -44,7 +48,9 @@ def _tabs(state: ViewState, texts: Texts) -> html.Div:
         )
         for key in TABS
     ]
-    return html.Div(buttons, className="switches", role="group", **{"aria-label": texts("tab.label")})
+    return html.Div(
+        buttons, className="switches", role="group", **{"aria-label": texts("tab.label")}
+    )
 
 
 def _file(state: ViewState, texts: Texts) -> html.A:

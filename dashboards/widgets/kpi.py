@@ -76,7 +76,6 @@ def _counted(snapshot: Snapshot) -> tuple[np.ndarray, np.ndarray, datetime | Non
 
 def _newest(snapshot: Snapshot, numbers: np.ndarray) -> datetime | None:
 
-
     times = snapshot.time_us[numbers]
     times = times[times != NEVER]
     return from_us(int(times.max())) if times.size else None

@@ -13,6 +13,17 @@ from twin.model.provenance import Provenance
 Children = Sequence[Component | str]
 
 
+def extra(**attributes: str | None) -> dict[str, Any]:
+    """Attributes with hyphens in their names, ready for a component; None leaves one out.
+
+    Examples
+    --------
+    >>> extra(aria_label="Map", aria_current=None)
+    {'aria-label': 'Map'}
+    """
+    return {key.replace("_", "-"): value for key, value in attributes.items() if value is not None}
+
+
 def change(**keys: str | Sequence[str]) -> str:
     """Change of the address: each key gets a new value, several values, or none if it is empty.
 
@@ -25,7 +36,7 @@ def change(**keys: str | Sequence[str]) -> str:
 
 
 def go(
-    label: Children | str,
+    label: Children | str | Component,
     change_of_address: str,
     *,
     is_pressed: bool | None = None,
@@ -94,6 +105,10 @@ def plain_table(
         for at, text in enumerate(head)
     ]
     table = html.Table([html.Caption(caption), html.Thead(html.Tr(heads)), html.Tbody(body)])
-    attributes = {"id": identity} if identity else {}
-    return html.Div(table, className="scroll", tabIndex=0, role="region",
-                    **{"aria-label": caption}, **attributes)  # fmt: skip
+    return html.Div(
+        table,
+        className="scroll",
+        tabIndex=0,
+        role="region",
+        **extra(aria_label=caption, id=identity),
+    )
