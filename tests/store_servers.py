@@ -6,11 +6,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import psycopg
-from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from services import open_folder, postgres_cluster, timescale_cluster
 
 from twin.embedded.cluster import ClusterAddress
+from twin.store import migrate
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +30,43 @@ class Database:
             return cursor.fetchall() if cursor.description else []
 
 
+_WIPE = """
+DELETE FROM run_result; DELETE FROM run; DELETE FROM job_status; DELETE FROM quarantine;
+DELETE FROM ingest_commit; DELETE FROM ingest_balance; DELETE FROM latest; DELETE FROM waveform;
+DELETE FROM reading; DELETE FROM datastream; DELETE FROM sensor; DELETE FROM component;
+DELETE FROM asset; DELETE FROM reference; UPDATE meta SET registry_revision = 0;
+SELECT setval('change_rev', 1, false);
+SELECT setval(pg_get_serial_sequence(name, key), 1, false)
+FROM (VALUES ('datastream', 'number'), ('quarantine', 'id'), ('run', 'id')) AS numbered (name, key)
+"""
+
+
 @dataclass(slots=True)
 class Server:
-    """A running server that gives out empty databases."""
+    """A running server that gives out databases."""
 
     address: ClusterAddress
     _names: Iterator[int] = field(default_factory=itertools.count)
+    _shared: Database | None = None
 
-    @contextmanager
-    def database(self, *, owner: str = "twin_owner") -> Iterator[Database]:
-        name = f"test_{next(self._names)}"
-        self._run("CREATE DATABASE {} OWNER {}", name, owner)
-        yield Database(self.address, name)
-        self._run("DROP DATABASE {} WITH (FORCE)", name)
-
-    def _run(self, statement: str, *names: str) -> None:
+    def empty_database(self) -> Database:
+        """A database without any schema; it ends with the server."""
+        database = Database(self.address, f"test_{next(self._names)}")
         with psycopg.connect(self.address.dsn("twin"), autocommit=True) as connection:
-            parts = (sql.Identifier(name) for name in names)
-            connection.execute(sql.SQL(statement.encode().decode()).format(*parts))
+            connection.execute(f"CREATE DATABASE {database.name} OWNER twin_owner".encode())
+        return database
+
+    def migrated_database(self) -> Database:
+        """A database with the schema for one test alone."""
+        database = self.empty_database()
+        migrate(database.dsn())
+        return database
+
+    def wiped_database(self) -> Database:
+        """The database with the schema that all tests share, as if it were new."""
+        database = self._shared = self._shared or self.migrated_database()
+        database.run(_WIPE)
+        return database
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Every implementation of the store, each test with an empty one that holds the small city."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from store_samples import city
@@ -9,7 +8,7 @@ from store_servers import Server, running_server
 
 from twin.model.times import utc_now
 from twin.ports import Store
-from twin.store import MemoryStore, migrate, open_store
+from twin.store import MemoryStore, open_store
 
 
 @pytest.fixture(scope="session")
@@ -36,20 +35,12 @@ def empty_store(request: pytest.FixtureRequest) -> Iterator[Store]:
         yield MemoryStore()
         return
     server: Server = request.getfixturevalue(f"{request.param}_server")
-    with database_store(server) as store:
-        yield store
+    store = open_store(server.wiped_database().dsn())
+    yield store
+    store.close()
 
 
 @pytest.fixture
 def store(empty_store: Store) -> Store:
     empty_store.load(city(), at=utc_now())
     return empty_store
-
-
-@contextmanager
-def database_store(server: Server) -> Iterator[Store]:
-    with server.database() as database:
-        migrate(database.dsn())
-        store = open_store(database.dsn())
-        yield store
-        store.close()

@@ -14,7 +14,7 @@ from store_servers import Server
 from twin.model.observations import Waveform
 from twin.model.times import to_us, utc_now
 from twin.ports import Store
-from twin.store import MemoryStore, migrate, open_store
+from twin.store import MemoryStore, open_store
 
 NOW_US = to_us(utc_now())
 STREAMS = 6
@@ -135,22 +135,19 @@ def expected_balance(delivery: Delivery) -> dict[str, tuple[int, int, int, int]]
 
 
 class Databases:
-    """Stores that are emptied between examples."""
+    """One database, as if it were new for every example."""
 
     def __init__(self, server: Server) -> None:
-        self._context = server.database()
-        self._database = self._context.__enter__()
-        migrate(self._database.dsn())
-        self.store = open_store(self._database.dsn())
-        self.store.load(city(streams=STREAMS), at=utc_now())
+        self._server = server
+        self._store = open_store(server.wiped_database().dsn())
 
     def emptied(self) -> Store:
-        self._database.run("TRUNCATE reading, waveform, latest, ingest_balance, quarantine")
-        return self.store
+        self._server.wiped_database()
+        self._store.load(city(streams=STREAMS), at=utc_now())
+        return self._store
 
     def close(self) -> None:
-        self.store.close()
-        self._context.__exit__(None, None, None)
+        self._store.close()
 
 
 @pytest.fixture(

@@ -64,7 +64,8 @@ BEGIN
     series, partition,
     first_day::timestamp AT TIME ZONE 'UTC', (first_day + width)::timestamp AT TIME ZONE 'UTC'
   );
-  INSERT INTO public.partition_made (name) VALUES (partition);
+  INSERT INTO public.partition_made (name) VALUES (partition)
+  ON CONFLICT (name) DO UPDATE SET made_at = excluded.made_at;
   RETURN 'made';
 END
 $$;
