@@ -7,35 +7,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
-from services import free_port
+from running import RunningTwin, running_twin
 from waiting import wait_for
 
 pytestmark = [pytest.mark.db, pytest.mark.broker]
 
 
-@dataclass
-class Demo:
-    """A running ``twin demo`` with its address, output and data folder."""
-
-    process: subprocess.Popen[str]
-    address: str
-    data_dir: Path
-    lines: list[str]
-
-    def job_pids(self) -> dict[str, int]:
-        """Newest process id per job, from the processes that are children of the supervisor."""
-        found = {}
-        for pid in children(self.process.pid):
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            if b"--supervised" in command:
-                found[command[command.index(b"--supervised") - 1].decode()] = pid
-        return found
+DEMO = (sys.executable, "-m", "twin.cli", "demo")
 
 
 def children(pid: int) -> list[int]:
@@ -50,63 +31,43 @@ def descendants(pid: int) -> list[int]:
     return direct + [deeper for child in direct for deeper in descendants(child)]
 
 
-def start(data_dir: Path, listen: str) -> Demo:
-    environment = {**os.environ, "TWIN_DATA_DIR": str(data_dir), "TWIN_LISTEN": listen}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "twin.cli", "demo"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    lines = []
-    for line in process.stdout or ():
-        lines.append(line)
-        if f"open http://{listen}/" in line:
-            return Demo(process, f"http://{listen}/", data_dir, lines)
-    log = data_dir / "log" / "twin.log"
-    pytest.fail("".join(lines) + (log.read_text()[-5000:] if log.exists() else ""))
-
-
-def stop(demo: Demo) -> int:
-    demo.process.send_signal(signal.SIGINT)
-    return demo.process.wait(60)
-
-
-def stored(address: str) -> int:
-    """Readings stored so far, or 0 while the server does not answer."""
+def lives(pid: int) -> bool:
+    """Whether a process runs; a zombie that nobody has waited for yet does not."""
     try:
-        with urlopen(f"{address}metrics", timeout=5) as answer:
-            text = answer.read().decode()
-    except (URLError, ConnectionError, TimeoutError):
-        return 0
-    return sum(
-        int(float(value))
-        for value in re.findall(r'^twin_ingest_today\{[^}]*fate="stored"\} (\S+)$', text, re.MULTILINE)
-    )
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+    except FileNotFoundError:
+        return False
+
+
+def job_pids(demo: RunningTwin) -> dict[str, int]:
+    """Newest process id per job, from the processes that are children of the supervisor."""
+    found = {}
+    for pid in children(demo.process.pid):
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if b"--supervised" in command:
+            found[command[command.index(b"--supervised") - 1].decode()] = pid
+    return found
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    running = start(tmp_path_factory.mktemp("demo"), f"127.0.0.1:{free_port()}")
-    yield running
-    if running.process.poll() is None:
-        assert stop(running) == 0
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTwin]:
+    with running_twin(DEMO, data_dir=tmp_path_factory.mktemp("demo")) as running:
+        yield running
 
 
-def test_the_address_is_printed_after_a_line_for_each_step(demo: Demo) -> None:
+def test_the_address_is_printed_after_a_line_for_each_step(demo: RunningTwin) -> None:
     text = "".join(demo.lines)
     assert "database and broker are ready" in text
     assert re.search(r"\d+ assets, [4-9]\d\d datastreams", text)
 
 
-def test_live_readings_are_stored(demo: Demo) -> None:
-    wait_for(lambda: stored(demo.address) >= 400, "400 stored readings")
+def test_live_readings_are_stored(demo: RunningTwin) -> None:
+    wait_for(lambda: demo.stored() >= 400, "400 stored readings")
 
 
-def test_a_second_start_on_the_same_folder_is_refused(demo: Demo) -> None:
+def test_a_second_start_on_the_same_folder_is_refused(demo: RunningTwin) -> None:
     result = subprocess.run(
-        [sys.executable, "-m", "twin.cli", "demo"],
+        DEMO,
         env={**os.environ, "TWIN_DATA_DIR": str(demo.data_dir)},
         capture_output=True,
         text=True,
@@ -119,7 +80,7 @@ def test_a_second_start_on_the_same_folder_is_refused(demo: Demo) -> None:
     assert demo.process.poll() is None
 
 
-def test_every_listener_is_on_the_loopback_interface(demo: Demo) -> None:
+def test_every_listener_is_on_the_loopback_interface(demo: RunningTwin) -> None:
     inodes = set()
     for pid in [demo.process.pid, *descendants(demo.process.pid)]:
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
@@ -136,7 +97,7 @@ def test_every_listener_is_on_the_loopback_interface(demo: Demo) -> None:
     assert addresses == {"0100007F"}
 
 
-def test_secrets_are_readable_for_their_owner_only(demo: Demo) -> None:
+def test_secrets_are_readable_for_their_owner_only(demo: RunningTwin) -> None:
     secrets = [
         file
         for file in demo.data_dir.rglob("*")
@@ -147,35 +108,33 @@ def test_secrets_are_readable_for_their_owner_only(demo: Demo) -> None:
 
 
 @pytest.mark.parametrize("job", ["ingest", "work", "serve", "simulate"])
-def test_a_killed_job_is_started_again(demo: Demo, job: str) -> None:
-    old = demo.job_pids()[job]
+def test_a_killed_job_is_started_again(demo: RunningTwin, job: str) -> None:
+    old = job_pids(demo)[job]
     os.kill(old, signal.SIGKILL)
-    wait_for(lambda: demo.job_pids().get(job, old) != old, f"a new {job}")
-    before = wait_for(lambda: stored(demo.address) or None, "the web server")
-    wait_for(lambda: stored(demo.address) > before, "more stored readings")
+    wait_for(lambda: job_pids(demo).get(job, old) != old, f"a new {job}")
+    before = wait_for(lambda: demo.stored() or None, "the web server")
+    wait_for(lambda: demo.stored() > before, "more stored readings")
 
 
-def test_a_killed_database_and_broker_are_started_again(demo: Demo) -> None:
-    jobs = set(demo.job_pids().values())
+def test_a_killed_database_and_broker_are_started_again(demo: RunningTwin) -> None:
+    jobs = set(job_pids(demo).values())
     services = [pid for pid in children(demo.process.pid) if pid not in jobs]
     assert services
     for pid in services:
         os.kill(pid, signal.SIGKILL)
     wait_for(lambda: not set(services) & set(children(demo.process.pid)), "the end of the services")
-    before = wait_for(lambda: stored(demo.address) or None, "the web server", timeout_s=60)
-    wait_for(lambda: stored(demo.address) > before, "more stored readings", timeout_s=90)
+    before = wait_for(lambda: demo.stored() or None, "the web server", timeout_s=60)
+    wait_for(lambda: demo.stored() > before, "more stored readings", timeout_s=90)
 
 
-def test_interrupt_stops_everything_and_a_second_start_keeps_the_data(demo: Demo) -> None:
-    before = stored(demo.address)
+def test_interrupt_stops_everything_and_a_second_start_keeps_the_data(demo: RunningTwin) -> None:
+    before = demo.stored()
     everything = descendants(demo.process.pid)
-    assert stop(demo) == 0
-    assert [pid for pid in everything if Path(f"/proc/{pid}/cmdline").exists()] == []
+    assert demo.stop() == 0
+    assert [pid for pid in everything if lives(pid)] == []
     log = (demo.data_dir / "log" / "twin.log").read_text().splitlines()
     assert [line for line in log if line.startswith("{") and json.loads(line).get("trace")] == []
-    again = start(demo.data_dir, demo.address.removeprefix("http://").rstrip("/"))
-    try:
-        assert stored(again.address) >= before
+    listen = demo.address.removeprefix("http://").rstrip("/")
+    with running_twin(DEMO, data_dir=demo.data_dir, listen=listen) as again:
+        assert again.stored() >= before
         assert "0 rows added, 0 changed" in "".join(again.lines)
-    finally:
-        assert stop(again) == 0
