@@ -162,9 +162,8 @@ def main() -> None:
             rates = compare(server.migrated_database(), rounds=options.rounds, streams=streams)
             say(f"\nbatches of {BATCH_ROWS} rows, {streams} streams, {options.server}\n")
             for name, rate in rates.items():
-                say(
-                    f"  {name:12} {rate:10,.0f} rows/s   record is {rates['record'] / rate:4.1f} x\n"
-                )
+                ratio = rates["record"] / rate
+                say(f"  {name:12} {rate:10,.0f} rows/s   record is {ratio:4.1f} x\n")
         say("\n")
         found = queries(server.migrated_database(), streams=10_000, repeats=30)
         for name, duration in found.items():

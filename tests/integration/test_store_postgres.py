@@ -126,6 +126,23 @@ def test_a_poison_row_costs_only_itself(store: PostgresStore, database: Database
     assert len(store.latest()) == 4
 
 
+def test_a_poison_row_is_found_by_halving(store: PostgresStore, database: Database) -> None:
+    # A sequence keeps counting when the statement that raised it is rolled back.
+    database.run("""
+        ALTER TABLE reading ADD CONSTRAINT poison CHECK (v <> 13);
+        CREATE SEQUENCE attempt;
+        CREATE FUNCTION count_attempt() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+        BEGIN PERFORM nextval('attempt'); RETURN NULL; END $$;
+        CREATE TRIGGER count_attempt BEFORE INSERT ON reading
+        FOR EACH STATEMENT EXECUTE FUNCTION count_attempt()
+    """)
+    now_us = to_us(utc_now())
+    rows = [(1, now_us + n, 13.0 if n == 300 else 0.0) for n in range(512)]
+    assert store.record(batch(rows)).stored == 511
+    # The whole once, then two halves on each of the nine levels down to the single row.
+    assert database.run("SELECT last_value FROM attempt") == [(1 + 2 * 9,)]
+
+
 def test_ingesters_that_deliver_the_same_rows_in_turn_store_each_once(
     store: PostgresStore, database: Database
 ) -> None:

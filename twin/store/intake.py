@@ -77,7 +77,7 @@ def inspect(
     limits: Horizon,
     full_days: Collection[int] = (),
 ) -> Intake:
-    """Inspect a batch.
+    """Inspect a batch; StoreError if its columns differ in length.
 
     Parameters
     ----------
@@ -89,11 +89,6 @@ def inspect(
         Times that may be stored.
     full_days
         Days since 1970-01-01 for which the store cannot make room now.
-
-    Raises
-    ------
-    StoreError
-        If the columns of the readings differ in length.
     """
     rejections = list(batch.rejections)
     readings, repeats, contradictions = _unique(
