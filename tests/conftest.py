@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 
@@ -28,9 +27,8 @@ def pytest_report_header() -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def scrubbed_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def scrubbed_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the person who runs the tests reaches a test."""
     for name in list(os.environ):
         if name.startswith("TWIN_") and not name.startswith(("TWIN_TEST_", "TWIN_CHROMIUM")):
             monkeypatch.delenv(name)
-    return

@@ -164,9 +164,7 @@ def _migrate(settings: "Settings") -> int:
     from twin.runtime import database_dsn  # noqa: PLC0415 - only for a job
     from twin.store import migrate  # noqa: PLC0415 - only for a job
 
-    applied = migrate(
-        database_dsn(settings, "owner"), partition_days=settings.store.partition_days
-    )
+    applied = migrate(database_dsn(settings, "owner"), partition_days=settings.store.partition_days)
     print(f"applied: {', '.join(applied) if applied else 'nothing, the schema is up to date'}")
     return 0
 
