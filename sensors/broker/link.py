@@ -104,6 +104,7 @@ class Link:
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._packets = 0
         self._ending: Ending | None = None
+        self._reason = ""
         self.connection = 0
         self.is_open = False
 
@@ -142,18 +143,18 @@ class Link:
             ending = self._hold(endpoint)
             delay_s = self._plan.after(ending)
             if ending is not Ending.STOPPED:
-                _log_ending(endpoint, ending, delay_s)
+                _log_ending(endpoint, ending, reason=self._reason, delay_s=delay_s)
             self._stop.wait(delay_s)
 
     def _hold(self, endpoint: Endpoint) -> Ending:
         """Connect and serve one connection until it ends; how it ended."""
         client = self._new_client(endpoint)
-        self._ending = None
+        self._ending, self._reason = None, ""
         try:
             client.connect(endpoint.host, endpoint.port, KEEPALIVE_S, **self._greeting(endpoint))
             return self._serve(client)
         except OSError as error:
-            logger.debug("connect_failed", extra={"host": endpoint.host, "why": str(error)})
+            self._reason = str(error)
             return Ending.UNREACHABLE
         finally:
             self.is_open = False
@@ -252,7 +253,7 @@ class Link:
         if reason.is_failure:
             is_version = reason.value == UNSUPPORTED_VERSION
             self._ending = Ending.REFUSED_VERSION if is_version else Ending.REFUSED
-            logger.warning("broker_refused", extra={"reason": str(reason)})
+            self._reason = str(reason)
             return
         self._plan.connected()
         self._packets += 1
@@ -317,12 +318,12 @@ def _close(client: Client) -> None:
         connection.close()
 
 
-def _log_ending(endpoint: Endpoint, ending: Ending, delay_s: float) -> None:
+def _log_ending(endpoint: Endpoint, ending: Ending, *, reason: str, delay_s: float) -> None:
     facts: dict[str, object] = {
         "host": endpoint.host,
         "port": endpoint.port,
         "version": endpoint.version,
-        "why": ending.value,
+        "why": f"{ending.value}: {reason}" if reason else ending.value,
         "retry_in_s": round(delay_s, 1),
     }
     if ending is Ending.NO_ANSWER:

@@ -114,6 +114,8 @@ class Rig:
     owner_dsn: str
     log: Path
     broker_password: str
+    folder: Path
+    database: ExitStack
     ingesters: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start_ingester(self) -> subprocess.Popen[bytes]:
@@ -136,6 +138,12 @@ class Rig:
                 process.send_signal(signal.SIGTERM)
                 process.wait(25)
         self.ingesters.clear()
+
+    def stop_database(self) -> None:
+        self.database.close()
+
+    def start_database(self) -> None:
+        self.database.enter_context(postgres_cluster(self.folder))
 
     def rows(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         with psycopg.connect(self.owner_dsn, autocommit=True) as connection:
@@ -196,7 +204,8 @@ def ingest_rig(
     """Broker, migrated database with the small city, no ingester yet."""
     with ExitStack() as stack:
         folder = stack.enter_context(open_folder())
-        cluster = stack.enter_context(postgres_cluster(folder))
+        database = stack.enter_context(ExitStack())
+        cluster = database.enter_context(postgres_cluster(folder))
         broker, password = stack.enter_context(broker_settings(kind, folder))
         owner_dsn = cluster.dsn("twin_owner")
         migrate(owner_dsn)
@@ -206,7 +215,7 @@ def ingest_rig(
             broker=broker,
             extra="\n".join(extra),
         )
-        rig = Rig(settings, owner_dsn, folder / "ingest.log", password)
+        rig = Rig(settings, owner_dsn, folder / "ingest.log", password, folder, database)
         stack.callback(rig.stop_ingesters)
         twin = rig.twin()
         twin.load(small_city(streams))
