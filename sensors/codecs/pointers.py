@@ -10,6 +10,7 @@ from sensors.codecs.strict_json import is_number
 
 ROOT = "$"
 LONGEST_KEY = 200
+MOST_NODES = 20_000
 TEMPLATE_PART = re.compile(r"\{([^{}]*)\}|([^{}]+)")
 
 
@@ -48,18 +49,36 @@ def find(element: object, pointer: str, *, document: object) -> object:
 
 
 def numeric_leaves(document: object) -> Iterator[tuple[str, float]]:
-    """Pointer and value of every number in a document, in its order."""
+    """Pointer and value of every number in a document, in its order.
+
+    Raises
+    ------
+    RefusedError
+        If it holds more than `MOST_NODES` numbers, arrays and objects: the walk is bounded.
+    """
     waiting: list[tuple[str, object]] = [("", document)]
+    visited = 0
     while waiting:
         pointer, value = waiting.pop()
+        visited += 1
+        size = len(value) if isinstance(value, dict | list) else 0
+        if visited + len(waiting) + size > MOST_NODES:
+            raise RefusedError("too_many_items", f"more than {MOST_NODES} parts in one message")
         if is_number(value):
             yield pointer, value  # pyrefly: ignore[invalid-yield] - is_number saw to it
         elif isinstance(value, dict):
-            inner = [(f"{pointer}/{_escaped(key)}", item) for key, item in value.items()]
+            inner = [
+                (f"{pointer}/{_escaped(key)}", item) for key, item in value.items() if _holds(item)
+            ]
             waiting.extend(reversed(inner))
         elif isinstance(value, list):
-            inner = [(f"{pointer}/{index}", item) for index, item in enumerate(value)]
+            inner = [(f"{pointer}/{row}", item) for row, item in enumerate(value) if _holds(item)]
             waiting.extend(reversed(inner))
+
+
+def _holds(value: object) -> bool:
+    """Whether a value is a number or may contain one."""
+    return is_number(value) or (isinstance(value, dict | list) and bool(value))
 
 
 def _escaped(key: str) -> str:

@@ -10,6 +10,7 @@ from sensors.codecs.decoder import RefusedError
 from twin.model.messages import Limits
 
 LONGEST_INTEGER = 40
+COMMAS_PER_ITEM = 4
 STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 NOT_BRACKETS = bytes(code for code in range(256) if code not in b"[]{}")
 ONE_STEP = np.zeros(256, np.int32)
@@ -33,6 +34,8 @@ def parse(payload: bytes, limits: Limits, *, allows_duplicate_keys: bool = False
     depth = _depth(payload)
     if depth > limits.depth:
         raise RefusedError("too_deep", f"nested {depth} levels deep, the limit is {limits.depth}")
+    if payload.count(b",") > COMMAS_PER_ITEM * limits.items:
+        raise RefusedError("too_many_items", f"far more than {limits.items} values; send less")
     try:
         text = payload.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -329,6 +329,13 @@ def test_f_cod_3_items_are_bounded() -> None:
     ]
 
 
+@pytest.mark.parametrize("part", [b"1,", b"{},", b'{"a":"b"},'])
+def test_f_cod_3_a_flood_of_parts_is_refused_before_it_takes_long(part: bytes) -> None:
+    flood = b"[" + part * (250_000 // len(part)) + b"1]"
+    assert reasons(decode("json", flood)) == ["too_many_items"]
+    assert reasons(decode("own", flood)) == ["too_many_items"]
+
+
 def test_f_cod_4_a_bad_item_keeps_its_good_neighbours() -> None:
     payload = b'[{"t":1781510400000,"v":1},{"t":"x","v":2},7,{"t":1781510401000,"v":3}]'
     outcome = decode("own", payload)

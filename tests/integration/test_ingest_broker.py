@@ -12,7 +12,7 @@ from faults.rig import broker_settings
 from services import mosquitto_broker, open_folder
 from waiting import wait_for
 
-from sensors.broker import Delivery, Publisher, Subscriber
+from sensors.broker import Delivery, Publisher, Subscriber, link
 from twin.errors import SettingsError
 from twin.settings import BrokerSettings, IngestSettings
 
@@ -165,6 +165,28 @@ def test_a_full_queue_stops_reading_and_loses_nothing(folder: Path) -> None:
         assert numbers(taken) == list(range(300))
         assert reader.ack(taken) == 0
         assert reader.figures().connections == 1
+
+
+def test_a_long_pause_closes_the_connection_cleanly_and_the_broker_keeps_the_rest(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "LONGEST_PAUSE_S", 0.2)
+    bounds = IngestSettings(queue_messages=10, queue_bytes=1_000_000)
+    with broker_settings("mosquitto", folder) as (broker, _), subscriber(broker, bounds) as reader:
+        publish(broker, 100)
+        wait_for(lambda: not reader.figures().is_connected, "the pause")
+        assert reader.figures().queue_messages == 10
+        taken: list[Delivery] = []
+
+        def complete() -> bool:
+            found = reader.poll(max_messages=5, max_bytes=1 << 20, timeout_s=0.1)
+            reader.ack(found)
+            taken.extend(found)
+            return set(numbers(taken)) == set(range(100))
+
+        wait_for(complete, "all messages, some of them twice")
+        assert reader.figures().connections >= 2
+        assert reader.figures().sessions_lost == 0
 
 
 # paho drops the socket of a failed handshake without closing it; reference counting closes it
