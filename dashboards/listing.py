@@ -86,7 +86,7 @@ def listing(name: str, snapshot: Snapshot, texts: Texts) -> Listing:
         rows = tuple(_bridge(row, snapshot) for row in snapshot.features.bridges)
         return Listing(name, BRIDGE_COLUMNS, rows, "-grade")
     if name == "roads":
-        return Listing(name, ROAD_COLUMNS, tuple(_road_rows(snapshot)), "name")
+        return Listing(name, ROAD_COLUMNS, tuple(_road_rows(snapshot)), "speed")
     streams = snapshot.features.streams.values()
     rows = tuple(_stream(snapshot.stream(stream), snapshot.features, texts) for stream in streams)
     return Listing("streams", STREAM_COLUMNS, rows, "name")

@@ -15,6 +15,7 @@ from dashboards.deck.geometry import METRES_PER_DEGREE
 LINE_ZOOM = 13.0
 MAIN_ZOOM = 11.0
 SENSOR_ZOOM = 12.5
+DISC_ZOOM = 14.0
 BRIDGE_LABEL_ZOOM = 11.5
 JUNCTION_LABEL_ZOOM = 14.5
 SELECTED_ZOOM = 14.5
@@ -171,7 +172,10 @@ def _line(
 
 
 def _bridges() -> Iterable[pydeck.Layer]:
-    """Shapes in the colour of the condition, and a ring in the colour of the monitoring state."""
+    """Shapes in the colour of the condition, and a ring in the colour of the monitoring state.
+
+    From far away a disc inside the ring has the colour of the condition, because the shape is small.
+    """
     yield _layer(
         "SolidPolygonLayer",
         "bridges",
@@ -179,6 +183,18 @@ def _bridges() -> Iterable[pydeck.Layer]:
         extruded=True,
         get_fill_color=WHITE,
         pickable=True,
+        extensions=_live("bridges.grade", "condition", "class"),
+    )
+    yield _layer(
+        "ScatterplotLayer",
+        "bridge-disc",
+        data=_table("bridge_points"),
+        radius_units=PIXELS,
+        get_radius=11,
+        get_fill_color=WHITE,
+        pickable=False,
+        max_zoom=DISC_ZOOM,
+        parameters={"depthCompare": "always"},
         extensions=_live("bridges.grade", "condition", "class"),
     )
     ring = {

@@ -1,0 +1,119 @@
+"""Layers and tables of the map: the JSON that the browser gets, and the shapes behind it."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from shapely.geometry import LineString, Point, Polygon
+from town import Town
+
+from dashboards.components.twin_map import TwinMap
+from dashboards.deck.builder import Label, Sight, map_spec, sight_of
+from dashboards.deck.geometry import Plane, beside, footprint, middle
+from dashboards.features import read_features
+from dashboards.live.channels import CHANNELS
+from dashboards.live.table import decode_table
+from dashboards.state import LAYERS
+
+PLANE = Plane(13.7, 51.05)
+SIGHT = Sight(13.7, 51.05, 12.0)
+
+
+def spec(layers=LAYERS, channel="speed"):
+    labels = [Label("Alte Brücke", 13.7, 51.05)]
+    return map_spec(sight=SIGHT, layers=layers, channel=channel, bridge_labels=labels)
+
+
+def extensions(found):
+    return [item for layer in found["layers"] for item in layer.get("extensions", [])]
+
+
+def test_layers_lie_over_one_another_in_a_fixed_order():
+    order = [layer["id"] for layer in spec()["layers"]]
+    assert order[0] == "water"
+    assert order.index("counted-far-casing") < order.index("counted-far") < order.index("bridges")
+    assert order.index("bridge-ring-casing") < order.index("bridge-ring") < order.index("sensors")
+    assert order[-1] == "bridge-labels"
+
+
+def test_only_the_wanted_layers_are_made():
+    assert [layer["id"] for layer in spec(("water",))["layers"]] == ["water"]
+    assert spec(())["layers"] == []
+
+
+def test_roads_are_coloured_by_the_chosen_channel_with_its_quality():
+    found = extensions(spec(("roads",), "flow"))
+    assert {item["channel"] for item in found} == {"roads.flow"}
+    assert {item["quality"] for item in found} == {"roads.flow.q"}
+
+
+def test_every_channel_that_a_layer_draws_is_offered_by_the_hub():
+    offered = {channel.name for channel in CHANNELS}
+    for item in [*extensions(spec()), *extensions(spec(channel="flow"))]:
+        assert {item["channel"], item.get("quality", item["channel"])} <= offered
+
+
+def test_every_table_that_a_layer_draws_exists():
+    drawn = {layer["data"]["name"] for layer in spec()["layers"] if "@@function" in layer["data"]}
+    assert drawn <= set(read_features(Town().twin).tables)
+
+
+def test_no_address_of_another_host_is_in_the_specification():
+    text = str(spec())
+    assert "http" not in text
+    assert "mapStyle" not in text
+
+
+def test_the_map_takes_the_specification():
+    assert TwinMap(id="map", spec=spec()).to_plotly_json()["props"]["spec"]["layers"]
+
+
+@given(st.floats(13.0, 14.5), st.floats(50.5, 51.5), st.floats(0.01, 0.4), st.floats(0.01, 0.3))
+def test_a_sight_looks_at_the_middle_of_its_box(west, south, width, height):
+    sight = sight_of((west, south, west + width, south + height))
+    assert sight.longitude == pytest.approx(west + width / 2)
+    assert sight.latitude == pytest.approx(south + height / 2)
+    assert 8 < sight.zoom <= 14.5
+
+
+def test_the_two_directions_of_a_road_lie_on_their_right_sides():
+    north = beside(LineString([(13.7, 51.04), (13.7, 51.06)]), PLANE, offset_m=12.0)
+    south = beside(LineString([(13.7, 51.06), (13.7, 51.04)]), PLANE, offset_m=12.0)
+    assert np.all(north[:, 0] > 13.7)
+    assert np.all(south[:, 0] < 13.7)
+    metres = (north[0, 0] - 13.7) * 111_320 * np.cos(np.radians(51.05))
+    assert metres == pytest.approx(12.0, rel=1e-3)
+
+
+def test_a_line_that_turns_back_on_itself_is_still_drawn():
+    line = LineString([(13.7, 51.05), (13.7001, 51.05), (13.7, 51.05)])
+    assert len(beside(line, PLANE, offset_m=30.0)) >= 2
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        Point(13.7, 51.05),
+        LineString([(13.7, 51.05), (13.7, 51.054)]),
+        Polygon([(13.7, 51.05), (13.701, 51.05), (13.701, 51.051)]),
+    ],
+    ids=["point", "line", "polygon"],
+)
+def test_every_bridge_has_a_footprint_around_its_middle(geometry):
+    ring = footprint(geometry, PLANE, width_m=None)
+    assert Polygon(ring).buffer(1e-6).contains(Point(middle(geometry)))
+
+
+def test_rows_of_second_tables_name_their_features():
+    tables = read_features(Town().twin).tables
+    counted = decode_table(tables["counted"].body)
+    assert counted.columns["feature"].tolist() == [0, 3]
+    assert decode_table(tables["roads"].body).columns["id"] == ("L1/ab", "L1/ba", "L2/ab", "L2/ba")
+    assert decode_table(tables["bridge_points"].body).columns["id"] == ("B1", "B2")
+
+
+def test_tables_of_a_city_without_assets_are_empty_and_readable():
+    from twin.model.city import City
+
+    tables = read_features(Town(City("Nichts")).twin).tables
+    assert {name: table.rows for name, table in tables.items()} == dict.fromkeys(tables, 0)
