@@ -1,10 +1,13 @@
 """Topics find their rule, rules are checked in words, filters subscribe what is needed."""
 
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from sensors.checks import check
 from sensors.routing import Router, StreamTable, check_rules, parse_template, subscriptions
@@ -12,6 +15,7 @@ from twin.errors import SettingsError
 from twin.model.datastreams import Datastream
 from twin.model.messages import CodecRule, TimeRule, ValueRule
 from twin.model.quality import Quality
+from twin.plugins import find
 from twin.settings import CitySettings, CodecSettings, Settings
 
 
@@ -122,3 +126,21 @@ def test_a_datastream_is_found_by_source_and_route_key() -> None:
     assert table.find("right", "B1/eps#/a") is None
     assert table.knows_device("left", "B1/eps")
     assert not table.knows_device("left", "B2/eps")
+
+
+def test_every_installed_codec_is_described_in_the_documentation() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "codecs.md").read_text("utf-8")
+    for name in find("codecs"):
+        assert f"| `{name}` |" in text
+        assert f"## `{name}`" in text
+
+
+def test_the_example_rules_of_the_documentation_have_no_problem() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "codecs.md").read_text("utf-8")
+    examples = [part.split("```")[0] for part in text.split("```toml\n")[1:]]
+    assert len(examples) == 3
+    for example in examples:
+        rules = TypeAdapter(tuple[CodecRule, ...]).validate_python(
+            tomllib.loads(example)["codec"]["rule"]
+        )
+        assert check_rules(rules) == []
