@@ -137,7 +137,10 @@ class RunQueue(Protocol):
     def submit(
         self, scenario: Scenario, *, engine: str, version: str, seed: int, at: datetime
     ) -> Run:
-        """Queue a run, or return the run with the same input hash that exists already."""
+        """Queue a run, or return the one with the same input hash that waits, runs or is done.
+
+        A question that failed or was cancelled may be asked again.
+        """
         ...
 
     def claim(

@@ -137,9 +137,10 @@ class RecordResult:
     Parameters
     ----------
     stored, duplicate, conflict, quarantined
-        Counts of readings and waveforms; conflicts are quarantined, too.
+        Counts of readings and waveforms; ``quarantined`` contains the conflicts and the
+        rejections of the batch.
     revision
-        Change revision of the commit; 0 if nothing changed.
+        Change revision of the commit; 0 if nothing new was stored.
     repeated
         True if this batch was already committed before; then all counts are 0.
     """
