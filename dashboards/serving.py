@@ -98,11 +98,13 @@ def beat(twin: Twin, hub: Hub, *, instance: str, started_at: datetime) -> None:
 
 
 def run_until(stop: threading.Event, server: WebServer, *, twin: Twin, hub: Hub, name: str) -> int:
-    """Beat until asked to stop; exit code 1 if the server ended by itself."""
+    """Beat until asked to stop; exit code 1 if the server or its hub ended by itself."""
     started_at = twin.now()
-    while server.is_alive():
+    while server.is_alive() and hub.is_alive():
         beat(twin, hub, instance=name, started_at=started_at)
         if stop.wait(BEAT_S):
             server.stop()
             return 0
+    logger.error("web server ended", extra={"server": server.is_alive(), "hub": hub.is_alive()})
+    server.stop()
     return 1

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from shapely.geometry import LineString, Point, Polygon
 
+from dashboards.live.table import Table
 from twin.city import Twin
+from twin.errors import StoreUnavailableError
 from twin.model.assets import Asset, Attribute, Component
 from twin.model.city import City
 from twin.model.datastreams import Datastream, Sensor
@@ -37,12 +40,14 @@ STREAMS = (
 )
 
 
-def settings(listen: str = "127.0.0.1:0", **live: float) -> Settings:
+def settings(
+    listen: str = "127.0.0.1:0", *, tick_hz: float = 2.0, max_clients: int = 500
+) -> Settings:
     """Settings of the town; nothing is read from files or the environment."""
     return Settings(
         city=CitySettings("Musterstadt", "EPSG:25833", (13.69, 51.03, 13.76, 51.08)),
         folder=Path(),
-        dashboards=DashboardsSettings(listen=listen, live=LiveSettings(**live)),
+        dashboards=DashboardsSettings(listen=listen, live=LiveSettings(tick_hz, max_clients)),
     )
 
 
@@ -115,6 +120,27 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
+class TakeawayStore(MemoryStore):
+    """A store in memory that can be taken away, as a database behind a network can."""
+
+    is_away = False
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if name in ("close", "description", "is_available") or not callable(found):
+            return found
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            if self.is_away:
+                raise StoreUnavailableError("the database cannot be reached; repeat later")
+            return found(*arguments, **named)
+
+        return call
+
+    def is_available(self) -> bool:
+        return not self.is_away
+
+
 @dataclass
 class Town:
     """A twin of the town on a store in memory, and a way to record readings."""
@@ -124,7 +150,7 @@ class Town:
     incarnation: uuid.UUID = field(default_factory=uuid.uuid4)
 
     def __post_init__(self) -> None:
-        self.store = MemoryStore(clock=self.clock)
+        self.store = TakeawayStore(clock=self.clock)
         self.twin = Twin(self.store, clock=self.clock)
         self.twin.load(self.city)
         self._sequence = count(1)
@@ -155,3 +181,10 @@ class Town:
     def _commit(self, **content: object) -> None:
         batch = Batch(self.incarnation, next(self._sequence), **content)  # pyrefly: ignore
         self.twin.record(batch)
+
+
+def numbers(table: Table, name: str) -> list[float]:
+    """Numeric column of a table."""
+    column = table.columns[name]
+    assert isinstance(column, np.ndarray)
+    return column.tolist()

@@ -174,7 +174,7 @@ def _line(
 def _bridges() -> Iterable[pydeck.Layer]:
     """Shapes in the colour of the condition, and a ring in the colour of the monitoring state.
 
-    From far away a disc inside the ring has the colour of the condition, because the shape is small.
+    From far away, where the shape is small, a disc inside the ring has the colour of the condition.
     """
     yield _layer(
         "SolidPolygonLayer",

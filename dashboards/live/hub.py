@@ -139,6 +139,10 @@ class Hub:
         if self._thread is not None:
             self._thread.join(timeout=POLL_S)
 
+    def is_alive(self) -> bool:
+        """Whether it still follows the city."""
+        return self._thread is not None and self._thread.is_alive()
+
     def now(self) -> datetime:
         """Present time of the city."""
         return self._twin.now()

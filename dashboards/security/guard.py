@@ -75,10 +75,6 @@ def content_policy(script_hashes: Sequence[str], host: str) -> str:
     return "; ".join(rule.strip() for rule in rules)
 
 
-class BodyTooLargeError(Exception):
-    """A request body passed its limit while it was read."""
-
-
 class Guard:
     """ASGI middleware around everything.
 
@@ -115,10 +111,8 @@ class Guard:
         if scope["type"] == "websocket":
             await self._app(scope, receive, guarded)
             return
-        try:
-            await self._app(scope, _limited(receive), guarded)
-        except BodyTooLargeError:
-            await _too_large()(scope, receive, guarded)
+        body = _Body(receive, guarded, scope)
+        await self._app(scope, body.receive, body.send)
 
     def _refusal(self, scope: Scope, headers: Headers) -> PlainTextResponse | None:
         host = headers.get("host", "")
@@ -159,19 +153,32 @@ def _hostname(host: str) -> str | None:
         return None
 
 
-def _limited(receive: Receive) -> Receive:
-    """Count the body while it is read, because its announced length need not be true."""
-    taken = 0
+class _Body:
+    """Counts a body while it is read, because its announced length need not be true.
 
-    async def receiver() -> Message:
-        nonlocal taken
-        message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > MOST_BODY_BYTES:
-            raise BodyTooLargeError
+    A body that grows too large ends there, and whatever the application then answers becomes 413.
+    """
+
+    def __init__(self, receive: Receive, send: Send, scope: Scope) -> None:
+        self._receive = receive
+        self._send = send
+        self._scope = scope
+        self._taken = 0
+        self._is_answered = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._taken += len(message.get("body", b""))
+        if self._taken > MOST_BODY_BYTES:
+            return {"type": "http.request", "body": b"", "more_body": False}
         return message
 
-    return receiver
+    async def send(self, message: Message) -> None:
+        if self._taken <= MOST_BODY_BYTES:
+            await self._send(message)
+        elif not self._is_answered:
+            self._is_answered = True
+            await _too_large()(self._scope, self._receive, self._send)
 
 
 def _too_large() -> PlainTextResponse:

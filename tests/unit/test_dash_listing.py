@@ -35,15 +35,15 @@ def test_roads_show_the_values_that_colour_the_map():
     assert cells(city, "roads")["L1/ab"] == [
         "Hauptstraße, Richtung Nord", "43.2", "1,234", "S simulated", "0\u202fs",
     ]  # fmt: skip
-    assert cells(city, "roads")["L1/ba"][1:4] == ["–", "–", "– never reported"]
+    assert cells(city, "roads")["L1/ba"][1:4] == ["\u2013", "\u2013", "\u2013 never reported"]
 
 
 def test_a_stale_value_is_not_shown_as_the_present_one():
     city = Town()
     city.record({"L1.ab-v": 43.21})
     city.clock.move(60.0)
-    assert cells(city, "roads")["L1/ab"][1:] == ["–", "–", "⏱ stale", "60\u202fs"]
-    assert cells(city, "streams")["L1.ab-v"][3] == "–"
+    assert cells(city, "roads")["L1/ab"][1:] == ["\u2013", "\u2013", "⏱ stale", "60\u202fs"]
+    assert cells(city, "streams")["L1.ab-v"][3] == "\u2013"
 
 
 def test_bridges_come_worst_first_and_those_without_grade_last():
@@ -51,7 +51,7 @@ def test_bridges_come_worst_first_and_those_without_grade_last():
     rows, order = sorted_rows(table, "")
     assert order == "-grade"
     assert [row.id for row in rows] == ["B1", "B2"]
-    assert cells(Town(), "bridges")["B1"][1] == "● 3.0–3.4 insufficient (nicht ausreichend)"
+    assert cells(Town(), "bridges")["B1"][1] == "● 3.0\u20133.4 insufficient (nicht ausreichend)"
     assert cells(Town(), "bridges")["B2"][1] == "no grade"
 
 

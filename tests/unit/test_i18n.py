@@ -85,6 +85,7 @@ def test_no_page_shows_a_word_that_is_not_translated(path):
         )
         if not is_component:
             continue
+        assert isinstance(node, ast.Call)
         for child in node.args[:1]:
             parts = child.elts if isinstance(child, ast.List) else [child]
             shown += [
@@ -119,7 +120,14 @@ def test_times_are_those_of_the_city():
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(4.2, "4\u202fs"), (119, "119\u202fs"), (121, "2\u202fmin"), (7300, "2\u202fh"), (200_000, "2\u202fd"), (None, "\u2013")],
+    [
+        (4.2, "4\u202fs"),
+        (119, "119\u202fs"),
+        (121, "2\u202fmin"),
+        (7300, "2\u202fh"),
+        (200_000, "2\u202fd"),
+        (None, "\u2013"),
+    ],
 )  # fmt: skip
 def test_durations_use_one_unit(seconds, text):
     assert Texts("en").duration(seconds) == text
