@@ -107,6 +107,7 @@ class Link:
         self._reason = ""
         self.connection = 0
         self.is_open = False
+        self.is_subscribed = False
 
     def start(self) -> None:
         """Begin to connect."""
@@ -157,7 +158,7 @@ class Link:
             self._reason = str(error)
             return Ending.UNREACHABLE
         finally:
-            self.is_open = False
+            self.is_open = self.is_subscribed = False
             self._partner.closed()
             _close(client)
 
@@ -303,6 +304,7 @@ class Link:
         _properties: Properties | None,
     ) -> None:
         self._packets += 1
+        self.is_subscribed = not any(reason.is_failure for reason in reasons)
         for reason in reasons:
             if reason.is_failure:
                 logger.error("subscription_refused", extra={"reason": str(reason)})

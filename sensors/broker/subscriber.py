@@ -23,7 +23,10 @@ RETAINED_FOR_NEW_SUBSCRIPTIONS = 1
 
 @dataclass(frozen=True, slots=True)
 class SubscriberFigures:
-    """State of a subscriber: connection, queue, and what happened since the start."""
+    """State of a subscriber: connection, queue, and what happened since the start.
+
+    It counts as connected once the broker has confirmed the subscriptions, too.
+    """
 
     is_connected: bool
     connections: int
@@ -118,7 +121,7 @@ class Subscriber:
     def figures(self) -> SubscriberFigures:
         """State of this moment."""
         return SubscriberFigures(
-            is_connected=self._link.is_open,
+            is_connected=self._link.is_open and self._link.is_subscribed,
             connections=self._connections,
             sessions_lost=self._sessions_lost,
             messages=self._messages,

@@ -90,6 +90,7 @@ def test_a_restarted_broker_is_found_again_and_late_acknowledgements_are_refused
             broker, IngestSettings(), client_id="twin-test-1", filters=["twin/v1/#"]
         )
         reader.start()
+        wait_for(lambda: reader.figures().is_connected, "the subscription")
         publish(broker, 4)
         held = take(reader, 4)
     wait_for(lambda: not reader.figures().is_connected, "the loss of the connection")
