@@ -23,7 +23,7 @@ encoding = "utf-8"
 delimiter = ";"
 decimal = ","
 zone = "Europe/Berlin"
-time = { column = "Zeit", format = "%Y-%m-%d %H:%M", label = "start" }
+time = { column = "Zeit", format = "%Y-%m-%d %H:%M", label = "end" }
 key = "my-city/{Zähler}"
 
 [[csv.value]]
