@@ -206,7 +206,7 @@ def _report(error: Exception) -> None:
     """Log what a callback did not foresee, under a number that tells nothing else."""
     number = uuid.uuid4().hex[:8]
     logger.error("callback failed", exc_info=error, extra={"incident": number})
-    dash.ctx.set_props("notices", {"children": [html.P(f"#{number}")]})
+    dash.ctx.set_props("notices", {"tree": [html.P(f"#{number}")]})
 
 
 def _register_router(app: Dash, view: CityView) -> None:

@@ -27,6 +27,7 @@ from twin.errors import ModelError
 from twin.model.assets import Asset, Component
 from twin.model.datastreams import Datastream
 from twin.model.provenance import Reference
+from twin.model.quantities import quantity
 
 GRADE = "condition_grade"
 GRADE_TEXT = "condition_text"
@@ -190,8 +191,13 @@ def _roads(assets: Sequence[Asset], components: Sequence[Component]) -> list[Fea
 
 
 def _sensors(
-    streams: Iterable[Datastream], assets: Mapping[str, Asset], parts: Mapping[str, Component]
+    streams: Sequence[Datastream], assets: Mapping[str, Asset], parts: Mapping[str, Component]
 ) -> list[Feature]:
+    """One row per place with sensors; its name says what is measured there."""
+    symbols: dict[str, dict[str, None]] = {}
+    for stream in streams:
+        key = stream.component_id or stream.asset_id
+        symbols.setdefault(key, {})[quantity(stream.quantity).symbol] = None
     rows: dict[str, Feature] = {}
     for stream in streams:
         key = stream.component_id or stream.asset_id
@@ -199,9 +205,8 @@ def _sensors(
         if key in rows or asset is None:
             continue
         component = parts.get(stream.component_id or "")
-        feature = _feature(asset, component)
-        place = _place(asset, component)
-        rows[key] = Feature(key, feature.name, asset, component, place)
+        name = f"{_feature(asset, component).name} ({', '.join(filter(None, symbols[key]))})"
+        rows[key] = Feature(key, name, asset, component, _place(asset, component))
     return list(rows.values())
 
 
@@ -355,13 +360,13 @@ def _pairs(pairs: Sequence[tuple[int, int]]) -> tuple[NDArray[np.int64], NDArray
 
 
 def _counted(
-    streams: Sequence[Datastream], roads: Sequence[Feature], quantity: str
+    streams: Sequence[Datastream], roads: Sequence[Feature], wanted: str
 ) -> NDArray[np.int64]:
     """Datastream number per road row: of all vehicles, else of cars."""
     best: dict[str, Datastream] = {}
     for stream in streams:
         place = stream.component_id or stream.asset_id
-        if stream.quantity != quantity or stream.vehicle_class not in VEHICLES:
+        if stream.quantity != wanted or stream.vehicle_class not in VEHICLES:
             continue
         known = best.get(place)
         if known is None or _preference(stream) < _preference(known):

@@ -20,7 +20,7 @@ from twin.model.datastreams import Datastream, Sensor
 from twin.model.observations import Batch, Readings, Tally, Waveform
 from twin.model.provenance import Provenance, Reference
 from twin.model.quality import Quality
-from twin.model.times import to_us
+from twin.model.times import to_us, utc_now
 from twin.settings import CitySettings, DashboardsSettings, LiveSettings, Settings
 from twin.store.memory import MemoryStore
 
@@ -118,6 +118,19 @@ class Clock:
 
     def move(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
+
+
+@dataclass
+class RunningClock(Clock):
+    """A clock that runs like that of the machine, and can be put forward."""
+
+    ahead: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        return utc_now() + self.ahead
+
+    def move(self, seconds: float) -> None:
+        self.ahead += timedelta(seconds=seconds)
 
 
 class TakeawayStore(MemoryStore):

@@ -85,7 +85,7 @@
     return changed(new URLSearchParams({ sel: `${kind}:${click.id}` }).toString());
   }
 
-  function afterDrawer() {
+  function moveFocus() {
     const title = document.getElementById("drawer-title");
     if (title && wantsFocus) {
       title.focus();
@@ -95,6 +95,12 @@
       opener = null;
     }
     wantsFocus = false;
+  }
+
+  // The focus goes into the opened drawer, and back to what opened it; after the next drawing,
+  // because only then the drawer has changed.
+  function afterDrawer() {
+    window.requestAnimationFrame(() => window.requestAnimationFrame(moveFocus));
     return window.dash_clientside.no_update;
   }
 

@@ -11,6 +11,7 @@ from dashboards.i18n.translate import Texts
 from dashboards.state import ViewState, encode
 from dashboards.view import CityView
 from dashboards.widgets.parts import extra
+from dashboards.widgets.tree import Tree
 
 PULSE_MS = 5000
 
@@ -31,17 +32,16 @@ NAVIGATION = (("/", "nav.overview"), ("/operations", "nav.operations"))
 def frame(request: PageRequest, view: CityView, content: Sequence[Component]) -> list[Component]:
     """Page around its content; ``content`` begins with the ``h1``."""
     texts = request.texts
-    notices = html.Div(
-        [html.P(text) for text in request.notices],
+    notices = Tree(
         id="notices",
-        role="status",
-        className="notices",
+        tree=[html.P(text) for text in request.notices],
+        looks={"role": "status", "className": "notices"},
     )
     main = html.Main([notices, *content], id="main", tabIndex=-1)
     return [
         html.A(texts("frame.skip"), href="#main", className="skip"),
         _header(request, view),
-        html.Div(banner(view, texts), id="banner", role="status"),
+        Tree(id="banner", tree=banner(view, texts), looks={"role": "status"}),
         main,
         _footer(request),
     ]

@@ -14,6 +14,7 @@ from dashboards.pages.frame import PULSE_MS, PageRequest
 from dashboards.pages.requests import read_request
 from dashboards.view import CityView
 from dashboards.widgets.parts import definition, empty, plain_table
+from dashboards.widgets.tree import Tree
 from twin.city import Health
 from twin.errors import StoreUnavailableError
 from twin.model.jobs import JobStatus
@@ -62,7 +63,11 @@ def layout(request: PageRequest, view: CityView) -> list[Component]:
     return [
         html.H1(texts(TITLE)),
         dcc.Interval(id="operations-pulse", interval=PULSE_MS),
-        html.Div(content(read_operations(view), view, texts), id="operations", className="page"),
+        Tree(
+            id="operations",
+            tree=content(read_operations(view), view, texts),
+            looks={"className": "page"},
+        ),
     ]
 
 
@@ -70,7 +75,7 @@ def register(app: Dash, view: CityView) -> None:
     """Callbacks of the page."""
 
     @app.callback(
-        Output("operations", "children"),
+        Output("operations", "tree"),
         Input("operations-pulse", "n_intervals"),
         State("url", "search"),
         prevent_initial_call=True,

@@ -25,6 +25,7 @@ from dashboards.widgets.feature_table import feature_table
 from dashboards.widgets.kpi import tiles
 from dashboards.widgets.parts import empty
 from dashboards.widgets.search import results
+from dashboards.widgets.tree import Tree
 
 TITLE = "overview.title"
 PERMISSION = "state.read"
@@ -50,18 +51,21 @@ def layout(request: PageRequest, view: CityView) -> list[Component]:
     return [
         title,
         dcc.Interval(id="pulse", interval=PULSE_MS),
-        html.Ul(
-            tiles(now, texts), id="kpi", className="kpis", **{"aria-label": texts("kpi.label")}
+        Tree(
+            id="kpi",
+            tag="ul",
+            tree=tiles(now, texts),
+            looks={"className": "kpis", "aria-label": texts("kpi.label")},
         ),
         html.Div(
             [
                 _side(state, view, texts),
                 _map_panel(state, view, texts),
-                html.Section(
-                    feature_table(state, now, texts),
+                Tree(
                     id="table",
-                    className="table-panel",
-                    **{"aria-label": texts("table.label")},
+                    tag="section",
+                    tree=feature_table(state, now, texts),
+                    looks={"className": "table-panel", "aria-label": texts("table.label")},
                 ),
                 _drawer(opened, texts),
             ],
@@ -81,16 +85,16 @@ def _side(state: ViewState, view: CityView, texts: Texts) -> html.Section:
                     dcc.Input(
                         id="search", type="search", debounce=0.2, autoComplete="off", maxLength=80
                     ),
-                    html.Div(id="search-results"),
+                    Tree(id="search-results", tree=[]),
                 ],
                 className="search",
                 role="search",
             ),
             html.H2(texts("controls.title")),
-            html.Div(controls(state, texts), id="controls"),
+            Tree(id="controls", tree=controls(state, texts)),
             html.H2(texts("legend.title")),
             html.P(legend_time(view.now, texts), id="legend-time", className="note"),
-            html.Div(legend(state, texts), id="legend"),
+            Tree(id="legend", tree=legend(state, texts)),
         ],
         className="side",
         **{"aria-label": texts("side.label")},
@@ -215,9 +219,9 @@ def drawer_parts(state: ViewState, view: CityView, texts: Texts) -> DrawerParts:
 def _drawer(parts: DrawerParts, texts: Texts) -> html.Aside:
     return html.Aside(
         [
-            html.Div(parts.head, id="drawer-head"),
+            Tree(id="drawer-head", tree=parts.head),
             html.Div(parts.chart, id="drawer-chart"),
-            html.Div(parts.streams, id="drawer-streams"),
+            Tree(id="drawer-streams", tree=parts.streams),
         ],
         id="drawer",
         className="drawer",
@@ -232,7 +236,7 @@ def register(app: Dash, view: CityView) -> None:
     _register_pulse(app, view)
 
     @app.callback(
-        Output("search-results", "children"),
+        Output("search-results", "tree"),
         Input("search", "value"),
         State("url", "search"),
         prevent_initial_call=True,
@@ -268,7 +272,7 @@ def register(app: Dash, view: CityView) -> None:
     app.clientside_callback(
         ClientsideFunction(script, "afterDrawer"),
         Output("drawer", "title"),
-        Input("drawer-head", "children"),
+        Input("drawer-head", "tree"),
         prevent_initial_call=True,
     )
 
@@ -278,15 +282,15 @@ def _register_navigation(app: Dash, view: CityView) -> None:
         Output("map", "spec"),
         Output("map", "lowPower"),
         Output("map", "selection"),
-        Output("controls", "children"),
-        Output("legend", "children"),
-        Output("table", "children", allow_duplicate=True),
-        Output("drawer-head", "children"),
+        Output("controls", "tree"),
+        Output("legend", "tree"),
+        Output("table", "tree", allow_duplicate=True),
+        Output("drawer-head", "tree"),
         Output("drawer-chart", "children"),
-        Output("drawer-streams", "children", allow_duplicate=True),
+        Output("drawer-streams", "tree", allow_duplicate=True),
         Output("drawer", "hidden"),
         Output("workspace", "data-drawer"),
-        Output("notices", "children"),
+        Output("notices", "tree"),
         Input("url", "search"),
         prevent_initial_call=True,
     )
@@ -312,11 +316,11 @@ def _register_navigation(app: Dash, view: CityView) -> None:
 
 def _register_pulse(app: Dash, view: CityView) -> None:
     @app.callback(
-        Output("kpi", "children"),
+        Output("kpi", "tree"),
         Output("legend-time", "children"),
-        Output("table", "children", allow_duplicate=True),
-        Output("drawer-streams", "children", allow_duplicate=True),
-        Output("banner", "children", allow_duplicate=True),
+        Output("table", "tree", allow_duplicate=True),
+        Output("drawer-streams", "tree", allow_duplicate=True),
+        Output("banner", "tree", allow_duplicate=True),
         Input("pulse", "n_intervals"),
         State("url", "search"),
         prevent_initial_call=True,
