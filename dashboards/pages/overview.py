@@ -1,5 +1,6 @@
 """The overview: live map, numbers, lists and the drawer of the selected feature."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -243,7 +244,8 @@ def register(app: Dash, view: CityView) -> None:
     )
     async def search(text: str | None, address: str | None) -> list[Component]:
         request = read_request(view, "/", address)
-        return results(text or "", view.now.features, request.texts)
+        found = view.now.features
+        return await asyncio.to_thread(results, text or "", found, request.texts)
 
     script = "stadtzwilling"
     app.clientside_callback(
@@ -296,22 +298,26 @@ def _register_navigation(app: Dash, view: CityView) -> None:
     )
     async def navigate(address: str | None) -> tuple[object, ...]:
         request = read_request(view, "/", address)
-        state, texts = request.state, request.texts
-        opened = drawer_parts(state, view, texts)
-        return (
-            spec_of(state, view),
-            state.low,
-            selected_ids(state),
-            controls(state, texts),
-            legend(state, texts),
-            feature_table(state, view.now, texts),
-            opened.head,
-            opened.chart,
-            opened.streams,
-            opened.is_closed,
-            "closed" if opened.is_closed else "open",
-            [html.P(text) for text in request.notices],
-        )
+        return await asyncio.to_thread(_navigated, request, view)
+
+
+def _navigated(request: PageRequest, view: CityView) -> tuple[object, ...]:
+    state, texts = request.state, request.texts
+    opened = drawer_parts(state, view, texts)
+    return (
+        spec_of(state, view),
+        state.low,
+        selected_ids(state),
+        controls(state, texts),
+        legend(state, texts),
+        feature_table(state, view.now, texts),
+        opened.head,
+        opened.chart,
+        opened.streams,
+        opened.is_closed,
+        "closed" if opened.is_closed else "open",
+        [html.P(text) for text in request.notices],
+    )
 
 
 def _register_pulse(app: Dash, view: CityView) -> None:
@@ -327,12 +333,16 @@ def _register_pulse(app: Dash, view: CityView) -> None:
     )
     async def pulse(_beats: int, address: str | None) -> tuple[object, ...]:
         request = read_request(view, "/", address)
-        state, texts, now = request.state, request.texts, view.now
-        subject = drawer.subject_of(state, now.features)
-        return (
-            tiles(now, texts),
-            legend_time(now, texts),
-            feature_table(state, now, texts),
-            no_update if subject is None else drawer.streams(subject, now, texts),
-            banner(view, texts),
-        )
+        return await asyncio.to_thread(_refreshed, request, view)
+
+
+def _refreshed(request: PageRequest, view: CityView) -> tuple[object, ...]:
+    state, texts, now = request.state, request.texts, view.now
+    subject = drawer.subject_of(state, now.features)
+    return (
+        tiles(now, texts),
+        legend_time(now, texts),
+        feature_table(state, now, texts),
+        no_update if subject is None else drawer.streams(subject, now, texts),
+        banner(view, texts),
+    )

@@ -84,7 +84,7 @@ def city_page(
 
 
 @contextmanager
-def running(browser: Browser, city: City | None = None, **view: int) -> Iterator[CityPage]:
+def running(browser: Browser, city: City | None = None) -> Iterator[CityPage]:
     """A page on a town of its own, for tests that change the town."""
-    with served(running_town(city)) as web, city_page(browser, web, **view) as found:
+    with served(running_town(city)) as web, city_page(browser, web) as found:
         yield found
