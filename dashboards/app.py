@@ -53,10 +53,18 @@ INDEX = """<!DOCTYPE html>
 </html>"""
 
 
+UNTOLD = ("websocket", "python_version", "dash_version_url")
+"""What a browser need not know: we use no callbacks over WebSocket and ask no other host."""
+
+
 class CityDash(Dash):
     """Dash whose page has the language and title that the browser asked for."""
 
     view: CityView
+
+    def _config(self) -> dict[str, Any]:
+        config: dict[str, Any] = super()._config()
+        return {key: value for key, value in config.items() if key not in UNTOLD}
 
     def interpolate_index(self, **parts: str) -> str:  # pyrefly: ignore[bad-override]
         """Page around the application."""

@@ -32,6 +32,7 @@ class WebServer:
                 host=listen.host,
                 port=listen.port,
                 log_config=None,
+                log_level="warning",
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,

@@ -26,10 +26,12 @@ class Served:
 
 
 @contextmanager
-def served(town: Town | None = None, *, max_clients: int = 500) -> Iterator[Served]:
+def served(
+    town: Town | None = None, *, max_clients: int = 500, name: str = "Musterstadt"
+) -> Iterator[Served]:
     """Serve a town until the end of the block."""
     town = town or Town()
-    app = create_app(town.twin, settings(tick_hz=20.0, max_clients=max_clients))
+    app = create_app(town.twin, settings(tick_hz=20.0, max_clients=max_clients, name=name))
     server = WebServer(app, Listen("127.0.0.1", 0))
     port = server.start()
     try:

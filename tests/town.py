@@ -41,11 +41,15 @@ STREAMS = (
 
 
 def settings(
-    listen: str = "127.0.0.1:0", *, tick_hz: float = 2.0, max_clients: int = 500
+    listen: str = "127.0.0.1:0",
+    *,
+    tick_hz: float = 2.0,
+    max_clients: int = 500,
+    name: str = "Musterstadt",
 ) -> Settings:
     """Settings of the town; nothing is read from files or the environment."""
     return Settings(
-        city=CitySettings("Musterstadt", "EPSG:25833", (13.69, 51.03, 13.76, 51.08)),
+        city=CitySettings(name, "EPSG:25833", (13.69, 51.03, 13.76, 51.08)),
         folder=Path(),
         dashboards=DashboardsSettings(listen=listen, live=LiveSettings(tick_hz, max_clients)),
     )

@@ -37,8 +37,10 @@ class Channel:
         return self.scale.kind
 
 
-SPEED = Scale("magnitude", 0.0, 100.0)
-FLOW = Scale("magnitude", 0.0, 2500.0)
+# The ranges end where a city road is free or full: the middle of the ramp is a grey that must not
+# be the colour of the common case. Faster and fuller motorways are at the upper end.
+SPEED = Scale("magnitude", 0.0, 70.0)
+FLOW = Scale("magnitude", 0.0, 1500.0)
 CHANNELS = (
     Channel("roads.speed", "roads", SPEED, "km/h"),
     Channel("roads.speed.q", "roads", CLASSES),

@@ -12,7 +12,7 @@ from dashboards.api_addresses import geo_address
 from dashboards.components.twin_map import Channel as MapChannel
 from dashboards.components.twin_map import TableSource, TwinMap
 from dashboards.deck.builder import SELECTED_ZOOM, Label, Sight, map_spec, sight_of
-from dashboards.features import CityFeatures
+from dashboards.features import CityFeatures, Feature, band_of
 from dashboards.i18n.translate import Texts
 from dashboards.listing import band_name, band_range, state_text
 from dashboards.live.channels import CHANNELS, Channel
@@ -156,7 +156,7 @@ def spec_of(state: ViewState, view: CityView) -> dict[str, Any]:
         sight=_sight(state, view),
         layers=state.layers,
         channel=state.kpi,
-        bridge_labels=[Label(row.name, *row.place) for row in features.bridges],
+        bridge_labels=[Label(_marked(row), *row.place) for row in features.bridges],
         junction_labels=_junctions(features),
     )
 
@@ -176,6 +176,12 @@ def _sight(state: ViewState, view: CityView) -> Sight:
 def _extent(view: CityView) -> tuple[float, ...]:
     bridges = view.now.features.tables["bridges"]
     return bridges.bbox if bridges.rows else view.settings.city.extent
+
+
+def _marked(bridge: Feature) -> str:
+    """Name of a bridge with the symbol of its condition band: colour is not the only carrier."""
+    band = band_of(bridge.asset)
+    return bridge.name if band is None else f"{bridge.name} {theme.CONDITION_BANDS[band].symbol}"
 
 
 def _junctions(features: CityFeatures) -> list[Label]:

@@ -19,7 +19,7 @@ from dashboards.widgets.parts import change, empty, go, origin, tag
 from twin.model.assets import Asset, asset_classes
 from twin.model.assets import Component as Part
 from twin.model.datastreams import Datastream
-from twin.model.quality import keys
+from twin.model.quality import QualityClass, keys
 from twin.model.quantities import quantities, quantity
 from twin.model.tables import rows
 
@@ -130,6 +130,7 @@ def _stream(now: StreamNow, subject: Subject, texts: Texts) -> html.Li:
     stream = now.stream
     measured = quantity(stream.quantity)
     is_charted = stream == subject.charted
+    is_said = now.quality_class == QualityClass.SIMULATED and stream.provenance == "simulated"
     kept = change(sel=[f"{subject.kind}:{subject.id}", f"stream:{stream.uid}"])
     if subject.kind == "stream":
         kept = change(sel=f"stream:{stream.uid}")
@@ -143,7 +144,7 @@ def _stream(now: StreamNow, subject: Subject, texts: Texts) -> html.Li:
             html.Span(
                 [
                     html.Span(_quality(now, texts), className="quality"),
-                    tag(stream.provenance, texts),
+                    *([] if is_said else [tag(stream.provenance, texts)]),
                 ]
             ),
         ],

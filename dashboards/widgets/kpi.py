@@ -46,7 +46,8 @@ def tiles(snapshot: Snapshot, texts: Texts) -> list[html.Li]:
 
 
 def _tile(figure: Figure, texts: Texts) -> html.Li:
-    time = texts.time(figure.at) if figure.at else texts("kpi.no_time")
+    absent = texts("kpi.no_time" if figure.provenance == "sourced" else "kpi.no_value")
+    time = texts.time(figure.at) if figure.at else absent
     return html.Li(
         [
             html.Span(texts(f"kpi.{figure.key}"), className="kpi-label"),

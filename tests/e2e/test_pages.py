@@ -62,7 +62,7 @@ def test_a_reading_changes_the_colour_of_its_road(browser: Browser) -> None:
     with running(browser) as it:
         it.open(f"/?{FLAT_VIEW}&layers=roads")
         ramp = ramp_colours("magnitude")
-        red, green, blue = (int(part) for part in ramp[127])
+        red, green, blue = (int(part) for part in ramp[181])
         waits_for_colour(it.page, east_lane(51.047), (red, green, blue))
         it.web.town.record({"L1.ab-v": 100.0}, age_s=-0.5)
         red, green, blue = (int(part) for part in ramp[254])

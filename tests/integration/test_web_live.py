@@ -62,17 +62,17 @@ def test_hello_describes_every_channel_with_its_table(web: Served) -> None:
 
 def test_a_subscriber_gets_a_full_frame_first_and_then_what_changes(web: Served) -> None:
     web.town.record({"L1.ab-v": 50.0})
-    wait_for(lambda: int(web.hub.frames["roads.speed"].values[0]) == 127, "the first value")
+    wait_for(lambda: int(web.hub.frames["roads.speed"].values[0]) == 181, "the first value")
     with opened(web) as client:
         number = hello(client)["roads.speed"]["no"]
         subscribe(client, "roads.speed")
         first = next_frame(client)
         assert (first.kind, first.channel) == (Kind.FULL, number)
-        assert values_of(first) == [127, 255, 255, 255]
+        assert values_of(first) == [181, 255, 255, 255]
         web.town.record({"L2.ba-v": 20.0}, age_s=1.0)
         second = next_frame(client)
         assert second.seq == first.seq + 1
-        assert values_of(second)[-1] == 51
+        assert values_of(second)[-1] == 73
 
 
 def test_a_value_turns_stale_without_any_message(web: Served) -> None:
@@ -224,13 +224,13 @@ def test_a_stalled_client_resumes_with_the_newest_frame_and_no_other_waits(web: 
         next_frame(quick)
         for number in range(1, 6):
             web.town.record({"L1.ab-v": 10.0 * number}, age_s=-float(number))
-            wanted = round(254 * number / 10)
+            wanted = round(254 * number / 7)
             found = next_frame(quick)
             assert values_of(found)[0] == wanted
         second = next_frame(slow)
         assert second.kind == Kind.FULL
         assert second.seq > first.seq + 1
-        assert values_of(second)[0] == 127
+        assert values_of(second)[0] == 181
 
 
 def test_ticks_tell_the_ages_by_the_clock_of_the_server(web: Served) -> None:

@@ -48,8 +48,8 @@ def test_a_road_direction_without_counter_has_no_value_and_never_reported():
     city = Town()
     city.record({"L1.ab-v": 50.0})
     channels = encoded(city)
-    # L1/ab, L1/ba, L2/ab, L2/ba: 50 of 100 km/h is byte 127
-    assert channels["roads.speed"] == [127, NO_VALUE, NO_VALUE, NO_VALUE]
+    # L1/ab, L1/ba, L2/ab, L2/ba: 50 of 70 km/h is byte 181
+    assert channels["roads.speed"] == [181, NO_VALUE, NO_VALUE, NO_VALUE]
     never = QualityClass.NEVER_REPORTED
     assert channels["roads.speed.q"] == [QualityClass.SIMULATED, never, never, never]
 
@@ -58,7 +58,7 @@ def test_a_value_turns_stale_after_three_intervals_although_nothing_arrives():
     city = Town()
     city.record({"L1.ab-v": 50.0})
     city.clock.move(45.0)
-    assert encoded(city)["roads.speed"][0] == 127
+    assert encoded(city)["roads.speed"][0] == 181
     city.clock.move(0.1)
     assert encoded(city)["roads.speed"][0] == NO_VALUE
     assert encoded(city)["roads.speed.q"][0] == QualityClass.STALE
@@ -165,7 +165,7 @@ def test_the_hub_follows_the_city_and_wakes_its_listeners():
     try:
         hub.listen(woken.set)
         city.record({"L1.ab-v": 20.0})
-        assert wait_until(lambda: hub.frames["roads.speed"].values[0] == 51)
+        assert wait_until(lambda: hub.frames["roads.speed"].values[0] == 73)
         assert woken.is_set()
         assert hub.snapshot.stream(city.twin.datastream("L1.ab-v")).value == 20.0
     finally:
