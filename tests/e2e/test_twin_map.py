@@ -125,7 +125,7 @@ def test_line_of_a_filled_symbol_keeps_its_colour(browser: Browser) -> None:
 def test_low_power_draws_the_same_colours_with_lines(browser: Browser) -> None:
     with opened(browser, make_town(lowPower="auto")) as it:
         expect(it.page.locator("#map")).to_have_attribute("data-low-power", "true")
-        assert it.town.subscriptions[-1]["max_hz"] == 1
+        assert it.town.subscriptions[-1]["max_hz"] == 2
         it.town.show("speed", np.linspace(0, 130, FEATURES))
         it.waits_for_colour(0, speed_colour(0))
         it.waits_for_colour(7, speed_colour(7 * 130 / 11))
