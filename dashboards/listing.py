@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dashboards import theme
-from dashboards.features import CityFeatures, Feature, band_of, grade_of
 from dashboards.i18n.translate import Texts
+from dashboards.live.features import CityFeatures, Feature, band_of, grade_of
 from dashboards.live.hub import Snapshot, StreamNow
 from twin.model.quality import QualityClass
 from twin.model.quantities import quantity

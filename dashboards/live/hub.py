@@ -11,7 +11,6 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboards.features import CityFeatures, read_features
 from dashboards.live.channels import (
     CHANNELS,
     NEVER,
@@ -22,6 +21,7 @@ from dashboards.live.channels import (
     quality_classes,
 )
 from dashboards.live.codec import table_rev
+from dashboards.live.features import CityFeatures, read_features
 from dashboards.live.frames import ChannelFrames
 from twin.city import Twin
 from twin.errors import StoreUnavailableError

@@ -12,10 +12,10 @@ from dashboards.api_addresses import geo_address
 from dashboards.components.twin_map import Channel as MapChannel
 from dashboards.components.twin_map import TableSource, TwinMap
 from dashboards.deck.builder import SELECTED_ZOOM, Label, Sight, map_spec, sight_of
-from dashboards.features import CityFeatures, Feature, band_of
 from dashboards.i18n.translate import Texts
 from dashboards.listing import band_name, band_range, state_text
 from dashboards.live.channels import CHANNELS, Channel
+from dashboards.live.features import CityFeatures, Feature, band_of
 from dashboards.pages.frame import PULSE_MS, PageRequest, banner
 from dashboards.pages.requests import read_request
 from dashboards.state import ViewState

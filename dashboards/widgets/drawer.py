@@ -9,9 +9,9 @@ from dash.development.base_component import Component
 
 from dashboards import theme
 from dashboards.components.series_chart import SeriesChart
-from dashboards.features import CityFeatures
 from dashboards.i18n.translate import Texts
 from dashboards.listing import state_text
+from dashboards.live.features import CityFeatures
 from dashboards.live.hub import Snapshot, StreamNow
 from dashboards.state import ViewState
 from dashboards.widgets.facts import facts, references

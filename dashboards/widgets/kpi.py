@@ -7,9 +7,9 @@ import numpy as np
 from dash import html
 
 from dashboards import theme
-from dashboards.features import band_of
 from dashboards.i18n.translate import Texts
 from dashboards.live.channels import NEVER
+from dashboards.live.features import band_of
 from dashboards.live.hub import Snapshot
 from dashboards.widgets.parts import tag
 from twin.model.findings import MonitoringState

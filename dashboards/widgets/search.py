@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dash import html
 from dash.development.base_component import Component
 
-from dashboards.features import CityFeatures, Feature
 from dashboards.i18n.translate import Texts
+from dashboards.live.features import CityFeatures, Feature
 from dashboards.widgets.parts import change, go
 
 MOST_RESULTS = 12

@@ -13,7 +13,7 @@ from serving_town import Served, served
 from town import HOSTILE, town
 from waiting import wait_for
 
-from dashboards.features import NEAR_OFFSET_M
+from dashboards.live.features import NEAR_OFFSET_M
 from dashboards.live.quantise import NO_VALUE
 from dashboards.live.table import decode_table
 from dashboards.theme import CONDITION_BANDS, ramp_colours, rgb

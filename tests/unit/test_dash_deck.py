@@ -10,8 +10,8 @@ from town import Town, numbers
 from dashboards.components.twin_map import TwinMap
 from dashboards.deck.builder import Label, Sight, map_spec, sight_of
 from dashboards.deck.geometry import Plane, beside, footprint, middle
-from dashboards.features import read_features
 from dashboards.live.channels import CHANNELS
+from dashboards.live.features import read_features
 from dashboards.live.table import decode_table
 from dashboards.state import LAYERS
 from twin.model.city import City

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from town import START, Town
 
-from dashboards.features import read_features
 from dashboards.live.channels import (
     NEVER,
     NewestValues,
@@ -18,6 +17,7 @@ from dashboards.live.channels import (
     quality_classes,
 )
 from dashboards.live.codec import Kind, changes, decode
+from dashboards.live.features import read_features
 from dashboards.live.frames import SEQUENCE_NUMBERS, ChannelFrames
 from dashboards.live.hub import Hub
 from dashboards.live.quantise import NO_VALUE
