@@ -19,6 +19,7 @@ NO_DATA = "#767676"
 WATER = "#b9d3e6"
 GREEN = "#d9e6d2"
 SELECTION = "#d4007a"
+CLOSED = "#b2182b"
 ENTRIES = 255
 """Bytes 0 to 254 have a colour; 255 means no data."""
 
@@ -70,7 +71,7 @@ MONITORING_STATES = (
     StateStyle("no_data", "–", NO_DATA),  # noqa: RUF001 - the sign shown for "nothing"
     StateStyle("data_fault", "?", "#7b3294"),
     StateStyle("learning", "L", "#5e81ac"),
-    StateStyle("not_armed", "o", "#9aa5b1"),
+    StateStyle("not_armed", "○", "#9aa5b1"),
     StateStyle("normal", "✓", "#1b7837"),
     StateStyle("warning", "!", "#e08214"),
     StateStyle("alarm", "‼", "#b2182b"),

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pydeck
@@ -19,6 +19,10 @@ DISC_ZOOM = 14.0
 BRIDGE_LABEL_ZOOM = 11.5
 JUNCTION_LABEL_ZOOM = 14.5
 SELECTED_ZOOM = 14.5
+ABOVE_PX = -24
+BELOW_PX = 26
+CROWDED_LONGITUDE = 0.012  # nearer labels would overlap when the whole city is in view
+CROWDED_LATITUDE = 0.012
 START_PITCH = 35.0
 FITTED_PX = (900, 420)
 EQUATOR_M_PER_PX = 78271.5
@@ -29,11 +33,12 @@ INK = (26, 26, 26)
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A name on the map."""
+    """A name on the map, above its place or below it."""
 
     text: str
     longitude: float
     latitude: float
+    is_below: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,21 @@ def sight_of(bbox: tuple[float, ...]) -> Sight:
     return Sight((west + east) / 2, latitude, round(min(zoom, SELECTED_ZOOM), 2))
 
 
+def staggered(labels: Sequence[Label]) -> list[Label]:
+    """The same labels from west to east; neighbours stand above and below in turn."""
+    placed: list[Label] = []
+    for label in sorted(labels, key=lambda item: item.longitude):
+        last = placed[-1] if placed else None
+        is_near = (
+            last is not None
+            and label.longitude - last.longitude < CROWDED_LONGITUDE
+            and abs(label.latitude - last.latitude) < CROWDED_LATITUDE
+        )
+        is_below = last is not None and is_near and not last.is_below
+        placed.append(replace(label, is_below=is_below))
+    return placed
+
+
 def map_spec(
     *,
     sight: Sight,
@@ -65,6 +85,7 @@ def map_spec(
     channel: str,
     bridge_labels: Sequence[Label] = (),
     junction_labels: Sequence[Label] = (),
+    closed_labels: Sequence[Label] = (),
 ) -> dict[str, Any]:
     """Specification of the map for ``TwinMap``.
 
@@ -76,17 +97,20 @@ def map_spec(
         Which of ``dashboards.state.LAYERS`` are shown.
     channel
         ``speed`` or ``flow``: what colours the roads.
-    bridge_labels, junction_labels
-        Names to draw; those of junctions only near by.
+    bridge_labels, junction_labels, closed_labels
+        Names to draw; those of junctions only near by. The last say which roads are closed.
     """
     makers = {
         "water": lambda: [_water()],
-        "roads": lambda: list(_roads(f"roads.{channel}")),
+        "roads": lambda: [
+            *_roads(f"roads.{channel}"),
+            _labels("closed-labels", closed_labels, zoom=BRIDGE_LABEL_ZOOM, size=13),
+        ],
         "bridges": lambda: list(_bridges()),
         "sensors": lambda: [_sensors()],
         "labels": lambda: [
             _labels("junction-labels", junction_labels, zoom=JUNCTION_LABEL_ZOOM, size=12),
-            _labels("bridge-labels", bridge_labels, zoom=BRIDGE_LABEL_ZOOM, size=14),
+            _labels("bridge-labels", staggered(bridge_labels), zoom=BRIDGE_LABEL_ZOOM, size=14),
         ],
     }
     wanted = set(layers)
@@ -141,10 +165,12 @@ def _roads(channel: str) -> Iterable[pydeck.Layer]:
     yield _line("LineLayer", "roads-main", "roads_main", 1, values, **main)
     yield _line("LineLayer", "roads-far", "roads_far", 1.5, values, **far)
     yield _line("PathLayer", "roads", "roads", 2, values, **near)
-    yield _line("LineLayer", "counted-far-casing", "counted_far", 6, None, **up_to_near)
+    yield _line("LineLayer", "counted-far-casing", "counted_far", 6, theme.CASING, **up_to_near)
     yield _line("LineLayer", "counted-far", "counted_far", 4, values, **up_to_near)
-    yield _line("PathLayer", "counted-casing", "counted", 8, None, **near)
+    yield _line("PathLayer", "counted-casing", "counted", 8, theme.CASING, **near)
     yield _line("PathLayer", "counted", "counted", 5, values, **near)
+    yield _line("PathLayer", "closed-casing", "closed", 9, theme.CASING)
+    yield _line("PathLayer", "closed", "closed", 6, theme.CLOSED)
 
 
 def _line(
@@ -152,10 +178,10 @@ def _line(
     identity: str,
     table: str,
     width_px: float,
-    values: list[dict[str, str]] | None,
+    values: list[dict[str, str]] | str,
     **zooms: float,
 ) -> pydeck.Layer:
-    """Lines in the colour of their values, or in that of the casing if there are none."""
+    """Lines in the colour of their values, or in one fixed colour."""
     round_ends = {"cap_rounded": True, "joint_rounded": True} if kind == "PathLayer" else {}
     return _layer(
         kind,
@@ -163,9 +189,9 @@ def _line(
         data=_table(table),
         width_units=PIXELS,
         get_width=width_px,
-        get_color=theme.rgb(theme.CASING) if values is None else WHITE,
-        pickable=values is not None,
-        **({} if values is None else {"extensions": values}),
+        get_color=theme.rgb(values) if isinstance(values, str) else WHITE,
+        pickable=not isinstance(values, str),
+        **({} if isinstance(values, str) else {"extensions": values}),
         **round_ends,
         **zooms,
     )
@@ -247,7 +273,14 @@ def _sensors() -> pydeck.Layer:
 
 
 def _labels(identity: str, labels: Sequence[Label], *, zoom: float, size: int) -> pydeck.Layer:
-    data = [{"text": label.text, "at": [label.longitude, label.latitude]} for label in labels]
+    data = [
+        {
+            "text": label.text,
+            "at": [label.longitude, label.latitude],
+            "offset": [0, BELOW_PX if label.is_below else ABOVE_PX],
+        }
+        for label in labels
+    ]
     return _layer(
         "TextLayer",
         identity,
@@ -256,7 +289,7 @@ def _labels(identity: str, labels: Sequence[Label], *, zoom: float, size: int) -
         get_position="at",
         get_size=size,
         get_color=INK,
-        get_pixel_offset=[0, -24],
+        get_pixel_offset="offset",
         font_family=String("system-ui, sans-serif"),
         character_set=String("auto"),
         background=True,

@@ -38,6 +38,8 @@ FAR_TOLERANCE_M = 6.0
 BRIDGE_HEIGHT_M = 30.0
 """Height of the extruded shapes: a symbol, not a measure."""
 MAIN_CLASSES = frozenset({"motorway", "trunk", "primary", "federal"})
+CLOSED = "closed"
+"""Value of the attribute ``traffic_status`` that closes an asset to all traffic."""
 TRAFFIC = {"speed": "speed", "flow": "traffic_flow"}
 VEHICLES = ("all", "", "car")
 """Which vehicles colour a road, in order of preference."""
@@ -247,20 +249,22 @@ def _tables(
     """All tables of the map.
 
     Tables with a column ``feature`` show rows of another table in a second way: simplified, or
-    only the road directions that have a counter. They have no texts of their own, except
-    ``bridge_points``, which has the same rows as ``bridges``.
+    only the road directions that have a counter or are closed. They have no texts of their own,
+    except ``bridge_points``, which has the same rows as ``bridges``.
     """
     origin = (plane.longitude, plane.latitude)
     axes = [_axis(row.asset, row.component) for row in roads]
     near = [beside(axis, plane, offset_m=NEAR_OFFSET_M) for axis in axes]
     far = [beside(a, plane, offset_m=FAR_OFFSET_M, tolerance_m=FAR_TOLERANCE_M) for a in axes]
     main = [row for row, feature in enumerate(roads) if _is_main(feature.asset)]
+    closed = [row for row, feature in enumerate(roads) if is_closed(feature.asset)]
     yield _body("roads", {**path_columns(near, origin), **_texts(roads)}, plane, near)
     for name, lines, rows in (
         ("roads_far", far, range(len(far))),
         ("roads_main", far, main),
         ("counted", near, counted),
         ("counted_far", far, counted),
+        ("closed", near, closed),
     ):
         chosen = [lines[row] for row in rows]
         yield _body(name, _second(path_columns(chosen, origin), rows), plane, chosen)
@@ -295,6 +299,12 @@ def _width(asset: Asset) -> float | None:
 def _water(geometry: BaseGeometry, plane: Plane, width_m: float | None) -> NDArray[np.float64]:
     default_width_m = 110.0
     return footprint(geometry, plane, width_m=width_m or default_width_m)
+
+
+def is_closed(asset: Asset) -> bool:
+    """Whether the asset is closed to all traffic according to its attribute ``traffic_status``."""
+    found = asset.attribute("traffic_status")
+    return found is not None and found.value == CLOSED
 
 
 def _is_main(asset: Asset) -> bool:

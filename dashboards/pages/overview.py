@@ -15,7 +15,7 @@ from dashboards.deck.builder import SELECTED_ZOOM, Label, Sight, map_spec, sight
 from dashboards.i18n.translate import Texts
 from dashboards.listing import band_name, band_range, state_text
 from dashboards.live.channels import CHANNELS, Channel
-from dashboards.live.features import CityFeatures, Feature, band_of
+from dashboards.live.features import CityFeatures, Feature, band_of, is_closed
 from dashboards.pages.frame import PULSE_MS, PageRequest, banner
 from dashboards.pages.requests import read_request
 from dashboards.state import ViewState
@@ -138,7 +138,7 @@ def city_map(state: ViewState, view: CityView, texts: Texts) -> TwinMap:
     }
     return TwinMap(
         id="map",
-        spec=spec_of(state, view),
+        spec=spec_of(state, view, texts),
         tables=tables,
         channels={channel.name: map_channel(channel, texts) for channel in CHANNELS},
         ramps=theme.ramps_for_map(),
@@ -149,7 +149,7 @@ def city_map(state: ViewState, view: CityView, texts: Texts) -> TwinMap:
     )
 
 
-def spec_of(state: ViewState, view: CityView) -> dict[str, Any]:
+def spec_of(state: ViewState, view: CityView, texts: Texts) -> dict[str, Any]:
     """Layers of a state, and the camera with which the map begins."""
     features = view.now.features
     return map_spec(
@@ -158,6 +158,7 @@ def spec_of(state: ViewState, view: CityView) -> dict[str, Any]:
         channel=state.kpi,
         bridge_labels=[Label(_marked(row), *row.place) for row in features.bridges],
         junction_labels=_junctions(features),
+        closed_labels=_closures(features, texts),
     )
 
 
@@ -182,6 +183,13 @@ def _marked(bridge: Feature) -> str:
     """Name of a bridge with the symbol of its condition band: colour is not the only carrier."""
     band = band_of(bridge.asset)
     return bridge.name if band is None else f"{bridge.name} {theme.CONDITION_BANDS[band].symbol}"
+
+
+def _closures(features: CityFeatures, texts: Texts) -> list[Label]:
+    """A sign on every closed road section, once for both directions: below the bridge's name."""
+    closed = {row.asset.id: row for row in features.roads if is_closed(row.asset)}
+    sign = f"\u2715 {texts('legend.closed_sign')}"
+    return [Label(sign, *row.place, is_below=True) for row in closed.values()]
 
 
 def _junctions(features: CityFeatures) -> list[Label]:
@@ -311,7 +319,7 @@ def _navigated(request: PageRequest, view: CityView) -> tuple[object, ...]:
     state, texts = request.state, request.texts
     opened = drawer_parts(state, view, texts)
     return (
-        spec_of(state, view),
+        spec_of(state, view, texts),
         state.low,
         selected_ids(state),
         controls(state, texts),

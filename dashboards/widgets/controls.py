@@ -84,7 +84,12 @@ def legend(state: ViewState, texts: Texts) -> list[Component]:
                 ],
                 className="ramp-ticks",
             ),
-            _items([(theme.NO_DATA, "", texts("legend.no_data"), True)]),
+            _items(
+                [
+                    (theme.NO_DATA, "", texts("legend.no_data"), True),
+                    (theme.CLOSED, "\u2715", texts("legend.closed"), False),
+                ]
+            ),
             html.P(texts("legend.no_counter"), className="note"),
         ]
     if "bridges" in state.layers:

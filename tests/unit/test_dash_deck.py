@@ -1,19 +1,22 @@
 """Layers and tables of the map: the JSON that the browser gets, and the shapes behind it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import LineString, Point, Polygon
-from town import Town, numbers
+from town import SOURCED, Town, numbers, town
 
 from dashboards.components.twin_map import TwinMap
-from dashboards.deck.builder import Label, Sight, map_spec, sight_of
+from dashboards.deck.builder import Label, Sight, map_spec, sight_of, staggered
 from dashboards.deck.geometry import Plane, beside, footprint, middle
 from dashboards.live.channels import CHANNELS
 from dashboards.live.features import read_features
 from dashboards.live.table import decode_table
 from dashboards.state import LAYERS
+from twin.model.assets import Attribute
 from twin.model.city import City
 
 PLANE = Plane(13.7, 51.05)
@@ -111,6 +114,29 @@ def test_rows_of_second_tables_name_their_features():
     assert numbers(counted, "feature") == [0, 3]
     assert decode_table(tables["roads"].body).columns["id"] == ("L1/ab", "L1/ba", "L2/ab", "L2/ba")
     assert decode_table(tables["bridge_points"].body).columns["id"] == ("B1", "B2")
+
+
+def test_a_closed_road_has_a_table_of_its_own():
+    city = town()
+    closure = Attribute("traffic_status", "closed", "", SOURCED)
+    assets = tuple(
+        replace(asset, attributes=(*asset.attributes, closure)) if asset.id == "L2" else asset
+        for asset in city.assets
+    )
+    tables = read_features(Town(replace(city, assets=assets)).twin).tables
+    assert numbers(decode_table(tables["closed"].body), "feature") == [2, 3]
+
+
+def test_crowded_names_stand_above_and_below_in_turn():
+    names = [Label(text, longitude, 51.05) for text, longitude in (("c", 13.72), ("a", 13.70),
+             ("b", 13.71), ("far", 13.80))]  # fmt: skip
+    found = staggered(names)
+    assert [(label.text, label.is_below) for label in found] == [
+        ("a", False),
+        ("b", True),
+        ("c", False),
+        ("far", False),
+    ]
 
 
 def test_tables_of_a_city_without_assets_are_empty_and_readable():
