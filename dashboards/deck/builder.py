@@ -19,10 +19,8 @@ DISC_ZOOM = 14.0
 BRIDGE_LABEL_ZOOM = 11.5
 JUNCTION_LABEL_ZOOM = 14.5
 SELECTED_ZOOM = 14.5
-ABOVE_PX = -24
-BELOW_PX = 26
-CROWDED_LONGITUDE = 0.012  # nearer labels would overlap when the whole city is in view
-CROWDED_LATITUDE = 0.012
+OFFSETS_PX = (-24, 26, -46, 48)
+CROWDED_DEGREES = 0.012  # nearer labels would overlap when the whole city is in view
 START_PITCH = 35.0
 FITTED_PX = (900, 420)
 EQUATOR_M_PER_PX = 78271.5
@@ -33,12 +31,12 @@ INK = (26, 26, 26)
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A name on the map, above its place or below it."""
+    """A name on the map, ``offset_px`` below its place (negative: above)."""
 
     text: str
     longitude: float
     latitude: float
-    is_below: bool = False
+    offset_px: int = OFFSETS_PX[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +62,18 @@ def sight_of(bbox: tuple[float, ...]) -> Sight:
 
 
 def staggered(labels: Sequence[Label]) -> list[Label]:
-    """The same labels from west to east; neighbours stand above and below in turn."""
+    """The same labels from west to east; crowded neighbours take turns in height."""
     placed: list[Label] = []
+    turn = 0
     for label in sorted(labels, key=lambda item: item.longitude):
         last = placed[-1] if placed else None
-        is_near = (
+        is_crowded = (
             last is not None
-            and label.longitude - last.longitude < CROWDED_LONGITUDE
-            and abs(label.latitude - last.latitude) < CROWDED_LATITUDE
+            and label.longitude - last.longitude < CROWDED_DEGREES
+            and abs(label.latitude - last.latitude) < CROWDED_DEGREES
         )
-        is_below = last is not None and is_near and not last.is_below
-        placed.append(replace(label, is_below=is_below))
+        turn = (turn + 1) % len(OFFSETS_PX) if is_crowded else 0
+        placed.append(replace(label, offset_px=OFFSETS_PX[turn]))
     return placed
 
 
@@ -277,7 +276,7 @@ def _labels(identity: str, labels: Sequence[Label], *, zoom: float, size: int) -
         {
             "text": label.text,
             "at": [label.longitude, label.latitude],
-            "offset": [0, BELOW_PX if label.is_below else ABOVE_PX],
+            "offset": [0, label.offset_px],
         }
         for label in labels
     ]

@@ -156,7 +156,7 @@ def spec_of(state: ViewState, view: CityView, texts: Texts) -> dict[str, Any]:
         sight=_sight(state, view),
         layers=state.layers,
         channel=state.kpi,
-        bridge_labels=[Label(_marked(row), *row.place) for row in features.bridges],
+        bridge_labels=[Label(_marked(row, texts), *row.place) for row in features.bridges],
         junction_labels=_junctions(features),
         closed_labels=_closures(features, texts),
     )
@@ -179,17 +179,30 @@ def _extent(view: CityView) -> tuple[float, ...]:
     return bridges.bbox if bridges.rows else view.settings.city.extent
 
 
-def _marked(bridge: Feature) -> str:
-    """Name of a bridge with the symbol of its condition band: colour is not the only carrier."""
+def _marked(bridge: Feature, texts: Texts) -> str:
+    """Name of a bridge with its condition symbol and whether it is closed, not by colour alone."""
     band = band_of(bridge.asset)
-    return bridge.name if band is None else f"{bridge.name} {theme.CONDITION_BANDS[band].symbol}"
+    grade = "" if band is None else f" {theme.CONDITION_BANDS[band].symbol}"
+    closed = f" {_closed_sign(texts)}" if is_closed(bridge.asset) else ""
+    return f"{bridge.name}{grade}{closed}"
+
+
+def _closed_sign(texts: Texts) -> str:
+    return f"\u2715 {texts('legend.closed_sign')}"
 
 
 def _closures(features: CityFeatures, texts: Texts) -> list[Label]:
-    """A sign on every closed road section, once for both directions: below the bridge's name."""
+    """A sign on every closed road section, once for both directions.
+
+    A section that carries a closed bridge needs none: the name of the bridge says it.
+    """
+    decks = [row.asset.geometry for row in features.bridges if is_closed(row.asset)]
     closed = {row.asset.id: row for row in features.roads if is_closed(row.asset)}
-    sign = f"\u2715 {texts('legend.closed_sign')}"
-    return [Label(sign, *row.place, is_below=True) for row in closed.values()]
+    return [
+        Label(_closed_sign(texts), *row.place)
+        for row in closed.values()
+        if not any(deck.intersects(row.asset.geometry) for deck in decks)
+    ]
 
 
 def _junctions(features: CityFeatures) -> list[Label]:

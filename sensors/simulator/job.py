@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,6 +29,8 @@ BEAT_S = 10.0
 LONGEST_WAIT_S = 0.5
 PUBLISH_WAIT_S = 1.0
 CLOSE_S = 5.0
+INGEST_WAIT_S = 15.0
+INGEST_POLL_S = 0.2
 
 
 class Publishing(Protocol):
@@ -160,8 +163,26 @@ def _run(
         target=_beat, args=(twin, simulation, utc_now()), name="heartbeat", daemon=True
     )
     beats.start()
+    wait_for_ingest(twin, stop)
     simulation.run()
     beats.join(CLOSE_S)
+
+
+def wait_for_ingest(twin: Twin, stop: threading.Event, *, limit_s: float = INGEST_WAIT_S) -> bool:
+    """Wait until an ingester is subscribed; False if none is within the limit.
+
+    A broker without a session for the ingester keeps nothing, so what is published before its
+    first subscription would be lost.
+    """
+    began = utc_now()
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline and not stop.is_set():
+        jobs = twin.health().jobs
+        if any(j.job == "ingest" and j.state == "live" and j.heartbeat_at > began for j in jobs):
+            return True
+        stop.wait(INGEST_POLL_S)
+    logger.warning("no_ingester_seen", extra={"waited_s": limit_s})
+    return False
 
 
 def _beat(twin: Twin, simulation: Simulation, started_at: datetime) -> None:

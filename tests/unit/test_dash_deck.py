@@ -127,15 +127,15 @@ def test_a_closed_road_has_a_table_of_its_own():
     assert numbers(decode_table(tables["closed"].body), "feature") == [2, 3]
 
 
-def test_crowded_names_stand_above_and_below_in_turn():
+def test_crowded_names_take_turns_in_height():
     names = [Label(text, longitude, 51.05) for text, longitude in (("c", 13.72), ("a", 13.70),
              ("b", 13.71), ("far", 13.80))]  # fmt: skip
     found = staggered(names)
-    assert [(label.text, label.is_below) for label in found] == [
-        ("a", False),
-        ("b", True),
-        ("c", False),
-        ("far", False),
+    assert [(label.text, label.offset_px) for label in found] == [
+        ("a", -24),
+        ("b", 26),
+        ("c", -46),
+        ("far", -24),
     ]
 
 

@@ -11,20 +11,23 @@ import pytest
 
 from sensors.codecs.own import codec as own
 from sensors.codecs.wave import codec as wave
-from sensors.simulator.job import Simulation, command
+from sensors.simulator.job import Simulation, command, wait_for_ingest
 from sensors.simulator.messages import MOST_ITEMS, Outgoing
 from sensors.simulator.player import Player
 from sensors.simulator.slots import MICRO
 from sensors.simulator.world import World, build_world
+from twin.city import Twin
 from twin.cli import demo_city
 from twin.errors import SettingsError
 from twin.exchange.folder import read_city
 from twin.model.city import City
 from twin.model.datastreams import Datastream
+from twin.model.jobs import JobStatus
 from twin.model.messages import CodecContext, CodecRule, Message, Observation, WaveformBlock
 from twin.model.quantities import quantity
-from twin.model.times import EPOCH, to_us
+from twin.model.times import EPOCH, to_us, utc_now
 from twin.settings import load_settings
+from twin.store.memory import MemoryStore
 
 NOW = datetime(2026, 11, 24, 7, 30, 0, 250_000, tzinfo=UTC)
 NOW_US = to_us(NOW)
@@ -245,3 +248,15 @@ def json_of(message: Outgoing) -> dict | None:
 def test_the_job_takes_no_arguments(tmp_path):
     with pytest.raises(SettingsError, match="takes no arguments, got '--fast'"):
         command(load_settings(demo_city(), {"HOME": str(tmp_path)}), ["--fast"])
+
+
+def test_the_simulator_waits_for_a_live_ingester() -> None:
+    now = utc_now()
+    twin = Twin(MemoryStore(), clock=utc_now)
+    stop = threading.Event()
+    assert not wait_for_ingest(twin, stop, limit_s=0.0)
+    ahead = now + timedelta(minutes=1)
+    twin.beat(JobStatus("ingest", "1", now, ahead, "broker away"))
+    assert not wait_for_ingest(twin, stop, limit_s=0.05)
+    twin.beat(JobStatus("ingest", "1", now, ahead, "live"))
+    assert wait_for_ingest(twin, stop)
