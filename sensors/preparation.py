@@ -13,6 +13,7 @@ from sensors.waveforms import judge_block
 from twin.model.messages import (
     CodecContext,
     Event,
+    Item,
     Message,
     Observation,
     Outcome,
@@ -111,15 +112,25 @@ class Pipeline:
         outcome = decode(codec, message, route)
         into.count(source, outcome)
         for item in outcome.items:
-            if isinstance(item, Observation):
-                self._take_observation(item, message, source=source, label=label, into=into)
-            elif isinstance(item, WaveformBlock):
-                self._take_block(item, message, source=source, label=label, into=into)
-            elif isinstance(item, Rejection):
-                into.reject(item, message, source=source, label=label)
-            elif isinstance(item, Event):
-                into.events[item.kind] += 1
+            try:
+                self._take_item(item, message, source=source, label=label, into=into)
+            except Exception as error:  # noqa: BLE001 - an item of a plugin may be anything
+                detail = f"codec {label} gave an item that fails with {type(error).__name__}"
+                rejection = Rejection("codec_error", detail)
+                into.reject(rejection, message, source=source, label=label)
         into.sequences.extend(_sequences(source, outcome))
+
+    def _take_item(
+        self, item: Item, message: Message, *, source: str, label: str, into: "_Collected"
+    ) -> None:
+        if isinstance(item, Observation):
+            self._take_observation(item, message, source=source, label=label, into=into)
+        elif isinstance(item, WaveformBlock):
+            self._take_block(item, message, source=source, label=label, into=into)
+        elif isinstance(item, Rejection):
+            into.reject(item, message, source=source, label=label)
+        elif isinstance(item, Event):
+            into.events[item.kind] += 1
 
     def _take_observation(
         self, item: Observation, message: Message, *, source: str, label: str, into: "_Collected"
@@ -132,6 +143,9 @@ class Pipeline:
             else:
                 rejection = unknown_stream(source, item.route_key)
                 into.reject(rejection, message, source=source, label=label)
+            return
+        if message.retained and stream.datastream.time_source == "server":
+            into.ignored[source] += 1  # its arrival says nothing about when it was measured
             return
         judged = judge(item, stream, received_at=message.received_at, policy=self.policy)
         if isinstance(judged, Rejection):

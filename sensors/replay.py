@@ -68,8 +68,15 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
         )
     finally:
         unconfirmed = publisher.close(FLUSH_S)
-    logger.info("replay_ended", extra={"published": published, "unconfirmed": unconfirmed})
-    return 1 if unconfirmed or (published < len(recording.values) and not stop.is_set()) else 0
+    facts = {"published": published, "unconfirmed": unconfirmed, "refused": publisher.refused}
+    logger.info("replay_ended", extra=facts)
+    return (
+        1
+        if unconfirmed
+        or publisher.refused
+        or (published < len(recording.values) and not stop.is_set())
+        else 0
+    )
 
 
 def load_recording(file: Path, mapping_file: Path) -> Recording:

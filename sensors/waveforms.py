@@ -37,10 +37,12 @@ def judge_block(
     except ModelError as error:
         return _rejection("unit_conflict", str(error), stream)
     start = from_us(block.t0_us)
-    for edge in (start, from_us(block.t0_us + round(duration_s * 1e6))):
-        problem = time_problem(edge, received_at=received_at, policy=policy)
-        if problem is not None:
-            return _rejection(*problem, stream)
+    problem = time_problem(start, received_at=received_at, policy=policy)
+    if problem is None:  # only now: the end of a block in the year 9999 is no date
+        end = from_us(block.t0_us + round(duration_s * 1e6))
+        problem = time_problem(end, received_at=received_at, policy=policy)
+    if problem is not None:
+        return _rejection(*problem, stream)
     samples = (block.samples * to_quantity.scale + to_quantity.offset).astype(np.float32)
     limits = stream.quantity
     flags = stream.flags

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from twin.city import Twin
-from twin.errors import StoreUnavailableError, TwinError
+from twin.errors import StoreUnavailableError
 from twin.model.jobs import JobStatus
 from twin.model.scenarios import Run
 from twin.plugins import load_all
@@ -81,7 +81,9 @@ def solve(twin: Twin, run: Run, engine: Engine) -> None:
     logger.info("run_started", extra={"run": run.id, "engine": run.engine})
     try:
         result = engine.solve(run, progress)
-    except (TwinError, ArithmeticError, ValueError, LookupError, MemoryError) as error:
+    except StoreUnavailableError:
+        raise
+    except Exception as error:  # noqa: BLE001 - engines are plugins; the run shows the reason
         logger.warning("run_failed", extra={"run": run.id, "reason": str(error)})
         twin.fail_run(run.id, f"{type(error).__name__}: {error}")
         return

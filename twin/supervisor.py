@@ -8,13 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import TextIOWrapper
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from twin import journal
-from twin.embedded.broker import EmbeddedBroker
+from twin.embedded.broker import BrokerAddress, EmbeddedBroker
 from twin.embedded.cluster import Cluster, ClusterOptions
 from twin.embedded.folder import FolderLock
 from twin.errors import EmbeddedError
@@ -46,6 +46,14 @@ class Child:
 
 
 @dataclass(slots=True)
+class Pause:
+    """How long a service that does not start is left alone."""
+
+    failures: int = 0
+    until: float = 0.0
+
+
+@dataclass(slots=True)
 class Supervisor:
     """The running twin of one city on one data folder.
 
@@ -65,6 +73,8 @@ class Supervisor:
     children: list[Child] = field(default_factory=list)
     cluster: Cluster | None = None
     broker: EmbeddedBroker | None = None
+    services: EmbeddedServices = field(default_factory=lambda: EmbeddedServices(dsn={}))
+    pauses: dict[str, Pause] = field(default_factory=dict)
     probe_failures: int = 0
     probed_at: float = 0.0
 
@@ -75,19 +85,11 @@ class Supervisor:
             self.cluster = Cluster(cluster_options(self.settings))
             address = self.cluster.start()
             dsn = {role: address.dsn(f"twin_{role}") for role in ROLES}
-        services = EmbeddedServices(dsn=dsn)
+        self.services = EmbeddedServices(dsn=dsn)
         if not self.settings.broker.host:
             self.broker = EmbeddedBroker(self.settings.data_dir / "broker")
-            found = self.broker.start()
-            services = EmbeddedServices(
-                dsn=dsn,
-                broker_host=found.host,
-                broker_port=found.port_v5,
-                broker_fallback_port=found.port_v311,
-                broker_username=found.username,
-                broker_password_file=str(found.password_file),
-            )
-        write_services(self.settings, services)
+            self.services = with_broker(self.services, self.broker.start())
+        write_services(self.settings, self.services)
         migrate(
             database_dsn(self.settings, "owner"),
             partition_days=self.settings.store.partition_days,
@@ -113,18 +115,17 @@ class Supervisor:
 
     def shut_down(self) -> None:
         """Stop the jobs first, then the broker, then the database."""
-        for child in self.children:
-            if child.process is not None and child.process.poll() is None:
-                child.process.terminate()
-        deadline = time.monotonic() + STOP_S
-        for child in self.children:
-            if child.process is not None:
-                _wait_or_kill(child.process, deadline)
-        services_file(self.settings).unlink(missing_ok=True)
-        if self.broker is not None:
-            self.broker.stop()
-        if self.cluster is not None:
-            self.cluster.stop()
+        with ExitStack() as steps:  # run from the last to the first, whatever one of them raises
+            if self.cluster is not None:
+                steps.callback(self.cluster.stop)
+            if self.broker is not None:
+                steps.callback(self.broker.stop)
+            steps.callback(services_file(self.settings).unlink, missing_ok=True)
+            self._end_jobs()
+            deadline = time.monotonic() + STOP_S
+            for child in self.children:
+                if child.process is not None:
+                    _wait_or_kill(child.process, deadline)
 
     def _start(self, child: Child) -> None:
         child.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
@@ -151,13 +152,15 @@ class Supervisor:
                 "job_ended", extra={"name_of_job": child.job, "code": code, "again_in_s": pause_s}
             )
         elif now >= child.restart_at:
-            self._start(child)
+            try:
+                self._start(child)
+            except OSError as error:
+                child.restart_at = now + BACK_OFF_S[-1]
+                logger.error("job_failed", extra={"name_of_job": child.job, "reason": str(error)})  # noqa: TRY400 - the reason is enough
 
     def _heal_cluster(self) -> None:
-        if self.cluster is None or self.cluster.is_alive():
-            return
-        logger.warning("database_ended", extra={"data_dir": str(self.settings.data_dir)})
-        self._try("database", self.cluster.start)
+        if self.cluster is not None and not self.cluster.is_alive():
+            self._restart("database", self.cluster.start)
 
     def _heal_broker(self) -> None:
         if self.broker is None:
@@ -168,17 +171,50 @@ class Supervisor:
             self.probed_at = now
             self.probe_failures = 0 if self.broker.probe() else self.probe_failures + 1
         if is_dead or self.probe_failures >= PROBE_FAILURES:
-            logger.warning("broker_ended", extra={"failed_probes": self.probe_failures})
-            self.probe_failures = 0
-            self.broker.stop()
-            self._try("broker", self.broker.start)
+            self._restart("broker", self._restart_broker)
 
-    def _try(self, service: str, start: Callable[[], object]) -> None:
+    def _restart_broker(self) -> None:
+        broker = cast("EmbeddedBroker", self.broker)
+        self.probe_failures = 0
+        broker.stop()
+        services = with_broker(self.services, broker.start())
+        if services != self.services:  # another programme took the port meanwhile
+            self.services = services
+            write_services(self.settings, services)
+            self._end_jobs()
+
+    def _restart(self, service: str, start: Callable[[], object]) -> None:
+        """Start a service again, later and later while it fails; nothing ends the supervisor."""
+        pause = self.pauses.setdefault(service, Pause())
+        if time.monotonic() < pause.until:
+            return
+        logger.warning("service_ended", extra={"service": service})
         try:
             start()
-            logger.info("service_started", extra={"service": service})
-        except EmbeddedError as error:
+        except (EmbeddedError, OSError, subprocess.SubprocessError) as error:
+            pause.failures += 1
+            pause.until = time.monotonic() + BACK_OFF_S[min(pause.failures, len(BACK_OFF_S) - 1)]
             logger.error("service_failed", extra={"service": service, "reason": str(error)})  # noqa: TRY400 - the reason is enough
+        else:
+            self.pauses[service] = Pause()
+            logger.info("service_started", extra={"service": service})
+
+    def _end_jobs(self) -> None:
+        for child in self.children:
+            if child.process is not None and child.process.poll() is None:
+                child.process.terminate()
+
+
+def with_broker(services: EmbeddedServices, found: BrokerAddress) -> EmbeddedServices:
+    """The same addresses with those of the embedded broker."""
+    return replace(
+        services,
+        broker_host=found.host,
+        broker_port=found.port_v5,
+        broker_fallback_port=found.port_v311,
+        broker_username=found.username,
+        broker_password_file=str(found.password_file),
+    )
 
 
 def cluster_options(settings: Settings) -> ClusterOptions:

@@ -33,7 +33,8 @@ def client_id(city: str, instance: str) -> str:
     >>> client_id("Halle (Saale)", "1")
     'twin-Halle--Saale--1'
     """
-    return UNSAFE_IN_CLIENT_ID.sub("-", f"twin-{city}-{instance}")[:LONGEST_CLIENT_ID]
+    room = LONGEST_CLIENT_ID - len(f"twin--{instance}")
+    return UNSAFE_IN_CLIENT_ID.sub("-", f"twin-{city[:room]}-{instance}")
 
 
 @dataclass(frozen=True, slots=True)

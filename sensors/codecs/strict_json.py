@@ -11,7 +11,9 @@ from twin.model.messages import Limits
 
 LONGEST_INTEGER = 40
 COMMAS_PER_ITEM = 4
-STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# An unterminated string eats the rest: otherwise each of its escaped quotes would be tried as a
+# new start, which takes quadratic time.
+STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 NOT_BRACKETS = bytes(code for code in range(256) if code not in b"[]{}")
 ONE_STEP = np.zeros(256, np.int32)
 ONE_STEP[[ord("["), ord("{")]] = 1

@@ -94,6 +94,23 @@ def test_a_run_that_cannot_be_solved_fails_with_its_reason(twin: Twin) -> None:
     assert "without interventions" in twin.run(run.id).message
 
 
+class BrokenEngine(CountingEngine):
+    """An engine with a defect that its author did not think of."""
+
+    def solve(self, run: Run, progress: Callable[[float, str], bool]) -> Result:
+        del progress
+        raise AttributeError(run.engine)
+
+
+def test_a_defect_of_an_engine_fails_the_run_and_not_the_worker(twin: Twin) -> None:
+    run = twin.submit(CLOSE, engine="counting", version="1")
+    claimed = twin.claim_run(["counting"])
+    assert claimed is not None
+    solve(twin, claimed, BrokenEngine())
+    assert twin.run(run.id).status == "failed"
+    assert "AttributeError" in twin.run(run.id).message
+
+
 def test_a_run_of_a_dead_worker_is_claimed_again(twin: Twin, clock: MovableClock) -> None:
     run = twin.submit(CLOSE, engine="counting", version="1")
     assert twin.claim_run(["counting"]) is not None
