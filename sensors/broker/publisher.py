@@ -27,7 +27,8 @@ class Publisher:
     """Publishes with QoS 1 and sends again what the broker did not confirm.
 
     It connects and reconnects by itself in a thread of its own. A lost connection may deliver
-    a message twice, never not at all as long as the publisher lives.
+    a message twice, never not at all as long as the publisher lives; what the broker itself
+    refuses (no right to the topic) is counted in ``refused``.
 
     Parameters
     ----------

@@ -183,3 +183,9 @@ def test_the_meter_forgets_rates_and_lags_after_a_minute_but_no_total() -> None:
     assert (early["lag_newest_s"], early["lag_p95_s"]) == (0.5, pytest.approx(3.7))
     assert (late["messages"], late["messages_per_s"], late["readings_stored"]) == (60, 0.0, 3)
     assert "lag_p95_s" not in late
+
+
+def test_the_past_that_is_delivered_after_the_present_is_no_gap() -> None:
+    gaps = SequenceGaps()
+    numbers = [5000, *range(4820, 5000), 5001]
+    assert sum(gaps.note("s", "k", numbers=[number]) for number in numbers) == 0
