@@ -185,6 +185,9 @@ def decode(codec: Codec, message: Message, route: Route) -> Outcome:
 
 @dataclass(slots=True)
 class _Collected:
+    message: Message | None = None
+    masked_payload: bytes = b""
+    kept_reasons: set[str] = field(default_factory=set)
     readings: list[Reading] = field(default_factory=list)
     waveforms: list[Waveform] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
@@ -208,6 +211,12 @@ class _Collected:
     def reject(
         self, rejection: Rejection, message: Message, *, source: str, label: str = ""
     ) -> None:
+        """Add a rejection with its message; one row per message and reason keeps the payload."""
+        if message is not self.message:
+            self.message, self.masked_payload = message, masked(message.payload)
+            self.kept_reasons = set()
+        is_kept = rejection.datastream_number is not None and rejection.reason in self.kept_reasons
+        self.kept_reasons.add(rejection.reason)
         self.received[source] += 1
         self.rejections.append(
             replace(
@@ -216,7 +225,7 @@ class _Collected:
                 topic=message.topic,
                 codec=label,
                 received_at=message.received_at,
-                payload=masked(rejection.payload or message.payload),
+                payload=b"" if is_kept else self.masked_payload,
             )
         )
 

@@ -115,6 +115,15 @@ def test_a_retained_value_of_a_stream_without_a_clock_is_no_new_measurement() ->
     assert found.readings.number.tolist() == [1]
 
 
+def test_a_message_with_many_wrong_items_is_kept_once() -> None:
+    items = [{"t": 1000 * number, "v": 1.0, "seq": number} for number in range(1, 501)]
+    payload = json.dumps(items).encode()
+    found = prepare(Message("twin/v1/demo/B1/level/obs", payload, NOW))
+    assert len(found.rejections) == 500
+    assert found.tallies["demo"].received == 500
+    assert sum(len(item.payload) for item in found.rejections) == len(payload)
+
+
 @pytest.mark.parametrize("start", [b"", b'[["', b'{"a":"'])
 def test_a_string_without_an_end_is_refused_in_linear_time(start: bytes) -> None:
     """With quadratic time this would take minutes and end the test run."""
