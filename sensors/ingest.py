@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from contextlib import closing
 from datetime import timedelta
 from itertools import islice
 from typing import Protocol, cast
@@ -20,9 +20,8 @@ from sensors.meter import Meter
 from sensors.preparation import Pipeline, Prepared
 from sensors.quality import TimePolicy
 from sensors.routing import Router, StreamTable, subscriptions
-from sensors.splitting import halves, is_single, poisoned
 from twin.city import Twin
-from twin.errors import SettingsError, StoreError, StoreUnavailableError
+from twin.errors import SettingsError, StoreError, StoreUnavailableError, TwinError
 from twin.model.jobs import JobStatus
 from twin.model.observations import Batch, Readings, RecordResult
 from twin.model.quality import Quality
@@ -39,7 +38,6 @@ POLL_S = 0.5
 BATCH_BYTES = 16 * 1024 * 1024
 BEAT_S = 2.0
 REGISTRY_CHECK_S = 5.0
-REGISTRY_CHECK_UNKNOWN_S = 1.0
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 5.0
 REFUSED_RETRY_S = 30.0
@@ -82,16 +80,12 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
         filters=subscriptions(rules),
     )
     stop = stop_on_signal()
-    twin = open_twin(settings, role="ingest")
-    try:
+    with closing(inbox), closing(open_twin(settings, role="ingest")) as twin:
         ingester = Ingester(twin, inbox, settings=settings)
         if not ingester.wait_for_registry(stop):
             return 0
         inbox.start()
         return ingester.run(stop)
-    finally:
-        inbox.close()
-        twin.close()
 
 
 def installed_codecs(settings: Settings) -> Mapping[str, Codec]:
@@ -104,7 +98,8 @@ class Ingester:
     """The loop poll, decode, judge, record, acknowledge.
 
     Nothing is acknowledged before its commit. While the database is away the present batch is
-    kept and repeated under the same number; the broker keeps what follows.
+    kept and repeated under the same number; the broker keeps what follows. The same holds while
+    the database refuses for a reason that no reading caused: a missing right, a missing column.
 
     Parameters
     ----------
@@ -140,6 +135,7 @@ class Ingester:
         self._meter = Meter(time.monotonic())
         self._started_at = twin.now()
         self._beaten_s = 0.0
+        self._is_refused = False
 
     def wait_for_registry(self, stop: threading.Event) -> bool:
         """Load the registry as soon as the database answers; False if told to stop before."""
@@ -203,7 +199,8 @@ class Ingester:
     def _prepare(self, limit: int) -> Prepared:
         messages = [delivery.message for delivery in self._backlog]
         prepared = self._loaded().prepare(messages, most_readings=limit)
-        if prepared.unknown_streams and self._refresh_registry(REGISTRY_CHECK_UNKNOWN_S):
+        # a stream may have been loaded a moment ago: ask, once per batch
+        if prepared.unknown_streams and self._refresh_registry(0.0):
             prepared = self._loaded().prepare(messages, most_readings=limit)
         return prepared
 
@@ -213,7 +210,7 @@ class Ingester:
         return cast("Pipeline", self._pipeline)
 
     def _refresh_registry(self, at_most_every_s: float) -> bool:
-        """Reload the registry if it changed; the database may be away, then the old one counts."""
+        """Reload the registry if it changed; if it cannot be read, the old one counts."""
         if time.monotonic() - self._registry_checked_s < at_most_every_s:
             return False
         self._registry_checked_s = time.monotonic()
@@ -222,7 +219,8 @@ class Ingester:
             if version == self._registry_version:
                 return False
             self._load_registry(version)
-        except StoreUnavailableError:
+        except TwinError as error:
+            logger.warning("registry_unreadable", extra={"reason": str(error)})
             return False
         return True
 
@@ -247,22 +245,21 @@ class Ingester:
             rejections=prepared.rejections,
             tallies=prepared.tallies,
         )
-        try:
-            result = self._record_until_done(batch, stop)
-        except StoreError:
-            return self._record_in_parts(batch, stop)
-        return result is not None
+        return self._record_until_done(batch, stop) is not None
 
     def _record_until_done(self, batch: Batch, stop: threading.Event) -> RecordResult | None:
-        """Record a batch, again and again while the database is away; None if told to stop.
+        """Record a batch, again and again while the store cannot; None if told to stop.
 
-        Once told to stop, it tries once and leaves the rest to the broker.
+        The store itself quarantines rows that it cannot take. Whatever it refuses beyond that is
+        a fault of its set-up, and no reading is to suffer for it. Once told to stop, it tries
+        once and leaves the rest to the broker.
         """
         back_off = _retries()
         while True:
             try:
                 result = self._twin.record(batch)
             except StoreUnavailableError as error:
+                self._is_refused = False
                 self._meter.note("store_retries")
                 logger.warning(
                     "store_unavailable", extra={"reason": str(error), "batch": batch.sequence}
@@ -270,37 +267,30 @@ class Ingester:
                 if stop.is_set():
                     return None
                 stop.wait(back_off.next())
+            except StoreError as error:
+                self._note_refusal(batch, reason=str(error))
+                if stop.is_set():
+                    return None
+                self._wait_refused(stop)
             else:
+                self._is_refused = False
                 lags_s = _timely_lags_s(batch.readings, to_us(self._twin.now()))
                 self._meter.note_commit(result, lags_s=lags_s, now_s=time.monotonic())
                 return result
 
-    def _record_in_parts(self, batch: Batch, stop: threading.Event) -> bool:
-        """Record a batch that the database refuses; the bad row alone goes to the quarantine."""
-        waiting = [batch]
-        while waiting:
-            part = waiting.pop()
-            self._sequence += 1
-            numbered = replace(part, sequence=self._sequence)
-            try:
-                if self._record_until_done(numbered, stop) is None:
-                    return False
-            except StoreError as error:
-                if not is_single(part):
-                    waiting.extend(reversed(halves(part)))
-                elif part.rejections:
-                    logger.exception("store_refuses_everything")
-                    stop.wait(REFUSED_RETRY_S)
-                    return False
-                else:
-                    self._meter.note("poisoned")
-                    waiting.append(poisoned(part, str(error), sources=self._sources()))
-        return True
+    def _note_refusal(self, batch: Batch, *, reason: str) -> None:
+        self._is_refused = True
+        self._meter.note("store_refusals")
+        facts = {"reason": reason, "batch": batch.sequence, "retry_in_s": REFUSED_RETRY_S}
+        logger.error("store_refused", extra=facts)
+        self._beat()
 
-    def _sources(self) -> Mapping[int, str]:
-        return {
-            one.number: one.source for one in self._twin.datastreams() if one.number is not None
-        }
+    def _wait_refused(self, stop: threading.Event) -> None:
+        """Wait before the next attempt, and show meanwhile that this job lives."""
+        for _ in range(round(REFUSED_RETRY_S / BEAT_S)):
+            if stop.wait(BEAT_S):
+                return
+            self._beat_if_due()
 
     # Figures
 
@@ -318,13 +308,15 @@ class Ingester:
                 self._meter.note("sequence_missing", absent)
 
     def _beat_if_due(self) -> None:
-        if time.monotonic() - self._beaten_s < BEAT_S:
-            return
+        if time.monotonic() - self._beaten_s >= BEAT_S:
+            self._beat()
+
+    def _beat(self) -> None:
         self._beaten_s = time.monotonic()
         try:
             self._twin.beat(self.status())
-        except StoreUnavailableError as error:
-            logger.warning("store_unavailable", extra={"reason": str(error)})
+        except TwinError as error:
+            logger.warning("heartbeat_failed", extra={"reason": str(error)})
 
     def status(self) -> JobStatus:
         """State and figures of this moment."""
@@ -342,9 +334,14 @@ class Ingester:
             instance=self._settings.ingest.instance,
             started_at=self._started_at,
             heartbeat_at=self._twin.now(),
-            state="live" if inbox.is_connected else "broker away",
+            state=self._state(is_connected=inbox.is_connected),
             figures=figures,
         )
+
+    def _state(self, *, is_connected: bool) -> str:
+        if self._is_refused:
+            return "store refuses"
+        return "live" if is_connected else "broker away"
 
 
 def _retries() -> BackOff:

@@ -131,7 +131,8 @@ class Link:
             return
         self._stop.set()
         self.wake()
-        self._thread.join(CLOSE_WITHIN_S + ANSWER_WITHIN_S)
+        if self._thread.ident is not None:  # it was started
+            self._thread.join(CLOSE_WITHIN_S + ANSWER_WITHIN_S)
         self._bell.close()
         self._bell_end.close()
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,14 +14,15 @@ import numpy as np
 import pytest
 from faults.rig import RULES, small_city, write_city
 
-from sensors.broker import Delivery, SubscriberFigures
-from sensors.ingest import Ingester
+from sensors.broker import Delivery, Subscriber, SubscriberFigures
+from sensors.ingest import BEAT_S, REFUSED_RETRY_S, Ingester
 from twin.city import Twin
-from twin.errors import StoreError, StoreUnavailableError
+from twin.errors import RegistryError, StoreError, StoreUnavailableError
+from twin.model.jobs import JobStatus
 from twin.model.messages import CodecContext, Message, Outcome
 from twin.model.observations import Batch, RecordResult
 from twin.model.times import to_us, utc_now
-from twin.settings import BrokerSettings, Settings
+from twin.settings import BrokerSettings, IngestSettings, Settings
 from twin.store.memory import MemoryStore
 
 NOW = utc_now()
@@ -68,7 +69,9 @@ class FailingStore(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.away_for = 0
-        self.refused_values: set[float] = set()
+        self.refused_for = 0
+        self.is_registry_refused = False
+        self.is_beat_refused = False
         self.attempts: list[tuple[int, int]] = []
 
     def record(self, batch: Batch) -> RecordResult:
@@ -76,9 +79,38 @@ class FailingStore(MemoryStore):
         if self.away_for:
             self.away_for -= 1
             raise StoreUnavailableError("gone")
-        if self.refused_values & set(batch.readings.value.tolist()):
-            raise StoreError("the database refuses this (22003): out of range")
+        if self.refused_for:
+            self.refused_for -= 1
+            raise StoreError("the database refuses this (42501): permission denied")
         return super().record(batch)
+
+    def version(self) -> str:
+        if self.is_registry_refused:
+            raise StoreError("the database refuses this (42703): no such column")
+        return super().version()
+
+    def beat(self, status: JobStatus) -> None:
+        if self.is_beat_refused:
+            raise RegistryError("the job board is not there")
+        super().beat(status)
+
+
+class Impatient(threading.Event):
+    """An event that does not wait, but notes how long and what could be seen at that time."""
+
+    def __init__(self, look: Callable[[], object], *, set_after: int = 1_000_000) -> None:
+        super().__init__()
+        self.look = look
+        self.set_after = set_after
+        self.waits: list[float] = []
+        self.seen: list[object] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0.0)
+        self.seen.append(self.look())
+        if len(self.waits) >= self.set_after:
+            self.set()
+        return self.is_set()
 
 
 class Bench:
@@ -204,17 +236,61 @@ def test_it_ends_with_a_failure_when_its_connection_broke(bench: Bench) -> None:
     assert bench.ingester.run(threading.Event()) == 1
 
 
-def test_a_row_that_the_database_refuses_costs_that_row_alone(bench: Bench) -> None:
-    bench.store.refused_values = {7.0}
+def test_while_the_database_refuses_the_batch_is_repeated_and_no_reading_suffers(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    def look() -> tuple[int, list[str]]:
+        return len(bench.inbox.acked), [job.state for job in bench.twin.health().jobs]
+
+    stop = Impatient(look)
+    bench.store.refused_for = 2
     for second in range(64):
         bench.inbox.put(reading(float(second), age_s=second))
-    assert bench.step() == 64
-    assert bench.balance() == (64, 63, 0, 1, 0)
-    (entry,) = bench.twin.quarantine()
-    assert entry.reason == "db_rejected"
-    failed = [size for _, size in bench.store.attempts if size]
-    assert len([size for size in failed if size in (64, 32, 16, 8, 4, 2, 1)]) <= 2 * 7
+    assert bench.ingester.step(stop, timeout_s=0.0) == 64
+    assert bench.store.attempts == [(1, 64)] * 3
+    assert sum(stop.waits) == 2 * REFUSED_RETRY_S
+    assert max(stop.waits) <= BEAT_S
+    assert all(seen == (0, ["store refuses"]) for seen in stop.seen)
+    assert bench.balance() == (64, 64, 0, 0, 0)
+    assert bench.twin.quarantine() == ()
     assert len(bench.inbox.acked) == 64
+    assert bench.ingester.status().state == "live"
+    events = [one for one in caplog.records if one.message == "store_refused"]
+    assert [one.levelname for one in events] == ["ERROR", "ERROR"]
+    assert "42501" in vars(events[0])["reason"]
+
+
+def test_told_to_stop_while_the_database_refuses_it_acknowledges_nothing(bench: Bench) -> None:
+    bench.store.refused_for = 1000
+    stop = Impatient(lambda: None, set_after=3)
+    bench.inbox.put(reading(1.5))
+    assert bench.ingester.run(stop) == 0
+    assert len(stop.waits) == 3
+    assert bench.inbox.acked == []
+    assert bench.twin.quarantine() == ()
+
+
+def test_a_registry_that_cannot_be_read_leaves_the_old_one(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.step()
+    bench.store.is_registry_refused = True
+    bench.inbox.put(reading(1.5))
+    bench.inbox.put(reading(2.5), topic="twin/v1/demo/B9/unheard/obs")
+    assert bench.step() == 2
+    assert bench.values() == [1.5]
+    assert "registry_unreadable" in caplog.messages
+
+
+def test_a_heartbeat_that_is_refused_does_not_end_the_loop(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.store.is_beat_refused = True
+    bench.store.refused_for = 1
+    bench.inbox.put(reading(1.5))
+    assert bench.ingester.step(Impatient(lambda: None), timeout_s=0.0) == 1
+    assert bench.values() == [1.5]
+    assert "heartbeat_failed" in caplog.messages
 
 
 def test_a_batch_holds_no_more_readings_than_the_setting(tmp_path: Path) -> None:
@@ -230,12 +306,12 @@ def test_a_batch_holds_no_more_readings_than_the_setting(tmp_path: Path) -> None
 
 def test_a_stream_that_is_registered_meanwhile_is_found_without_a_restart(bench: Bench) -> None:
     topic = "twin/v1/demo/B1/s003/obs"
+    bench.inbox.put(reading(1.0))
     bench.step()
     bench.twin.load(small_city(4))
-    bench.ingester._registry_checked_s -= 60
     bench.inbox.put(reading(5.0), topic=topic)
     bench.step()
-    assert bench.values() == [5.0]
+    assert bench.values() == [1.0, 5.0]
     assert bench.reasons() == {}
 
 
@@ -278,6 +354,31 @@ def test_the_status_shows_figures_and_gaps(bench: Bench) -> None:
     assert (figures["sequence_gaps"], figures["sequence_missing"]) == (1, 2)
     assert figures["lag_newest_s"] >= 5.0
     assert figures["queue_messages"] == 0
+
+
+def test_a_subscriber_that_never_started_stops_quietly() -> None:
+    inbox = Subscriber(
+        BrokerSettings(host="127.0.0.1", port=1883, use_tls=False),
+        IngestSettings(),
+        client_id="never",
+        filters=("#",),
+    )
+    assert not inbox.is_alive
+    inbox.close()
+    inbox.close()
+
+
+def test_a_codec_that_is_not_installed_is_named_and_nothing_hides_it(tmp_path: Path) -> None:
+    broker = BrokerSettings(host="127.0.0.1", port=1, use_tls=False)
+    dsn = "host=127.0.0.1 port=1 dbname=none user=none"
+    settings = write_city(tmp_path, dsn=dsn, broker=broker)
+    file = settings.folder / "city.toml"
+    file.write_text(file.read_text().replace('codec = "own"', 'codec = "nowhere"'))
+    run = [sys.executable, "-m", "twin.cli", "--city", str(settings.folder), "ingest"]
+    answer = subprocess.run(run, capture_output=True, text=True, check=False, timeout=60)
+    assert answer.returncode != 0
+    assert "nowhere" in answer.stderr
+    assert "thread" not in answer.stderr
 
 
 def test_the_rules_of_the_rig_have_no_problem(bench: Bench) -> None:

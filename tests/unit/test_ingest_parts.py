@@ -1,8 +1,7 @@
-"""The pure parts around the ingest loop: queue, back-off, endpoint plan, gaps, cuts, figures."""
+"""The pure parts around the ingest loop: queue, back-off, endpoint plan, gaps, figures."""
 
 import threading
 from datetime import UTC, datetime
-from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -18,9 +17,8 @@ from sensors.broker.delivery import (
 )
 from sensors.gaps import SequenceGaps
 from sensors.meter import Meter
-from sensors.splitting import halves, is_single, poisoned
-from twin.model.messages import Message, Rejection
-from twin.model.observations import Batch, Readings, RecordResult, Tally, Waveform
+from twin.model.messages import Message
+from twin.model.observations import RecordResult
 from twin.settings import BrokerSettings
 
 NOW = datetime(2026, 6, 15, 8, 0, tzinfo=UTC)
@@ -128,48 +126,6 @@ def test_a_device_that_restarts_counting_is_no_gap() -> None:
     gaps = SequenceGaps()
     gaps.note("s", "k", numbers=[5000])
     assert [gaps.note("s", "k", numbers=[number]) for number in (0, 1, 2)] == [0, 0, 0]
-
-
-def batch(readings: int, waveforms: int, rejections: int) -> Batch:
-    return Batch(
-        incarnation=uuid4(),
-        sequence=1,
-        readings=Readings(
-            number=np.arange(readings, dtype=np.int32),
-            time_us=np.arange(readings, dtype=np.int64),
-            value=np.arange(readings, dtype=np.float64),
-            quality=np.zeros(readings, np.int16),
-        ),
-        waveforms=tuple(Waveform(n, 0, 1.0, np.zeros(1, np.float32)) for n in range(waveforms)),
-        rejections=tuple(Rejection("not_json", str(n)) for n in range(rejections)),
-        tallies={"s": Tally(received=readings + waveforms + rejections)},
-    )
-
-
-@pytest.mark.parametrize("sizes", [(5, 0, 0), (1, 1, 1), (0, 3, 2), (2, 0, 7), (1, 1, 0)])
-def test_a_batch_is_halved_until_every_item_stands_alone(sizes: tuple[int, int, int]) -> None:
-    waiting, single = [batch(*sizes)], []
-    while waiting:
-        part = waiting.pop()
-        if is_single(part):
-            single.append(part)
-        else:
-            waiting.extend(halves(part))
-    assert len(single) == sum(sizes)
-    assert sum(part.tallies["s"].received for part in single if part.tallies) == sum(sizes)
-    assert sorted(int(n) for part in single for n in part.readings.number) == list(range(sizes[0]))
-    assert len({id(one) for part in single for one in part.waveforms}) == sizes[1]
-    assert {one.detail for part in single for one in part.rejections} == set(
-        map(str, range(sizes[2]))
-    )
-
-
-def test_a_poisoned_row_becomes_a_rejection_that_names_it() -> None:
-    (item,) = poisoned(batch(1, 0, 0), "value out of range", sources={0: "left"}).rejections
-    assert (item.reason, item.source, item.datastream_number) == ("db_rejected", "left", 0)
-    assert "value out of range" in item.detail
-    (item,) = poisoned(batch(0, 1, 0), "no", sources={0: "left"}).rejections
-    assert (item.source, item.value) == ("left", None)
 
 
 def test_the_meter_forgets_rates_and_lags_after_a_minute_but_no_total() -> None:
