@@ -108,18 +108,33 @@
     return template.replace(/\{(\w+)\}/g, (whole, key) => (key in values ? values[key] : whole));
   }
 
+  // A lost connection comes before a pause: values that are kept back must not seem to be there.
+  function stateOf({ state, ages, isAllStale }, isPaused) {
+    if (!["live", "connecting"].includes(state)) {
+      return "lost";
+    }
+    if (isPaused) {
+      return "paused";
+    }
+    if (isAllStale) {
+      return "stale";
+    }
+    return Object.keys(ages || {}).length === 0 ? "connecting" : state;
+  }
+
   function showConnection(connection, isPaused) {
     const badge = document.getElementById("live-status");
     if (!badge || !connection) {
       return window.dash_clientside.no_update;
     }
     const ages = Object.values(connection.ages || {});
-    const known = { live: "live", connecting: "connecting" }[connection.state] || "lost";
-    const state = isPaused ? "paused" : known === "live" && ages.length === 0 ? "connecting" : known;
+    const state = stateOf(connection, isPaused);
     const age = ages.length ? Math.min(...ages) : 0;
     badge.hidden = false;
     badge.dataset.state = state;
-    badge.textContent = fill(badge.dataset[state], { age });
+    // Stale: connected, but nothing current arrives.
+    badge.textContent = fill(badge.dataset[state === "stale" ? "connecting" : state], { age });
+    document.body.dataset.live = String(!(state === "lost" || connection.isAllStale));
     return window.dash_clientside.no_update;
   }
 

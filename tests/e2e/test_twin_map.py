@@ -325,3 +325,13 @@ def test_selection_has_a_halo_and_keeps_the_colour_of_its_value(browser: Browser
         assert is_close(colour_at(it.page, x, y - 9), rgb(SELECTION))
         x, y = place_of(it.page, "#map", PLACES[5], VIEW)
         assert is_close(colour_at(it.page, x, y - 9), rgb(BASEMAP))
+
+
+def test_selected_area_has_a_line_around_it_and_keeps_its_fill(browser: Browser) -> None:
+    with opened(browser, make_town("SolidPolygonLayer", selection=["road:6"])) as it:
+        it.waits_for_colour(6, speed_colour(50))
+        lon, lat = PLACES[6]
+        x, north = place_of(it.page, "#map", (lon, lat + 0.004), VIEW)
+        assert is_close(colour_at(it.page, x, north - 2), rgb(SELECTION))
+        assert is_close(colour_at(it.page, x, north + 2), speed_colour(50))
+        assert is_close(colour_at(it.page, x, north - 9), rgb(BASEMAP))

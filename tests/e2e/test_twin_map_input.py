@@ -1,5 +1,6 @@
 """The live map and the chart by keyboard, pointer and screen reader."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,6 +102,83 @@ def test_pointer_shows_hostile_names_as_text_and_click_tells_the_feature(browser
         assert it.page.locator("#map img").count() == 0
         it.page.mouse.click(*place_of(it.page, "#map", PLACES[4], VIEW))
         wait_for(lambda: (it.out("clickData") or {}).get("id") == "road:4", "the click")
+
+
+def test_tooltip_tells_the_quality_of_its_feature_and_no_age(browser: Browser) -> None:
+    with opened(browser, make_town()) as it:
+        it.town.show("speed", np.full(FEATURES, 62.0))
+        it.town.show("speed.q", [0, 2, *[0] * (FEATURES - 2)])
+        it.waits_for_sequence("speed.q", 1)
+        tooltip = it.page.locator(".twin-map-tooltip")
+        for row, quality in ((0, "good"), (1, "stale")):
+            it.page.mouse.move(*place_of(it.page, "#map", PLACES[row], VIEW))
+            expect(tooltip.locator("strong")).to_have_text(f"Street {row}")
+            expect(tooltip.locator("span").last).to_have_text(quality)
+        expect(tooltip).not_to_contain_text("old")
+
+
+def test_channel_without_a_time_has_no_age(browser: Browser) -> None:
+    town = make_town()
+    town.channels["speed.q"].has_time = False
+    with opened(browser, town) as it:
+        it.town.show("speed", np.full(FEATURES, 62.0))
+        wait_for(lambda: "speed" in (it.out("connection") or {}).get("ages", {}), "the ages")
+        assert "speed.q" not in it.out("connection")["ages"]
+        town.channels["speed"].has_time = False
+        it.town.show("speed", np.full(FEATURES, 20.0))
+        wait_for(lambda: it.out("connection")["ages"] == {}, "no ages", timeout_s=10)
+        it.page.mouse.move(*place_of(it.page, "#map", PLACES[0], VIEW))
+        expect(it.page.locator(".twin-map-tooltip")).not_to_contain_text("old")
+
+
+def test_ages_of_a_paused_map_run_on_and_those_of_the_server_are_not_its_own(
+    browser: Browser,
+) -> None:
+    town = make_town()
+    for channel in town.channels.values():
+        channel.interval_s = 1.0
+    with opened(browser, town) as it:
+        it.town.show("speed", np.full(FEATURES, 20.0))
+        it.waits_for_colour(0, speed_colour(20))
+        it.page.click("#pause")
+        expect(it.page.locator("#map")).to_have_attribute("data-paused", "true")
+
+        def is_stale_whatever_the_tick_says() -> bool:
+            ages = dict.fromkeys(town.channels, 0.0)
+            it.town.tell({"op": "tick", "server_time": time.time() * 1000, "age": ages})
+            return bool((it.out("connection") or {}).get("isAllStale"))
+
+        wait_for(is_stale_whatever_the_tick_says, "the frozen picture is stale", timeout_s=10)
+        assert it.out("connection")["stale"] == list(town.channels)
+
+
+def test_series_keeps_its_cursor_by_time_and_speaks_only_when_asked(browser: Browser) -> None:
+    town = make_town()
+    town.refresh_s = 0.3
+    seconds = np.arange(100) * 10_000.0 + 1.7e12
+    values = np.arange(100) / 10
+    town.series["strain"] = table.encode_table("strain", {"t": seconds, "v": values})
+    with opened(browser, town) as it:
+        chart = it.page.locator("#chart-strain")
+        spoken, readout = chart.get_by_role("status"), chart.locator(".series-chart-readout")
+        expect(readout).to_contain_text("9.9 µm/m")
+        expect(spoken).to_be_empty()
+        town.series["strain"] = table.encode_table(
+            "strain", {"t": seconds + 50_000, "v": values + 0.5}
+        )
+        expect(readout).to_contain_text("10.4 µm/m")
+        expect(spoken).to_be_empty()
+        chart.locator("[role=img]").focus()
+        it.page.keyboard.press("ArrowLeft")
+        expect(spoken).to_contain_text("10.3 µm/m")
+        town.series["strain"] = table.encode_table(
+            "strain", {"t": seconds + 100_000, "v": values + 1}
+        )
+        expect(chart).to_have_attribute("data-cursor", "93")
+        expect(readout).to_contain_text("10.3 µm/m")
+        plot = chart.locator(".u-over")
+        plot.hover(position={"x": 2, "y": 20})
+        expect(spoken).to_contain_text("1.0 µm/m")
 
 
 def test_series_is_read_by_keyboard_with_gaps_as_gaps(browser: Browser) -> None:

@@ -6,6 +6,15 @@
   const COLOURS = { line: "#00429d", band: "rgba(0, 66, 157, 0.18)", suspect: "#b35806" };
   const FAST_STEP = 10;
   const ZOOM = 0.5;
+  const HIDDEN = {
+    position: "absolute",
+    width: "1px",
+    height: "1px",
+    margin: "-1px",
+    overflow: "hidden",
+    clipPath: "inset(50%)",
+    whiteSpace: "nowrap",
+  };
 
   function formatters({ lang = "en", timezone, decimals = 1 }) {
     const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
@@ -45,13 +54,19 @@
       this.plotBox.setAttribute("role", "img");
       this.readout = document.createElement("p");
       this.readout.className = "series-chart-readout";
-      this.readout.setAttribute("role", "status");
-      root.append(this.plotBox, this.readout);
+      // Spoken only when the reader moves the cursor, not with every refresh.
+      this.spoken = document.createElement("p");
+      this.spoken.className = "series-chart-spoken";
+      this.spoken.setAttribute("role", "status");
+      Object.assign(this.spoken.style, HIDDEN);
+      root.append(this.plotBox, this.readout, this.spoken);
       this.plotBox.addEventListener("keydown", (event) => this.onKey(event));
+      this.plotBox.addEventListener("mousemove", () => this.onPointer());
       this.plotBox.addEventListener("dblclick", () => this.showAll());
       this.observer = new ResizeObserver(() => this.resize());
       this.observer.observe(root);
       this.data = [[], []];
+      this.time = null;
       this.setState("loading");
       this.say(this.text("loading"));
       this.load();
@@ -127,11 +142,22 @@
       this.plotBox.setAttribute("aria-label", hasValues ? this.summary() : this.emptyText());
       if (!hasValues) {
         this.say(this.text("empty"));
-      } else if (this.index === undefined || this.index >= this.data[0].length) {
-        this.moveCursor(this.data[0].length - 1);
       } else {
-        this.moveCursor(this.index);
+        this.moveCursor(this.indexOfTime());
       }
+    }
+
+    // The cursor stays at the time that the reader chose; without one it follows the newest value.
+    indexOfTime() {
+      const [seconds] = this.data;
+      if (this.time === null) {
+        return seconds.length - 1;
+      }
+      const after = seconds.findIndex((time) => time >= this.time);
+      if (after <= 0) {
+        return after === 0 ? 0 : seconds.length - 1;
+      }
+      return this.time - seconds[after - 1] < seconds[after] - this.time ? after - 1 : after;
     }
 
     emptyText() {
@@ -186,7 +212,6 @@
           : [{}, { ...line, points: { show: undefined } }],
         bands: isBand ? [{ series: [3, 2], fill: COLOURS.band }] : [],
         hooks: {
-          setCursor: [(plot) => this.onCursor(plot.cursor.idx)],
           setSelect: [(plot) => this.onSelect(plot)],
           draw: [(plot) => this.drawSuspect(plot)],
         },
@@ -258,10 +283,25 @@
     }
 
     onCursor(index) {
-      if (index !== null && index !== undefined && this.data[0].length > 0) {
-        this.index = index;
-        this.root.dataset.cursor = String(index);
-        this.say(this.describePoint(index));
+      this.index = index;
+      this.root.dataset.cursor = String(index);
+      this.say(this.describePoint(index));
+    }
+
+    onPointer() {
+      const index = this.plot?.cursor.idx ?? null;
+      if (index !== null && index < this.data[0].length) {
+        this.onCursor(index);
+        this.choose();
+      }
+    }
+
+    // The reader has moved the cursor.
+    choose() {
+      this.time = this.data[0][this.index] ?? null;
+      const text = this.readout.textContent;
+      if (this.spoken.textContent !== text) {
+        this.spoken.textContent = text;
       }
     }
 
@@ -270,11 +310,18 @@
       if (last < 0) {
         return;
       }
-      const wanted = Math.min(last, Math.max(0, index));
-      const left = this.plot.valToPos(this.data[0][wanted], "x");
-      const value = this.data[1][wanted];
-      this.plot.setCursor({ left, top: value === null ? 0 : this.plot.valToPos(value, "y") }, false);
-      this.onCursor(wanted);
+      this.onCursor(Math.min(last, Math.max(0, index)));
+      // uPlot takes over new data and scales in a microtask.
+      queueMicrotask(() => this.placeCursor());
+    }
+
+    placeCursor() {
+      const time = this.data[0][this.index];
+      const value = this.data[1][this.index];
+      if (this.plot && time !== undefined) {
+        const top = value === null ? 0 : this.plot.valToPos(value, "y");
+        this.plot.setCursor({ left: this.plot.valToPos(time, "x"), top }, false);
+      }
     }
 
     onSelect(plot) {
@@ -329,6 +376,7 @@
       if (Object.hasOwn(actions, event.key)) {
         event.preventDefault();
         actions[event.key]();
+        this.choose();
       }
     }
 
@@ -339,7 +387,7 @@
       this.props = props;
       const texts = ["unit", "label", "lang", "timezone", "decimals", "height", "labels"];
       if (old.url !== props.url) {
-        this.index = undefined;
+        this.time = null;
         this.isZoomed = false;
         this.setState("loading");
         this.load();
@@ -357,6 +405,7 @@
       this.aborter?.abort();
       this.observer.disconnect();
       this.plot?.destroy();
+      this.plot = null;
       this.root.replaceChildren();
     }
   }

@@ -66,6 +66,7 @@
       this.textures = new Map();
       this.rampTextures = new Map();
       this.isBlending = true;
+      this.isPaused = false;
       this.state = "off";
       this.server = null;
     }
@@ -165,7 +166,7 @@
       }
     }
 
-    // --- values and ages for the tooltip -------------------------------------------------
+    // --- values, and ages for the connection -------------------------------------------------
 
     // Seconds since the newest reading by the server's clock; null if unknown.
     ageOf(name) {
@@ -174,6 +175,14 @@
         return null;
       }
       return Math.max(0, channel.age + (performance.now() - channel.ageAt) / 1000);
+    }
+
+    // Whether no channel that knows its interval and has a reading is current.
+    get isAllStale() {
+      const timed = Object.keys(this.channels).filter(
+        (name) => this.channels[name].info.interval_s && this.ageOf(name) !== null,
+      );
+      return timed.length > 0 && timed.every((name) => this.isStale(name));
     }
 
     isStale(name) {
@@ -223,8 +232,9 @@
     }
 
     setAge(name, age) {
-      if (this.channels[name] && Number.isFinite(age)) {
-        Object.assign(this.channels[name], { age, ageAt: performance.now() });
+      if (this.channels[name]) {
+        const known = Number.isFinite(age) ? age : null;
+        Object.assign(this.channels[name], { age: known, ageAt: performance.now() });
       }
     }
 
@@ -247,7 +257,10 @@
         }
       } else if (message.op === "tick") {
         this.hear(message.serverTime);
-        Object.entries(message.ages).forEach(([name, age]) => this.setAge(name, age));
+        // The ages of a frozen picture run on by themselves; those of the tick are not its own.
+        if (!this.isPaused) {
+          Object.entries(message.ages).forEach(([name, age]) => this.setAge(name, age));
+        }
       } else if (message.op === "state") {
         this.state = message.state;
       }
@@ -259,7 +272,8 @@
       for (const { channel, seq, tMs, values } of frames) {
         this.set(channel, values, seq);
         if (now !== null) {
-          this.setAge(channel, (now - tMs) / 1000);
+          // Time 0: a static channel, or one that has no reading yet.
+          this.setAge(channel, tMs > 0 ? (now - tMs) / 1000 : null);
         }
       }
     }

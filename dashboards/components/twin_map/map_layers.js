@@ -18,6 +18,7 @@
     "BitmapLayer",
   ];
   const DARK = [43, 43, 43];
+  const EDGE = 3; // pixels of the selection around an area
   const EXTENSIONS = ["DataFilterExtension", "PathStyleExtension"];
   const ADDRESS_PROPERTIES = ["data", "image", "iconAtlas", "texture"];
   const PATH_TO_LINE = ["getPath", "_pathType", "jointRounded", "capRounded", "miterLimit", "billboard"];
@@ -230,8 +231,10 @@
     });
   }
 
+  // The inner half of both lines lies below the area, so that its fill keeps its colour.
   function outline(id, data, colour) {
-    return [halo(`${id}-casing`, data, DARK, 8), halo(id, data, colour, 4)];
+    const casing = halo(`${id}-casing`, data, DARK, 2 * EDGE + 2);
+    return [casing, halo(id, data, colour, 2 * EDGE)];
   }
 
   function ring(id, data, colour) {
@@ -309,8 +312,8 @@
       return converter.convert({ layer: json }).layer;
     }
 
-    // Marks of the selected features: {table, under, over}. Lines get a halo below their layers,
-    // so that the colour of the value stays visible; areas and points a ring above everything.
+    // Marks of the selected features: {table, under, over}. Lines get a halo and areas an outline
+    // below their layers, so that the colour of the value stays visible; points a ring above all.
     selection(ids, colour, made) {
       return Object.entries(this.geometries)
         .map(([table, geometry]) => {
@@ -324,11 +327,10 @@
         .filter(({ lines, points }) => lines.length + points.length > 0)
         .map(({ table, isLine, lines, points, width }) => ({
           table,
-          under: isLine ? [halo(`${table}-selection`, lines, colour, width + 10)] : [],
-          over: [
-            ...(isLine ? [] : outline(`${table}-selection`, lines, colour)),
-            ring(`${table}-selection-points`, points, colour),
-          ],
+          under: isLine
+            ? [halo(`${table}-selection`, lines, colour, width + 10)]
+            : outline(`${table}-selection`, lines, colour),
+          over: [ring(`${table}-selection-points`, points, colour)],
         }));
     }
 

@@ -163,6 +163,7 @@
           state: this.live.state,
           ages,
           stale: this.staleChannels(),
+          isAllStale: this.live.isAllStale,
           serverTime: now === null ? null : new Date(now).toISOString(),
           lowPower: this.isLowPower,
         },
@@ -283,6 +284,7 @@
         return;
       }
       this.root.dataset.paused = String(Boolean(props.paused));
+      this.live.isPaused = Boolean(props.paused);
       const changed = (key) => !isSame(old[key], props[key]);
       if (changed("labels") || changed("lang")) {
         this.texts = new Texts(props.labels || {}, props.lang);

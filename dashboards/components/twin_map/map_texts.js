@@ -1,12 +1,6 @@
-// Texts of the map: labels, numbers, ages, tooltip. Everything through textContent, never as HTML.
+// Texts of the map: labels, numbers, tooltip. Everything through textContent, never as HTML.
 (function () {
   "use strict";
-
-  const UNITS = [
-    ["hours", 3600],
-    ["minutes", 60],
-    ["seconds", 1],
-  ];
 
   class Texts {
     constructor(labels, lang) {
@@ -27,14 +21,10 @@
       const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
       return new Intl.NumberFormat(this.lang, options).format(value);
     }
-
-    age(seconds) {
-      const [key, size] = UNITS.find(([, unit]) => seconds >= unit) || UNITS[2];
-      return this.text(key, { n: Math.round(seconds / size) });
-    }
   }
 
-  // Lines of text about one feature in one layer.
+  // Lines of text about one feature in one layer. No age: a channel knows that of its newest
+  // reading, which may be another feature's.
   function describe(texts, live, { table, row, extension }) {
     const { id, name } = table.columns;
     const title = name && name.at(row) ? name.at(row) : id ? id.at(row) : "";
@@ -59,10 +49,6 @@
     const quality = extension.quality ? live.codeAt(extension.quality, row) : 255;
     if (isStale || quality !== 255) {
       lines.push(texts.text(`quality.${isStale ? 2 : quality}`));
-    }
-    const age = live.ageOf(extension.channel);
-    if (age !== null) {
-      lines.push(texts.text("age", { age: texts.age(age) }));
     }
     return lines;
   }

@@ -50,6 +50,7 @@
         workerUrl,
         on: (message) => this.onLive(message),
       });
+      this.live.isPaused = Boolean(props.paused);
       this.factory = new window.twinLayers.LayerFactory(this.live);
       if (this.renderer === null) {
         this.report("webgl", this.texts.text("no_webgl"));

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from e2e.pages.browser import Watch, watch
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from serving_town import Served, served
 from town import RunningClock, Town, town
 
@@ -17,6 +17,7 @@ document.addEventListener("securitypolicyviolation", (event) => {
   window.policyReports.push(event.violatedDirective + " " + event.blockedURI);
 });
 """
+MUTED = "rgb(74, 87, 99)"
 VALUES = {
     "L1.ab-v": 50.0,
     "L1.ab-q": 900.0,
@@ -41,6 +42,16 @@ class CityPage:
         self.page.wait_for_selector("footer")
         if address.partition("?")[0] == "/" and self.page.locator("#map").count():
             self.page.wait_for_selector("#map[data-state=ready]")
+
+    def expect_last_known_values(self, badge: str) -> None:
+        """Badge and numbers of the page say that nothing on it is current."""
+        status = self.page.locator("#live-status")
+        expect(status).to_have_text(badge, timeout=20_000)
+        expect(status).not_to_have_attribute("data-state", "live")
+        expect(self.page.locator("body")).to_have_attribute("data-live", "false")
+        expect(self.page.locator(".kpis")).to_have_css("outline-style", "dashed")
+        for number in (".kpi-value", "#feature-table td"):
+            expect(self.page.locator(number).first).to_have_css("color", MUTED)
 
     def query(self) -> str:
         """Query of the present address."""

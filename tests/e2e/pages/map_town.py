@@ -44,6 +44,12 @@ class Channel:
     values: NDArray[np.uint8]
     seq: int = 0
     interval_s: float = 15.0
+    has_time: bool = True
+
+    @property
+    def t_ms(self) -> float:
+        """Time of its frames: now, or 0 as in static channels and those without a reading."""
+        return time.time() * 1000 if self.has_time else 0.0
 
 
 @dataclass
@@ -55,6 +61,7 @@ class Town:
     spec: dict[str, Any]
     map_props: TwinMapProps = field(default_factory=TwinMapProps)
     series: dict[str, bytes] = field(default_factory=dict)
+    refresh_s: float = 0.0
     sockets: list[WebSocket] = field(default_factory=list)
     keyframe_requests: list[int] = field(default_factory=list)
     subscriptions: list[dict[str, Any]] = field(default_factory=list)
@@ -80,7 +87,7 @@ class Town:
             channel.values,
             channel=channel.no,
             seq=channel.seq,
-            t_ms=time.time() * 1000,
+            t_ms=channel.t_ms,
             rev=self.rev(channel),
         )
 
@@ -97,7 +104,7 @@ class Town:
                 after,
                 channel=channel.no,
                 seq=channel.seq,
-                t_ms=time.time() * 1000,
+                t_ms=channel.t_ms,
                 rev=self.rev(channel),
             )
         if not is_lost:
@@ -184,7 +191,13 @@ def create_app(town: Town) -> FastAPI:
         for name, channel in town.channels.items()
     }
     charts = [
-        SeriesChart(id=f"chart-{name}", url=f"/api/series/{name}", unit="µm/m", label=name)
+        SeriesChart(
+            id=f"chart-{name}",
+            url=f"/api/series/{name}",
+            unit="µm/m",
+            label=name,
+            refresh_s=town.refresh_s,
+        )
         for name in town.series
     ]
     properties: TwinMapProps = {
