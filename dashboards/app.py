@@ -196,7 +196,7 @@ def _dash(fastapi: FastAPI, view: CityView) -> Dash:
         add_log_handler=False,
         websocket_inactivity_timeout=0,
         enable_mcp=False,
-        on_error=_report,
+        on_error=_reporter(view),
     )
     app.view = view
     app.layout = html.Div(
@@ -210,11 +210,19 @@ def _dash(fastapi: FastAPI, view: CityView) -> Dash:
     return app
 
 
-def _report(error: Exception) -> None:
-    """Log what a callback did not foresee, under a number that tells nothing else."""
-    number = uuid.uuid4().hex[:8]
-    logger.error("callback failed", exc_info=error, extra={"incident": number})
-    dash.ctx.set_props("notices", {"tree": [html.P(f"#{number}")]})
+def _reporter(view: CityView) -> Callable[[Exception], None]:
+    """Log what a callback did not foresee, and tell the reader its number and what to do."""
+
+    def report(error: Exception) -> None:
+        incident = uuid.uuid4().hex[:8]
+        logger.error("callback failed", exc_info=error, extra={"incident": incident})
+        context = cast("Any", dash.ctx)
+        address = {**context.states, **context.inputs}.get("url.search")
+        texts = read_request(view, "/", address if isinstance(address, str) else None).texts
+        said = texts("frame.failed", incident=f"#{incident}")
+        dash.ctx.set_props("notices", {"tree": [html.P(said)]})
+
+    return report
 
 
 def _register_router(app: Dash, view: CityView) -> None:

@@ -2,14 +2,25 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from dashboards import theme
 from dashboards.i18n.translate import Texts
-from dashboards.live.features import CityFeatures, Feature, band_of, grade_of
+from dashboards.live.features import (
+    CLOSED,
+    GRADE,
+    GRADE_TEXT,
+    CityFeatures,
+    Feature,
+    band_of,
+    grade_of,
+)
 from dashboards.live.hub import Snapshot, StreamNow
+from twin.model.assets import Asset
 from twin.model.quality import QualityClass
 from twin.model.quantities import quantity
 from twin.rules.monitoring import monitoring_state
@@ -17,6 +28,7 @@ from twin.rules.monitoring import monitoring_state
 Raw = float | str | None
 Show = Literal["text", "number", "band", "monitoring", "quality", "age", "value", "provenance"]
 PAGE_ROWS = 25
+DAY_S = 86400
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -34,7 +46,9 @@ class Column:
 class Row:
     """One feature or datastream; ``cells`` are raw values in the order of the columns.
 
-    ``quantity`` gives unit and decimals of a column of kind ``value``.
+    ``quantity`` gives unit and decimals of a column of kind ``value``; ``said`` is what people
+    read instead of a cell without a value, by key of the column. ``time`` is that of the newest
+    value of the row, and ``provenance`` that of its values, of a bridge that of its grade.
     """
 
     kind: str
@@ -42,6 +56,9 @@ class Row:
     cells: tuple[Raw, ...]
     quantity: str = ""
     place: tuple[float, float] | None = None
+    said: Mapping[str, str] = field(default_factory=dict)
+    time: datetime | None = None
+    provenance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +75,7 @@ BRIDGE_COLUMNS = (
     Column("name", "text"),
     Column("grade", "band"),
     Column("grade_year", "text"),
+    Column("traffic", "text"),
     Column("monitoring", "monitoring"),
     Column("reporting", "text"),
     Column("age", "age", "s"),
@@ -67,6 +85,7 @@ ROAD_COLUMNS = (
     Column("speed", "number", "km/h", 1),
     Column("flow", "number", "/h", 0),
     Column("quality", "quality"),
+    Column("traffic", "text"),
     Column("age", "age", "s"),
 )
 STREAM_COLUMNS = (
@@ -83,16 +102,16 @@ STREAM_COLUMNS = (
 def listing(name: str, snapshot: Snapshot, texts: Texts) -> Listing:
     """Table ``bridges``, ``roads`` or ``streams`` of the present state."""
     if name == "bridges":
-        rows = tuple(_bridge(row, snapshot) for row in snapshot.features.bridges)
+        rows = tuple(_bridge(row, snapshot, texts) for row in snapshot.features.bridges)
         return Listing(name, BRIDGE_COLUMNS, rows, "-grade")
     if name == "roads":
-        return Listing(name, ROAD_COLUMNS, tuple(_road_rows(snapshot)), "speed")
+        return Listing(name, ROAD_COLUMNS, tuple(_road_rows(snapshot, texts)), "speed")
     streams = snapshot.features.streams.values()
     rows = tuple(_stream(snapshot.stream(stream), snapshot.features, texts) for stream in streams)
     return Listing("streams", STREAM_COLUMNS, rows, "name")
 
 
-def _bridge(feature: Feature, snapshot: Snapshot) -> Row:
+def _bridge(feature: Feature, snapshot: Snapshot, texts: Texts) -> Row:
     asset = feature.asset
     states = [snapshot.stream(s) for s in snapshot.features.streams_of.get(asset.id, ())]
     current = [state for state in states if state.is_current]
@@ -104,45 +123,99 @@ def _bridge(feature: Feature, snapshot: Snapshot) -> Row:
         feature.name,
         None if band is None else grade if grade is not None else theme.CONDITION_BANDS[band].low,
         None if year is None else str(year.value),
+        traffic_text(asset, texts),
         float(monitoring_state([state.quality_class for state in states])),
         f"{len(current)}/{len(states)}",
         min(ages, default=None),
     )
-    return Row("bridge", asset.id, cells, place=feature.place)
+    graded = asset.attribute(GRADE) or asset.attribute(GRADE_TEXT)
+    return Row(
+        "bridge",
+        asset.id,
+        cells,
+        place=feature.place,
+        time=_newest(states),
+        provenance="" if graded is None or band is None else graded.provenance.kind,
+    )
 
 
-def _road_rows(snapshot: Snapshot) -> list[Row]:
+def traffic_text(asset: Asset, texts: Texts) -> str:
+    """Whether an asset is open or closed, or what its attribute ``traffic_status`` says instead."""
+    found = asset.attribute("traffic_status")
+    if found is None:
+        return texts("traffic.open")
+    if found.value == CLOSED:
+        return texts("traffic.closed")
+    own = asset.attribute(f"traffic_status_{texts.language}")
+    return str((own or found).value)
+
+
+def _newest(states: Sequence[StreamNow]) -> datetime | None:
+    return max((state.time for state in states if state.time is not None), default=None)
+
+
+def _road_rows(snapshot: Snapshot, texts: Texts) -> list[Row]:
     features = snapshot.features
     by_number = {stream.number: stream for stream in features.streams.values()}
-    rows: list[Row] = []
     numbers = zip(
         features.roads,
         features.index.road_speed.tolist(),
         features.index.road_flow.tolist(),
         strict=True,
     )
-    for feature, speed_number, flow_number in numbers:
-        found = [
-            snapshot.stream(by_number[n]) if n in by_number else None
-            for n in (speed_number, flow_number)
-        ]
-        known = [state for state in found if state is not None]
-        worst = max((state.quality_class for state in known), key=_badness, default=None)
-        ages = [state.age_s for state in known if state.age_s is not None]
-        never = QualityClass.NEVER_REPORTED
-        cells = (
-            feature.name,
-            _current(found[0]),
-            _current(found[1]),
-            float(never if worst is None else worst),
-            min(ages, default=None),
+    rows: list[Row] = []
+    for feature, *chosen in numbers:
+        speed, flow = (
+            snapshot.stream(by_number[number]) if number in by_number else None for number in chosen
         )
-        rows.append(Row("road", feature.id, cells, place=feature.place))
+        rows.append(_road(feature, speed, flow, texts))
     return rows
+
+
+def _road(feature: Feature, speed: StreamNow | None, flow: StreamNow | None, texts: Texts) -> Row:
+    found = {"speed": speed, "flow": flow}
+    known = {key: state for key, state in found.items() if state is not None}
+    worst = max((state.quality_class for state in known.values()), key=_badness, default=None)
+    ages = [state.age_s for state in known.values() if state.age_s is not None]
+    cells = (
+        feature.name,
+        _current(speed),
+        _current(flow),
+        texts("table.no_counter") if worst is None else float(worst),
+        traffic_text(feature.asset, texts),
+        min(ages, default=None),
+    )
+    kinds = dict.fromkeys(state.stream.provenance for state in known.values())
+    return Row(
+        "road",
+        feature.id,
+        cells,
+        place=feature.place,
+        said={key: last_value(s, texts) for key, s in known.items() if is_stale(s)},
+        time=_newest(list(known.values())),
+        provenance=" ".join(kinds),
+    )
 
 
 def _current(state: StreamNow | None) -> float | None:
     return state.value if state is not None and state.is_current else None
+
+
+def is_stale(state: StreamNow) -> bool:
+    """Whether there is a value that may not be shown as the present one."""
+    return state.time is not None and not state.is_current
+
+
+def last_value(state: StreamNow, texts: Texts, key: str = "table.last") -> str:
+    """Newest value of a datastream, named as its last one, with its time.
+
+    ``key`` is a text with ``value``, ``time`` and ``age``; the date is left out on the same day.
+    """
+    value = texts.measured(state.value, quantity(state.stream.quantity))
+    if state.stream.kind == "waveform":
+        value = texts("stream.rms", value=value)
+    time = texts.time(state.time, has_date=(state.age_s or 0.0) >= DAY_S)
+    return texts(key, value=value, time=time, age=texts.duration(state.age_s))
 
 
 def _badness(quality: QualityClass) -> int:
@@ -159,16 +232,26 @@ def _badness(quality: QualityClass) -> int:
 def _stream(state: StreamNow, features: CityFeatures, texts: Texts) -> Row:
     stream = state.stream
     asset = features.assets.get(stream.asset_id)
+    label = quantity(stream.quantity).label(texts.language)
+    is_burst = stream.kind == "waveform"
     cells = (
         stream.name,
         stream.asset_id if asset is None else asset.name,
-        quantity(stream.quantity).label(texts.language),
-        state.value if state.is_current else None,
+        texts("table.rms", quantity=label) if is_burst else label,
+        _current(state),
         float(state.quality_class),
         state.age_s,
         stream.provenance,
     )
-    return Row("stream", stream.uid, cells, quantity=stream.quantity)
+    return Row(
+        "stream",
+        stream.uid,
+        cells,
+        quantity=stream.quantity,
+        said={"value": last_value(state, texts)} if is_stale(state) else {},
+        time=state.time,
+        provenance=stream.provenance,
+    )
 
 
 def sorted_rows(table: Listing, sort: str) -> tuple[tuple[Row, ...], str]:
@@ -196,6 +279,8 @@ def _sort_key(at: int) -> Callable[[Row], tuple[int, float, str]]:
 
 def shown(cell: Raw, column: Column, row: Row, texts: Texts) -> str:
     """A cell as people read it."""
+    if cell is None and column.key in row.said:
+        return row.said[column.key]
     if cell is None:
         return texts("table.no_grade") if column.show == "band" else texts("table.nothing")
     if isinstance(cell, str):
@@ -238,13 +323,20 @@ def state_text(style: theme.StateStyle, group: str, texts: Texts) -> str:
 
 
 def as_csv(table: Listing, rows: Sequence[Row], texts: Texts) -> str:
-    """Rows as CSV: units in the header, plain numbers, texts that cannot become formulas."""
+    """Rows as CSV: units in the header, plain numbers, texts that cannot become formulas.
+
+    The time is that of the newest value of a row, the origin that of its values or its grade.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     head = [_heading(column, texts) for column in table.columns]
     if any(column.show == "value" for column in table.columns):
         head.append(texts("column.unit"))
-    writer.writerow([texts("column.id"), *head])
+    has_origin = any(column.show == "provenance" for column in table.columns)
+    if not has_origin:
+        is_grade = table.name == "bridges"
+        head.append(texts("column.grade_provenance" if is_grade else "column.provenance"))
+    writer.writerow([texts("column.id"), *head, texts("column.time")])
     for row in rows:
         cells = [
             _csv_cell(cell, column, texts)
@@ -252,8 +344,20 @@ def as_csv(table: Listing, rows: Sequence[Row], texts: Texts) -> str:
         ]
         if row.quantity:
             cells.append(neutral(quantity(row.quantity).unit))
-        writer.writerow([neutral(row.id), *cells])
+        if not has_origin:
+            cells.append(_origin(row.provenance, texts))
+        writer.writerow([neutral(row.id), *cells, _iso(row.time, texts)])
     return out.getvalue()
+
+
+def _origin(kinds: str, texts: Texts) -> str:
+    return " + ".join(texts(f"provenance.{kind}") for kind in kinds.split())
+
+
+def _iso(at: datetime | None, texts: Texts) -> str:
+    if at is None:
+        return ""
+    return at.astimezone(ZoneInfo(texts.timezone)).isoformat(timespec="milliseconds")
 
 
 def _heading(column: Column, texts: Texts) -> str:
@@ -265,7 +369,7 @@ def _csv_cell(cell: Raw, column: Column, texts: Texts) -> str:
     if cell is None:
         return ""
     if isinstance(cell, str):
-        return neutral(cell)
+        return texts(f"provenance.{cell}") if column.show == "provenance" else neutral(cell)
     if column.show == "band":
         return band_text(cell, texts)[2:]
     if column.show == "monitoring":

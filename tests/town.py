@@ -32,7 +32,7 @@ STREAMS = (
     # uid, asset, component, quantity, vehicle class, kind, cadence
     ("L1.ab-q", "L1", "L1/ab", "traffic_flow", "all", "reading", 15.0),
     ("L1.ab-v", "L1", "L1/ab", "speed", "car", "reading", 15.0),
-    ("L2.ba-v", "L2", "L2/ba", "speed", "all", "reading", 15.0),
+    ("L2.ba-v", "L2", "L2/ba", "speed", "car", "reading", 15.0),
     ("B1-strain", "B1", "B1/mid", "strain", "", "reading", 15.0),
     ("B1-temp", "B1", None, "air_temperature", "", "reading", 60.0),
     ("B1-wave", "B1", "B1/mid", "acceleration", "", "waveform", 20.0),

@@ -1,6 +1,7 @@
 """Tables of the page as files: ``/api/export/{table}.csv``, with the same order as the page."""
 
 import asyncio
+from datetime import UTC
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -31,7 +32,8 @@ async def export_csv(table: str, request: Request) -> Response:
         return JSONResponse({"error": f"no table {table!r}"}, status_code=404)
     state, _ = decode(request.url.query)
     text = await asyncio.to_thread(_text, view, table, state.lang, state.sort)
-    headers = {"Content-Disposition": f'attachment; filename="{table}.csv"'}
+    name = f"{table}-{view.twin.now().astimezone(UTC):%Y%m%dT%H%M%SZ}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(
         (BYTE_ORDER_MARK + text).encode(), media_type="text/csv; charset=utf-8", headers=headers
     )

@@ -14,6 +14,7 @@ from dashboards.view import view_of
 from twin.city import Twin
 from twin.errors import RegistryError, StoreError, StoreUnavailableError
 from twin.model.datastreams import Datastream
+from twin.model.observations import Waveform
 from twin.model.quality import SUSPECT_MASK
 from twin.model.quantities import quantity
 from twin.plugins import RouterOffer
@@ -21,6 +22,9 @@ from twin.settings import Settings
 
 LEAST_PIXELS, MOST_PIXELS = 50, 1000
 LONGEST_S = 400 * 86400
+LONGEST_READINGS_S = 31 * 86400
+BURST_WINDOWS = (timedelta(minutes=5), timedelta(hours=1), timedelta(hours=24))
+"""How far back from the end of a span the last burst is looked for, step by step."""
 DEFAULT_S = 3600.0
 KNOWN = frozenset({"t0", "t1", "last", "px", "agg"})
 
@@ -126,7 +130,13 @@ def _time(name: str, text: str) -> datetime:
 
 
 def series_table(twin: Twin, uid: str, span: Span) -> bytes:
-    """Table of the series of a datastream; of a waveform stream its last burst in the span."""
+    """Table of the series of a datastream; of a waveform stream its last burst in the span.
+
+    Raises
+    ------
+    FieldError
+        If the span is too long for readings in full resolution.
+    """
     stream = twin.datastream(uid)
     if stream.kind == "waveform":
         reduced, total = _last_burst(twin, uid, span)
@@ -149,6 +159,10 @@ def series_table(twin: Twin, uid: str, span: Span) -> bytes:
 
 
 def _readings(twin: Twin, stream: Datastream, span: Span) -> tuple[Reduced, int]:
+    if (span.end - span.start).total_seconds() > LONGEST_READINGS_S + 1:
+        days = LONGEST_READINGS_S // 86400
+        reason = f"at most {days} days of readings at once; this version keeps raw data only"
+        raise FieldError("t0", reason)
     _, series = twin.series(stream.uid, start=span.start, end=span.end)
     reduced = reduce_series(
         series.time_us / 1000.0,
@@ -161,14 +175,25 @@ def _readings(twin: Twin, stream: Datastream, span: Span) -> tuple[Reduced, int]
 
 
 def _last_burst(twin: Twin, uid: str, span: Span) -> tuple[Reduced, int]:
-    bursts = twin.waveforms(uid, start=span.start, end=span.end)
-    if not bursts:
+    burst = _newest_burst(twin, uid, span)
+    if burst is None:
         nothing = np.empty(0)
         flag = np.empty(0, dtype=np.uint8)
         return reduce_series(nothing, nothing, flag, pixels=span.pixels, cadence_s=None), 0
-    burst = bursts[-1]
     count = len(burst.samples)
     time_ms = burst.t0_us / 1000.0 + np.arange(count, dtype=np.float64) * 1000.0 / burst.rate_hz
     flag = np.full(count, bool(burst.quality & int(SUSPECT_MASK)), dtype=np.uint8)
     values = burst.samples.astype(np.float64)
     return reduce_series(time_ms, values, flag, pixels=span.pixels, cadence_s=None), count
+
+
+def _newest_burst(twin: Twin, uid: str, span: Span) -> Waveform | None:
+    """Last burst of a span, at most a day before its end; no window is read twice."""
+    end = span.end
+    for window in BURST_WINDOWS:
+        start = max(span.start, span.end - window)
+        bursts = twin.waveforms(uid, start=start, end=end) if start < end else ()
+        if bursts:
+            return bursts[-1]
+        end = start
+    return None

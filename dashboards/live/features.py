@@ -41,8 +41,8 @@ MAIN_CLASSES = frozenset({"motorway", "trunk", "primary", "federal"})
 CLOSED = "closed"
 """Value of the attribute ``traffic_status`` that closes an asset to all traffic."""
 TRAFFIC = {"speed": "speed", "flow": "traffic_flow"}
-VEHICLES = ("all", "", "car")
-"""Which vehicles colour a road, in order of preference."""
+VEHICLES = {"speed": ("car",), "flow": ("all", "")}
+"""Which vehicles colour a road per channel, in order of preference; the labels name them."""
 EVENT_DRIVEN_S = np.inf
 
 
@@ -353,8 +353,8 @@ def _index(
     bands = [band_of(row.asset) for row in bridges]
     return StreamIndex(
         cadence_s=cadence,
-        road_speed=_counted(streams, roads, TRAFFIC["speed"]),
-        road_flow=_counted(streams, roads, TRAFFIC["flow"]),
+        road_speed=_counted(streams, roads, "speed"),
+        road_flow=_counted(streams, roads, "flow"),
         sensor_row=sensor_row,
         sensor_number=sensor_number,
         bridge_row=bridge_row,
@@ -370,20 +370,18 @@ def _pairs(pairs: Sequence[tuple[int, int]]) -> tuple[NDArray[np.int64], NDArray
 
 
 def _counted(
-    streams: Sequence[Datastream], roads: Sequence[Feature], wanted: str
+    streams: Sequence[Datastream], roads: Sequence[Feature], channel: str
 ) -> NDArray[np.int64]:
-    """Datastream number per road row: of all vehicles, else of cars."""
+    """Datastream number per road row: of the vehicles that the channel shows; -1 without one."""
+    wanted, vehicles = TRAFFIC[channel], VEHICLES[channel]
     best: dict[str, Datastream] = {}
     for stream in streams:
         place = stream.component_id or stream.asset_id
-        if stream.quantity != wanted or stream.vehicle_class not in VEHICLES:
+        if stream.quantity != wanted or stream.vehicle_class not in vehicles:
             continue
         known = best.get(place)
-        if known is None or _preference(stream) < _preference(known):
+        rank = vehicles.index(stream.vehicle_class)
+        if known is None or rank < vehicles.index(known.vehicle_class):
             best[place] = stream
     found = [best.get(row.id) for row in roads]
     return np.array([-1 if s is None or s.number is None else s.number for s in found], np.int64)
-
-
-def _preference(stream: Datastream) -> int:
-    return VEHICLES.index(stream.vehicle_class)

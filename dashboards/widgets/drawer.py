@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 from dashboards import theme
 from dashboards.components.series_chart import SeriesChart
 from dashboards.i18n.translate import Texts
-from dashboards.listing import state_text
+from dashboards.listing import last_value, state_text
 from dashboards.live.features import CityFeatures
 from dashboards.live.hub import Snapshot, StreamNow
 from dashboards.state import ViewState
@@ -155,15 +155,9 @@ def _stream(now: StreamNow, subject: Subject, texts: Texts) -> html.Li:
 
 def _value(now: StreamNow, texts: Texts) -> str:
     """Value and age; an old value is named as the last one with its time."""
-    measured = quantity(now.stream.quantity)
     if now.time is None:
         return texts("stream.never")
-    name = "stream.rms" if now.stream.kind == "waveform" else "stream.value"
-    value = texts(name, value=texts.measured(now.value, measured))
-    age = texts.duration(now.age_s)
-    if now.is_current:
-        return texts("stream.now", value=value, age=age)
-    return texts("stream.last", value=value, time=texts.time(now.time, has_date=True), age=age)
+    return last_value(now, texts, "stream.now" if now.is_current else "stream.last")
 
 
 def _quality(now: StreamNow, texts: Texts) -> str:

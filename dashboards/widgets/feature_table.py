@@ -58,7 +58,7 @@ def _file(state: ViewState, texts: Texts) -> html.A:
     return html.A(
         texts("table.file"),
         href=f"/api/export/{state.tab}.csv?{query}",
-        download=f"{state.tab}.csv",
+        download="",
         className="file",
     )
 

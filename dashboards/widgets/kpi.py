@@ -1,5 +1,6 @@
 """Numbers above the map, each with unit, time, provenance and how it was found."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,19 +19,24 @@ from twin.model.quantities import quantity
 from twin.model.times import from_us
 from twin.rules.monitoring import monitoring_state
 
+_YEAR = re.compile(r"\b\d{4}\b")
 POOR_BAND = 4
 """From this band on (grade 3.0) the condition counts as insufficient."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number: ``value`` is written already; ``why`` says how it was found."""
+    """One number: ``value`` is written already; ``why`` says how it was found.
+
+    ``dated`` stands instead of the time of a number that does not come from readings.
+    """
 
     key: str
     value: str
     why: str
     provenance: str
     at: datetime | None
+    dated: str = ""
 
 
 def figures(snapshot: Snapshot, texts: Texts) -> list[Figure]:
@@ -46,8 +52,7 @@ def tiles(snapshot: Snapshot, texts: Texts) -> list[html.Li]:
 
 
 def _tile(figure: Figure, texts: Texts) -> html.Li:
-    absent = texts("kpi.no_time" if figure.provenance == "sourced" else "kpi.no_value")
-    time = texts.time(figure.at) if figure.at else absent
+    time = texts.time(figure.at) if figure.at else figure.dated or texts("kpi.no_value")
     return html.Li(
         [
             html.Span(texts(f"kpi.{figure.key}"), className="kpi-label"),
@@ -107,7 +112,18 @@ def _poor(snapshot: Snapshot, texts: Texts) -> Figure:
     value = texts("kpi.of", n=texts.number(poor), all=texts.number(len(graded)))
     low = texts.number(theme.CONDITION_BANDS[POOR_BAND].low, 1)
     why = texts("kpi.poor.why", low=low, ungraded=texts.number(len(bands) - len(graded)))
-    return Figure("poor", value, why, "sourced", None)
+    return Figure("poor", value, why, "derived", None, _years(snapshot, texts))
+
+
+def _years(snapshot: Snapshot, texts: Texts) -> str:
+    """Years in which the published grades were found, from the first to the last."""
+    graded = [row.asset for row in snapshot.features.bridges if band_of(row.asset) is not None]
+    found = [asset.attribute("condition_year") for asset in graded]
+    years = {year for item in found if item for year in _YEAR.findall(str(item.value))}
+    if not years:
+        return texts("kpi.poor.no_year")
+    first, last = min(years), max(years)
+    return texts("kpi.poor.year" if first == last else "kpi.poor.years", first=first, last=last)
 
 
 def _monitoring(snapshot: Snapshot, texts: Texts) -> Figure:

@@ -11,6 +11,8 @@ from dashboards.i18n.translate import Texts
 from twin.model.provenance import Provenance
 
 Children = Sequence[Component | str]
+TRANSLATED = "translated for this project"
+"""Remark of attributes that repeat another one in a second language."""
 
 
 def extra(**attributes: str | None) -> dict[str, Any]:
@@ -58,12 +60,15 @@ def tag(kind: str, texts: Texts) -> html.Span:
 
 
 def origin(provenance: Provenance, texts: Texts) -> Component:
-    """Provenance with its remark and the numbers of its references."""
+    """Provenance with its remark and the numbers of its references.
+
+    Remarks are English in every city folder; that a value was translated is not worth one.
+    """
     parts: list[Component | str] = [tag(provenance.kind, texts)]
     for reference in provenance.references:
         parts += [" ", html.A(f"[{reference}]", href=f"#ref-{reference}", className="ref")]
-    if provenance.by:
-        parts.append(html.Span(f" {provenance.by}", className="remark"))
+    if provenance.by and provenance.by != TRANSLATED:
+        parts.append(html.Span(f" {provenance.by}", className="remark", lang="en"))
     return html.Span(parts)
 
 

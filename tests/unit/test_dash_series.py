@@ -121,3 +121,17 @@ def test_of_a_waveform_stream_the_last_burst_is_shown():
     table = decode_table(series_table(city.twin, "B1-wave", span))
     assert numbers(table, "v") == [0.0, 1.0, -1.0]
     assert np.diff(numbers(table, "t")).tolist() == [10.0, 10.0]
+
+
+@pytest.mark.parametrize(("age_h", "count"), [(0.5, 1), (20.0, 1), (30.0, 0)])
+def test_a_burst_is_looked_for_at_most_a_day_before_the_end(age_h, count):
+    city = Town()
+    city.record_burst("B1-wave", [1.0], age_s=age_h * 3600)
+    span = Span(START - timedelta(days=400), START, 300)
+    assert decode_table(series_table(city.twin, "B1-wave", span)).n == count
+
+
+def test_readings_of_more_than_a_month_are_refused_by_name():
+    span = Span(START - timedelta(days=32), START, 300)
+    with pytest.raises(FieldError, match="31 days"):
+        series_table(Town().twin, "B1-strain", span)
