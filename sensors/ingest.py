@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 POLL_S = 0.5
 BATCH_BYTES = 16 * 1024 * 1024
 BEAT_S = 2.0
+MOST_NAMED = 10
 REGISTRY_CHECK_S = 5.0
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 5.0
@@ -294,7 +295,19 @@ class Ingester:
 
     # Figures
 
+    def _note_out_of_range(self, readings: Readings) -> None:
+        numbers = _out_of_range(readings)
+        if len(numbers):
+            self._meter.note("out_of_range", len(numbers))
+            facts = {
+                "count": len(numbers),
+                "datastreams": sorted(set(numbers.tolist()))[:MOST_NAMED],
+                "hint": "stored and flagged; check unit and scale of the mapping, then the sensor",
+            }
+            logger.warning("values_out_of_range", extra=facts)
+
     def _note(self, prepared: Prepared) -> None:
+        self._note_out_of_range(prepared.readings)
         for tally in prepared.tallies.values():
             self._meter.note("readings_received", tally.received)
             self._meter.note("ignored", tally.ignored)
@@ -346,6 +359,11 @@ class Ingester:
 
 def _retries() -> BackOff:
     return BackOff(first_s=FIRST_RETRY_S, longest_s=LONGEST_RETRY_S)
+
+
+def _out_of_range(readings: Readings) -> np.ndarray:
+    """Datastream numbers of the readings that are flagged as outside their physical limits."""
+    return readings.number[(readings.quality & int(Quality.OUT_OF_RANGE)) != 0]
 
 
 def _timely_lags_s(readings: Readings, now_us: int) -> np.ndarray:

@@ -21,6 +21,7 @@ from twin.errors import RegistryError, StoreError, StoreUnavailableError
 from twin.model.jobs import JobStatus
 from twin.model.messages import CodecContext, Message, Outcome
 from twin.model.observations import Batch, RecordResult
+from twin.model.quality import Quality
 from twin.model.times import to_us, utc_now
 from twin.settings import BrokerSettings, IngestSettings, Settings
 from twin.store.memory import MemoryStore
@@ -395,3 +396,12 @@ def test_ingest_imports_neither_dash_nor_geopandas() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert answer.stdout.strip() == "[]"
+
+
+def test_a_value_outside_the_physical_limits_is_kept_flagged_and_counted(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.inbox.put({"t": NOW.isoformat(), "v": 1e6, "seq": 1})
+    bench.step()
+    assert bench.values() == [1e6]
+    assert int(bench.twin.latest().quality[0]) & Quality.OUT_OF_RANGE
+    assert bench.ingester._meter.figures(now_s=0.0)["out_of_range"] == 1
