@@ -142,3 +142,24 @@ def test_crowded_names_take_turns_in_height():
 def test_tables_of_a_city_without_assets_are_empty_and_readable():
     tables = read_features(Town(City("Nichts")).twin).tables
     assert {name: table.rows for name, table in tables.items()} == dict.fromkeys(tables, 0)
+
+
+@pytest.mark.parametrize(
+    ("uid", "vehicles", "is_coloured"),
+    [
+        ("L1.ab-v", "car", True),
+        ("L1.ab-v", "all", False),
+        ("L1.ab-q", "all", True),
+        ("L1.ab-q", "", True),
+        ("L1.ab-q", "car", False),
+    ],
+)
+def test_roads_are_coloured_by_the_vehicles_that_the_label_names(uid, vehicles, is_coloured):
+    city = town()
+    streams = tuple(
+        replace(stream, vehicle_class=vehicles) if stream.uid == uid else stream
+        for stream in city.datastreams
+    )
+    index = read_features(Town(replace(city, datastreams=streams)).twin).index
+    found = index.road_speed if uid.endswith("-v") else index.road_flow
+    assert (found[0] >= 0) == is_coloured
