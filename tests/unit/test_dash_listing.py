@@ -182,7 +182,7 @@ def test_the_value_of_a_waveform_is_named_a_root_mean_square():
 
 def test_the_count_of_poor_grades_is_derived_and_names_their_years():
     found = {figure.key: figure for figure in figures(snapshot(Town()), ENGLISH)}["poor"]
-    assert (found.value, found.provenance, found.dated) == ("1 of 1", "derived", "grades of 2023")
+    assert (found.value, found.provenance, found.dated) == ("1 of 1", "derived", "2023")
 
 
 def test_remarks_are_marked_as_english_and_a_translation_needs_none():
