@@ -116,6 +116,9 @@ def opened(
                 page.add_init_script(script)
             page.goto(url)
             page.wait_for_selector(f'#map[data-state="{wait}"]', timeout=20_000)
+            if wait == "ready":  # what a test sends before the page listens reaches nobody
+                wait_for(lambda: len(town.subscriptions) > 0, "the page to subscribe")
+                page.wait_for_selector('#map[data-connection="live"]', timeout=20_000)
             yield Open(page, town, seen)
             assert seen.foreign == []
             assert seen.errors == []
