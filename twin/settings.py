@@ -42,6 +42,7 @@ class BrokerSettings:
     """The MQTT broker; without ``host`` the embedded one is started.
 
     ``protocol`` 5 falls back to 3.1.1; ``fallback_port`` is tried then if it is not 0.
+    ``websocket_path`` counts where ``transport`` is ``websockets``.
     """
 
     host: str = ""
@@ -52,6 +53,8 @@ class BrokerSettings:
     password_file: str = ""
     ca_file: str = ""
     use_tls: bool = True
+    transport: Literal["tcp", "websockets"] = "tcp"
+    websocket_path: str = "/mqtt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +69,81 @@ class EmbeddedSettings:
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
-    """Days of raw data that are kept, and the width of native partitions."""
+    """Days that data are kept, and the width of native partitions.
+
+    ``retention_days`` holds for readings of class ``technical`` and ``aggregated_traffic``; 0 in
+    any other ``..._days`` keeps the data for ever. ``compression`` uses what the server offers.
+    """
 
     retention_days: int = 730
+    vehicle_days: int = 90
+    person_days: int = 30
+    waveform_days: int = 90
+    rollup_10s_days: int = 90
+    rollup_1m_days: int = 730
+    quarantine_days: int = 90
+    quarantine_bytes: int = 1024**3
+    arrival_days: int = 7
     partition_days: Literal[1, 7] = 1
+    compression: Literal["auto", "off"] = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolSettings:
+    """The disk spool of the ingester, used while the database is away.
+
+    Empty ``folder`` lies in the data folder. Above ``warn_share`` of ``max_bytes`` an alarm is
+    raised; at ``max_bytes``, or with less than ``min_free_bytes`` on the disk, nothing more is
+    acknowledged.
+    """
+
+    folder: str = ""
+    max_bytes: int = 4 * 1024**3
+    min_free_bytes: int = 1024**3
+    warn_share: float = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePolicy:
+    """How one source is treated; a source that is not named gets the defaults.
+
+    Parameters
+    ----------
+    name
+        As in the routing rules.
+    clock
+        ``device`` believes the time in the message; ``server`` takes the time of arrival instead
+        where the device's clock is unset or ahead.
+    retained
+        ``accept`` takes retained messages as measurements.
+    corrections
+        Whether a later value of the same time replaces the earlier one, which is kept.
+    late_policy, late_after_days
+        What becomes of readings that arrive later than this.
+    backfill
+        Entry point of group ``stadtzwilling.backfill`` that fetches what is missing.
+    """
+
+    name: str
+    clock: Literal["device", "server"] = "device"
+    retained: Literal["ignore", "accept"] = "ignore"
+    corrections: bool = False
+    late_policy: Literal["store", "quarantine"] = "store"
+    late_after_days: float = 30.0
+    backfill: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
-    """The path from the broker to the store."""
+    """The path from the broker to the store.
+
+    ``client`` bulk is the fast path over paho, stock is paho alone, auto takes bulk where it
+    works. Several ingesters with the same ``shared_group`` share the messages.
+    """
 
     instance: str = "1"
+    client: Literal["auto", "bulk", "stock"] = "auto"
+    shared_group: str = ""
     queue_messages: int = 50_000
     queue_bytes: int = 64 * 1024 * 1024
     batch_readings: int = 20_000
@@ -128,6 +195,8 @@ class Settings:
     embedded: EmbeddedSettings = field(default_factory=EmbeddedSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     ingest: IngestSettings = field(default_factory=IngestSettings)
+    spool: SpoolSettings = field(default_factory=SpoolSettings)
+    source: tuple[SourcePolicy, ...] = ()
     dashboards: DashboardsSettings = field(default_factory=DashboardsSettings)
     simulator: SimulatorSettings = field(default_factory=SimulatorSettings)
     codec: CodecSettings = field(default_factory=CodecSettings)
@@ -137,6 +206,17 @@ class Settings:
     def data_dir(self) -> Path:
         """Folder for everything that the twin itself writes."""
         return Path(self.embedded.data_dir).expanduser()
+
+    @property
+    def spool_dir(self) -> Path:
+        """Folder of the spool of this ingester."""
+        folder = Path(self.spool.folder).expanduser() if self.spool.folder else None
+        return (folder or self.data_dir / "spool") / self.ingest.instance
+
+    def policy(self, source: str) -> SourcePolicy:
+        """Policy of a source."""
+        named = (policy for policy in self.source if policy.name == source)
+        return next(named, SourcePolicy(name=source))
 
 
 # Environment variables and the setting that each one overrides.
@@ -208,7 +288,7 @@ def _describe(
     for item in fields(value):
         key = f"{prefix}{item.name}"
         inner = getattr(value, item.name)
-        if key in ("origins", "codec"):
+        if key in ("origins", "codec", "source"):
             continue
         if is_dataclass(inner):
             yield from _describe(inner, f"{key}.", origins)
