@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from twin.errors import RegistryError
+from twin.model.alarms import Alarm
 from twin.model.assets import Asset, Component
 from twin.model.city import City, LoadReport
 from twin.model.datastreams import Datastream
@@ -29,6 +30,7 @@ from twin.ports import Clock, Store
 from twin.rules.monitoring import monitoring_state
 
 MOST_ROWS = 5_000_000
+MOST_ALARMS = 1000
 RUN_HEARTBEAT_EXPIRES_S = 60.0
 
 
@@ -191,6 +193,18 @@ class Twin:
     def beat(self, status: JobStatus) -> None:
         """Report that a job is alive."""
         self._store.beat(status)
+
+    def open_alarm(self, kind: str, subject: str, detail: str) -> None:
+        """Open an alarm, or confirm the one of this kind and subject that is open."""
+        self._store.alarms.open(kind, subject, detail=detail, at=self._clock())
+
+    def close_alarm(self, kind: str, subject: str) -> None:
+        """Close an alarm; nothing happens if none is open."""
+        self._store.alarms.close(kind, subject, at=self._clock())
+
+    def alarms(self, *, only_open: bool = True, limit: int = MOST_ALARMS) -> Sequence[Alarm]:
+        """Alarms of the system itself, the newest first."""
+        return self._store.alarms.alarms(only_open=only_open, limit=limit)
 
     def health(self) -> Health:
         """Whether the store answers, which jobs live, and how old the newest data are."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from twin.model.alarms import Alarm
 from twin.model.assets import Asset, Component
 from twin.model.city import City, LoadReport
 from twin.model.datastreams import Datastream
@@ -131,6 +132,22 @@ class JobBoard(Protocol):
         ...
 
 
+class AlarmBoard(Protocol):
+    """Where the jobs say what somebody should look at."""
+
+    def open(self, kind: str, subject: str, *, detail: str, at: datetime) -> None:
+        """Open an alarm, or confirm the one of this kind and subject that is open."""
+        ...
+
+    def close(self, kind: str, subject: str, *, at: datetime) -> None:
+        """Close an alarm; nothing happens if none is open."""
+        ...
+
+    def alarms(self, *, only_open: bool, limit: int) -> Sequence[Alarm]:
+        """Return the alarms, the newest first."""
+        ...
+
+
 class RunQueue(Protocol):
     """Runs waiting for a worker, and their results."""
 
@@ -175,7 +192,15 @@ class RunQueue(Protocol):
 
 
 class Store(Inventory, ObservationStore, JobBoard, RunQueue, Protocol):
-    """All that a city keeps; a store implements every part of it on one database."""
+    """All that a city keeps; a store implements every part of it on one database.
+
+    Newer parts are attributes instead of inherited methods.
+    """
+
+    @property
+    def alarms(self) -> AlarmBoard:
+        """Return the board of alarms."""
+        ...
 
     def is_available(self) -> bool:
         """Whether the database answers now."""

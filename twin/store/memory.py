@@ -26,6 +26,7 @@ from twin.ports import Clock
 from twin.store import registry
 from twin.store.changes import ChangeSignal
 from twin.store.intake import RETENTION_DAYS
+from twin.store.memory_alarms import MemoryAlarms
 from twin.store.memory_observations import MemoryObservations
 from twin.store.refusals import unknown_run
 from twin.store.scenarios import check_question
@@ -61,6 +62,7 @@ class MemoryStore:
         self._runs: dict[int, Run] = {}
         self._heartbeats: dict[int, datetime] = {}
         self._results: dict[int, Result] = {}
+        self.alarms = MemoryAlarms()
 
     # Inventory
 

@@ -1,6 +1,7 @@
 """Refusals that every store words in the same way."""
 
 from twin.errors import RegistryError, StoreError
+from twin.model.alarms import ALARM_KINDS
 
 
 def too_many_rows(number: int, *, found: int, limit: int) -> StoreError:
@@ -14,3 +15,9 @@ def too_many_rows(number: int, *, found: int, limit: int) -> StoreError:
 def unknown_run(run_id: int) -> RegistryError:
     """A run number that was never given."""
     return RegistryError(f"run {run_id} is unknown; use a number that submit returned")
+
+
+def check_alarm_kind(kind: str) -> None:
+    """StoreError if the table ``alarm_kinds.csv`` has no such kind."""
+    if kind not in ALARM_KINDS:
+        raise StoreError(f"alarm kind {kind!r} is unknown; add it to alarm_kinds.csv")

@@ -22,6 +22,7 @@ from twin.model.scenarios import Result, Run, Scenario
 from twin.model.times import utc_now
 from twin.ports import Clock
 from twin.store.intake import RETENTION_DAYS
+from twin.store.postgres.alarms import PostgresAlarms
 from twin.store.postgres.connections import Connections
 from twin.store.postgres.inventory import PostgresInventory
 from twin.store.postgres.notices import Listener
@@ -65,6 +66,7 @@ class PostgresStore:
         self._jobs = PostgresJobs(self._connections)
         self._runs = PostgresRuns(self._connections)
         self._description = ""
+        self.alarms = PostgresAlarms(self._connections)
 
     # Inventory
 
