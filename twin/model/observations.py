@@ -52,6 +52,45 @@ def no_readings() -> Readings:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Readings without a usable time of their own, column by column: their time is the arrival.
+
+    Parameters
+    ----------
+    number : (n,)
+        Datastream numbers.
+    key : (n,)
+        What tells a reading of its datastream from the others and is the same when it is
+        delivered again: frame counter, sequence number, the device's own wrong time. The store
+        keeps it for seven days; a counter that starts anew needs its session in the key.
+    time_us : (n,)
+        Time of arrival [us since 1970-01-01 UTC]; the first one of a key counts.
+    value, quality : (n,)
+        As in `Readings`.
+    """
+
+    number: Int32
+    key: Int64
+    time_us: Int64
+    value: Float64
+    quality: Int16
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+
+def no_arrivals() -> Arrivals:
+    """Zero arrivals."""
+    return Arrivals(
+        number=np.empty(0, np.int32),
+        key=np.empty(0, np.int64),
+        time_us=np.empty(0, np.int64),
+        value=np.empty(0, np.float64),
+        quality=np.empty(0, np.int16),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Waveform:
     """A burst of equally spaced samples of one datastream.
 
@@ -120,6 +159,13 @@ class Batch:
         The content; rejections go to the quarantine.
     tallies
         Counts per source.
+    correcting
+        Sources whose later value of a time replaces the earlier one, which is kept as a revision.
+    arrivals
+        Readings whose time is that of their first arrival.
+    declared_lost
+        Messages per source that were taken over and then lost, such as corrupt records of the
+        spool. The store counts them as received, too; the tallies do not contain them.
     """
 
     incarnation: UUID
@@ -128,6 +174,9 @@ class Batch:
     waveforms: tuple[Waveform, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     tallies: Mapping[str, Tally] = field(default_factory=dict)
+    correcting: frozenset[str] = frozenset()
+    arrivals: Arrivals = field(default_factory=no_arrivals)
+    declared_lost: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +192,8 @@ class RecordResult:
         Change revision of the commit; 0 if nothing new was stored.
     repeated
         True if this batch was already committed before; then all counts are 0.
+    corrected
+        How many of the stored ones replaced an earlier value.
     """
 
     stored: int
@@ -151,6 +202,7 @@ class RecordResult:
     quarantined: int
     revision: int
     repeated: bool = False
+    corrected: int = 0
 
 
 @dataclass(frozen=True, slots=True)

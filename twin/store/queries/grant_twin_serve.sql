@@ -1,4 +1,4 @@
 GRANT SELECT ON meta, reference, asset, asset_attribute, component, sensor, datastream TO twin_serve;
-GRANT SELECT ON reading, waveform, latest, quarantine, ingest_balance, run_result TO twin_serve;
+GRANT SELECT ON reading, reading_revision, waveform, latest, quarantine, ingest_balance, run_result TO twin_serve;
 GRANT SELECT, INSERT, UPDATE ON run, job_status TO twin_serve;
 GRANT SELECT ON alarm TO twin_serve;

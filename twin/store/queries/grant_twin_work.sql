@@ -1,5 +1,5 @@
 GRANT SELECT ON meta, reference, asset, asset_attribute, component, sensor, datastream TO twin_work;
-GRANT SELECT ON reading, waveform, latest, quarantine, ingest_balance, job_status TO twin_work;
+GRANT SELECT ON reading, reading_revision, waveform, latest, quarantine, ingest_balance, job_status TO twin_work;
 GRANT SELECT, UPDATE ON run TO twin_work;
 GRANT SELECT, INSERT ON run_result TO twin_work;
 GRANT INSERT, UPDATE ON job_status TO twin_work;
