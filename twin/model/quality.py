@@ -22,6 +22,10 @@ class Quality(IntFlag):
     BACK_FILLED = 1 << 8
     CORRECTED = 1 << 9
     POSSIBLE_REPEAT = 1 << 10
+    STUCK = 1 << 11
+    SPIKE = 1 << 12
+    DROPOUT = 1 << 13
+    SATURATED = 1 << 14  # the last bit that a smallint holds
 
 
 class QualityClass(IntEnum):
@@ -37,8 +41,13 @@ class QualityClass(IntEnum):
     OUT_OF_MODEL_RANGE = 7
 
 
+FAULT_MASK = Quality.STUCK | Quality.SPIKE | Quality.DROPOUT | Quality.SATURATED
 SUSPECT_MASK = (
-    Quality.BAD_AT_SOURCE | Quality.SUSPECT | Quality.OUT_OF_RANGE | Quality.POSSIBLE_REPEAT
+    Quality.BAD_AT_SOURCE
+    | Quality.SUSPECT
+    | Quality.OUT_OF_RANGE
+    | Quality.POSSIBLE_REPEAT
+    | FAULT_MASK
 )
 STALE_AFTER_CADENCES = 3.0
 
