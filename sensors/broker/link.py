@@ -21,8 +21,10 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from sensors.broker.delivery import Ending, Endpoint, EndpointPlan
+from sensors.broker.delivery import Delivery, Ending, Endpoint, EndpointPlan
 from twin.errors import SettingsError
+from twin.model.times import to_us, utc_now
+from twin.ports import Clock
 from twin.settings import BrokerSettings
 
 logger = logging.getLogger(__name__)
@@ -74,8 +76,8 @@ class Partner(Protocol):
         """Whether nothing waits to be sent."""
         ...
 
-    def received(self, connection: int, message: MQTTMessage) -> None:
-        """Take a message."""
+    def received(self, deliveries: Sequence[Delivery], size_bytes: int) -> None:
+        """Take messages that hold ``size_bytes`` together."""
         ...
 
     def confirmed(self, packet: int, *, is_refused: bool) -> None:
@@ -90,7 +92,15 @@ class Partner(Protocol):
 class Link:
     """A connection to the broker that comes back by itself, in a thread of its own."""
 
-    def __init__(self, broker: BrokerSettings, identity: Identity, partner: Partner) -> None:
+    def __init__(
+        self,
+        broker: BrokerSettings,
+        identity: Identity,
+        partner: Partner,
+        *,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._clock = clock
         self._broker = broker
         self._identity = identity
         self._partner = partner
@@ -283,7 +293,17 @@ class Link:
 
     def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
         self._packets += 1
-        self._partner.received(self.connection, message)
+        delivery = Delivery(
+            connection=self.connection,
+            packet=message.mid,
+            qos=message.qos,
+            topic=_topic(message),
+            payload=bytes(message.payload),
+            received_us=to_us(self._clock()),
+            is_retained=message.retain,
+            is_repeat=message.dup,
+        )
+        self._partner.received([delivery], delivery.size_bytes)
 
     def _on_publish(
         self,
@@ -309,6 +329,13 @@ class Link:
         for reason in reasons:
             if reason.is_failure:
                 logger.error("subscription_refused", extra={"reason": str(reason)})
+
+
+def _topic(message: MQTTMessage) -> bytes:
+    try:
+        return message.topic.encode()
+    except UnicodeDecodeError as error:
+        return bytes(error.object)
 
 
 def _close(client: Client) -> None:

@@ -4,10 +4,12 @@ import logging
 import threading
 import time
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.client import Client
 
+from sensors.broker.delivery import Delivery
 from sensors.broker.link import Identity, Link
 from twin.settings import BrokerSettings
 
@@ -117,7 +119,7 @@ class Publisher:
                 info = client.publish(parcel.topic, parcel.payload, qos=1, retain=parcel.retain)
                 self._sent[info.mid] = parcel
 
-    def received(self, connection: int, message: MQTTMessage) -> None:
+    def received(self, deliveries: Sequence[Delivery], size_bytes: int) -> None:
         """Ignore: a publisher subscribes to nothing."""
 
     def confirmed(self, packet: int, *, is_refused: bool) -> None:

@@ -6,12 +6,11 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.client import Client
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from sensors.broker.delivery import Delivery, DeliveryQueue
 from sensors.broker.link import Identity, Link
-from twin.model.messages import Message
 from twin.model.times import utc_now
 from twin.ports import Clock
 from twin.settings import BrokerSettings, IngestSettings
@@ -70,7 +69,6 @@ class Subscriber:
         clock: Clock = utc_now,
     ) -> None:
         self._filters = tuple(filters)
-        self._clock = clock
         self._queue = DeliveryQueue(
             most_messages=ingest.queue_messages, most_bytes=ingest.queue_bytes
         )
@@ -82,7 +80,7 @@ class Subscriber:
         self._connections = 0
         self._sessions_lost = 0
         identity = Identity(client_id, session_expiry_s=ingest.session_expiry_s)
-        self._link = Link(broker, identity, self)
+        self._link = Link(broker, identity, self, clock=clock)
 
     def start(self) -> None:
         """Begin to connect; messages arrive from now on."""
@@ -164,22 +162,10 @@ class Subscriber:
         while self._acks:
             client.ack(self._acks.popleft(), 1)
 
-    def received(self, connection: int, message: MQTTMessage) -> None:
-        """Queue a message."""
-        self._messages += 1
-        self._queue.put(
-            Delivery(
-                connection=connection,
-                packet=message.mid,
-                qos=message.qos,
-                message=Message(
-                    topic=_topic(message),
-                    payload=bytes(message.payload),
-                    received_at=self._clock(),
-                    retained=message.retain,
-                ),
-            )
-        )
+    def received(self, deliveries: Sequence[Delivery], size_bytes: int) -> None:
+        """Queue messages."""
+        self._messages += len(deliveries)
+        self._queue.put_all(deliveries, size_bytes)
 
     def confirmed(self, packet: int, *, is_refused: bool) -> None:
         """Ignore: a subscriber publishes nothing."""
@@ -189,10 +175,3 @@ class Subscriber:
         with self._lock:
             self._connection = 0
             self._acks.clear()
-
-
-def _topic(message: MQTTMessage) -> str:
-    try:
-        return message.topic
-    except UnicodeDecodeError as error:
-        return error.object.decode("utf-8", "replace")

@@ -60,7 +60,7 @@ def take(source: Subscriber, count: int) -> list[Delivery]:
 
 
 def numbers(deliveries: list[Delivery]) -> list[int]:
-    return [int(one.message.payload) for one in deliveries]
+    return [int(one.payload) for one in deliveries]
 
 
 def test_an_acknowledgement_for_an_older_connection_is_refused(folder: Path) -> None:
@@ -75,7 +75,7 @@ def test_an_acknowledgement_for_an_older_connection_is_refused(folder: Path) -> 
         with subscriber(broker) as third:
             publish(broker, 3)
             assert len(take(third, 3)) == 3
-            stale = [replace(one, connection=99) for one in late]
+            stale = [one._replace(connection=99) for one in late]
             assert third.ack(stale) == 5
             assert third.figures().acks_refused == 5
         with subscriber(broker) as fourth:

@@ -40,8 +40,9 @@ class Deliveries:
 
     def put(self, payload: object, *, topic: str = OBS, retained: bool = False) -> None:
         content = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        message = Message(topic, content, NOW, retained)
-        self.waiting.append(Delivery(1, len(self.waiting) + 1, 1, message))
+        packet = len(self.waiting) + 1
+        arrived_us = to_us(NOW)
+        self.waiting.append(Delivery(1, packet, 1, topic.encode(), content, arrived_us, retained))
 
     def poll(self, *, max_messages: int, max_bytes: int, timeout_s: float) -> list[Delivery]:
         del max_bytes, timeout_s

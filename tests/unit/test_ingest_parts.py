@@ -17,16 +17,18 @@ from sensors.broker.delivery import (
 )
 from sensors.gaps import SequenceGaps
 from sensors.meter import Meter
-from twin.model.messages import Message
 from twin.model.observations import RecordResult
 from twin.settings import BrokerSettings
 
-NOW = datetime(2026, 6, 15, 8, 0, tzinfo=UTC)
 BROKER = BrokerSettings(host="h", port=1, fallback_port=2)
 
 
 def delivery(packet: int, size: int = 10) -> Delivery:
-    return Delivery(1, packet, 1, Message("t" * 5, b"x" * (size - 5), NOW))
+    return Delivery(1, packet, 1, b"t" * 5, b"x" * (size - 5), 0)
+
+
+def put(queue: DeliveryQueue, *deliveries: Delivery) -> None:
+    queue.put_all(deliveries, sum(one.size_bytes for one in deliveries))
 
 
 def test_client_ids_hold_only_what_every_broker_survives() -> None:
@@ -38,9 +40,9 @@ def test_the_queue_is_full_by_messages_or_by_bytes() -> None:
     by_count = DeliveryQueue(most_messages=2, most_bytes=1000)
     by_size = DeliveryQueue(most_messages=100, most_bytes=15)
     for queue in (by_count, by_size):
-        queue.put(delivery(1))
+        put(queue, delivery(1))
         assert not queue.is_full
-        queue.put(delivery(2))
+        put(queue, delivery(2))
         assert queue.is_full
         assert len(queue.take(max_messages=1, max_bytes=100, timeout_s=0)) == 1
         assert not queue.is_full
@@ -49,16 +51,34 @@ def test_the_queue_is_full_by_messages_or_by_bytes() -> None:
 def test_the_queue_gives_what_fits_and_one_message_at_least_in_order() -> None:
     queue = DeliveryQueue(most_messages=100, most_bytes=10_000)
     for packet in range(5):
-        queue.put(delivery(packet, 100))
+        put(queue, delivery(packet, 100))
     taken = [queue.take(max_messages=9, max_bytes=size, timeout_s=0) for size in (10, 250, 9999)]
     assert [[one.packet for one in part] for part in taken] == [[0], [1, 2], [3, 4]]
     assert queue.size_bytes == 0
     assert queue.take(max_messages=9, max_bytes=9, timeout_s=0) == []
 
 
+def test_a_block_is_split_where_a_bound_lies_and_keeps_its_order() -> None:
+    queue = DeliveryQueue(most_messages=6, most_bytes=10_000)
+    put(queue, *(delivery(packet, 100) for packet in range(4)))
+    put(queue, *(delivery(packet, 100) for packet in range(4, 8)))
+    assert queue.is_full
+    bounds = [(1, 9999), (9, 10), (3, 150), (9, 350), (9, 9999)]
+    taken = [queue.take(max_messages=n, max_bytes=size, timeout_s=0) for n, size in bounds]
+    found = [[one.packet for one in part] for part in taken]
+    assert found == [[0], [1], [2], [3, 4, 5], [6, 7]]
+    assert (len(queue), queue.size_bytes, queue.room) == (0, 0, (6, 10_000))
+
+
+def test_a_delivery_is_the_same_message_for_a_codec() -> None:
+    found = Delivery(1, 2, 1, b"a/\xff", b"1", 1795305600000001, is_retained=True).message
+    assert (found.topic, found.payload, found.retained) == ("a/\ufffd", b"1", True)
+    assert found.received_at == datetime(2026, 11, 22, 0, 0, 0, 1, tzinfo=UTC)
+
+
 def test_a_waiting_reader_is_woken_by_the_first_message() -> None:
     queue = DeliveryQueue(most_messages=10, most_bytes=1000)
-    threading.Timer(0.02, lambda: queue.put(delivery(1))).start()
+    threading.Timer(0.02, lambda: put(queue, delivery(1))).start()
     assert len(queue.take(max_messages=9, max_bytes=99, timeout_s=20)) == 1
 
 
