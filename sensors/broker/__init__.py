@@ -1,6 +1,7 @@
 """The one place that speaks MQTT: connect, subscribe, hand over, acknowledge, publish."""
 
-from sensors.broker.delivery import BackOff, Delivery, client_id
+from sensors.broker.delivery import Delivery
+from sensors.broker.plan import BackOff, client_id
 from sensors.broker.publisher import Publisher
 from sensors.broker.subscriber import Subscriber, SubscriberFigures
 

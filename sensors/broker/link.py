@@ -21,7 +21,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from sensors.broker.delivery import Delivery, Ending, Endpoint, EndpointPlan
+from sensors.broker.delivery import Delivery
+from sensors.broker.plan import Ending, Endpoint, EndpointPlan
 from twin.errors import SettingsError
 from twin.model.times import to_us, utc_now
 from twin.ports import Clock

@@ -6,15 +6,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from sensors.broker.delivery import (
-    BackOff,
-    Delivery,
-    DeliveryQueue,
-    Ending,
-    Endpoint,
-    EndpointPlan,
-    client_id,
-)
+from sensors.broker.delivery import Delivery, DeliveryQueue
+from sensors.broker.plan import BackOff, Ending, Endpoint, EndpointPlan, client_id
 from sensors.gaps import SequenceGaps
 from sensors.meter import Meter
 from twin.model.observations import RecordResult
