@@ -190,6 +190,21 @@ class Twin:
         """How often each (source, reason) was seen."""
         return self._store.quarantine_counts()
 
+    def hold_instance(self, name: str) -> bool:
+        """Hold a name for this process, such as a client id; False if another process has it."""
+        return self._store.instances.hold(name)
+
+    def holds_instance(self, name: str) -> bool:
+        """Whether this process holds the name it asked for; takes it again after a restart.
+
+        False means that another process holds it now: stop what this one does under the name.
+        """
+        return self._store.instances.holds(name)
+
+    def release_instance(self, name: str) -> None:
+        """Let another process hold this name."""
+        self._store.instances.release(name)
+
     def beat(self, status: JobStatus) -> None:
         """Report that a job is alive."""
         self._store.beat(status)

@@ -120,6 +120,34 @@ class ObservationStore(Protocol):
         ...
 
 
+class InstanceLocks(Protocol):
+    """Names that one process at a time may hold, such as the client id of an ingester."""
+
+    def hold(self, name: str) -> bool:
+        """Hold a name until it is released or the process ends; False if another has it.
+
+        Raises
+        ------
+        StoreUnavailableError
+            If the database cannot be reached.
+        """
+        ...
+
+    def holds(self, name: str) -> bool:
+        """Whether this process holds the name it asked for; takes it again after a restart.
+
+        Raises
+        ------
+        StoreUnavailableError
+            If the database cannot be reached: then nobody holds the name.
+        """
+        ...
+
+    def release(self, name: str) -> None:
+        """Let another process hold this name."""
+        ...
+
+
 class JobBoard(Protocol):
     """Where jobs report that they are alive."""
 
@@ -196,6 +224,11 @@ class Store(Inventory, ObservationStore, JobBoard, RunQueue, Protocol):
 
     Newer parts are attributes instead of inherited methods.
     """
+
+    @property
+    def instances(self) -> InstanceLocks:
+        """Return the names that this process holds."""
+        ...
 
     @property
     def alarms(self) -> AlarmBoard:

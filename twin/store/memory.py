@@ -27,6 +27,7 @@ from twin.store import registry
 from twin.store.changes import ChangeSignal
 from twin.store.intake import RETENTION_DAYS
 from twin.store.memory_alarms import MemoryAlarms
+from twin.store.memory_instances import MemoryInstances
 from twin.store.memory_observations import MemoryObservations
 from twin.store.refusals import unknown_run
 from twin.store.scenarios import check_question
@@ -63,6 +64,7 @@ class MemoryStore:
         self._heartbeats: dict[int, datetime] = {}
         self._results: dict[int, Result] = {}
         self.alarms = MemoryAlarms()
+        self.instances = MemoryInstances()
 
     # Inventory
 

@@ -24,6 +24,7 @@ from twin.ports import Clock
 from twin.store.intake import RETENTION_DAYS
 from twin.store.postgres.alarms import PostgresAlarms
 from twin.store.postgres.connections import Connections
+from twin.store.postgres.instances import PostgresInstances
 from twin.store.postgres.inventory import PostgresInventory
 from twin.store.postgres.notices import Listener
 from twin.store.postgres.queries import query
@@ -67,6 +68,7 @@ class PostgresStore:
         self._runs = PostgresRuns(self._connections)
         self._description = ""
         self.alarms = PostgresAlarms(self._connections)
+        self.instances = PostgresInstances(self._connections)
 
     # Inventory
 
@@ -208,6 +210,7 @@ class PostgresStore:
         """Release all connections."""
         self._listener.close()
         self._writer.close()
+        self.instances.close()
         self._connections.close()
 
     def _describe(self) -> str:
