@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from sensors.broker.delivery import client_id
+from sensors.broker.plan import client_id
 from sensors.codecs.decoder import RefusedError
 from sensors.codecs.own import codec as own
 from sensors.codecs.strict_json import parse
