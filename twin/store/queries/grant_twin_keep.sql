@@ -1,3 +1,12 @@
 GRANT SELECT ON meta TO twin_keep;
 GRANT SELECT, INSERT, UPDATE ON job_status TO twin_keep;
 GRANT SELECT, INSERT, UPDATE ON alarm TO twin_keep;
+GRANT SELECT ON reading, waveform, datastream, deletion TO twin_keep;
+GRANT SELECT, DELETE ON dirty TO twin_keep;
+GRANT SELECT, INSERT, UPDATE, DELETE ON pending, rollup_rule TO twin_keep;
+GRANT SELECT, INSERT, UPDATE, DELETE ON rollup_10s, rollup_1m, rollup_1h, rollup_1d TO twin_keep;
+GRANT INSERT ON deletion TO twin_keep;
+GRANT SELECT, DELETE ON quarantine TO twin_keep;
+GRANT UPDATE (payload) ON quarantine TO twin_keep;
+GRANT EXECUTE ON FUNCTION twin_rooms, twin_drop_room, twin_compress TO twin_keep;
+GRANT EXECUTE ON FUNCTION twin_count_rows, twin_delete_rows TO twin_keep;

@@ -3,3 +3,4 @@ GRANT SELECT ON reading, reading_revision, waveform, latest, quarantine, ingest_
 GRANT SELECT, UPDATE ON run TO twin_work;
 GRANT SELECT, INSERT ON run_result TO twin_work;
 GRANT INSERT, UPDATE ON job_status TO twin_work;
+GRANT SELECT ON rollup_10s, rollup_1m, rollup_1h, rollup_1d TO twin_work;
