@@ -33,6 +33,8 @@ JOB_HELP = {
     "work": "solve queued scenario runs",
     "serve": "web server: map, pages, HTTP interface",
     "simulate": "publish the simulated sensors of the city over MQTT",
+    "backup": "write a backup of the whole database into a folder: Parquet, GeoPackage, hashes",
+    "restore": "restore a backup into an empty database",
     "replay": "publish a recorded CSV file over MQTT; see twin replay --help",
 }
 ADDRESS_WAIT_S = 60.0

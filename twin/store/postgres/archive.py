@@ -1,0 +1,240 @@
+"""A whole database out into column-wise blocks and back, in one snapshot.
+
+Tables are found in the catalogue, so that a new migration is in the next backup without a change
+here. Names of tables and columns come from there and are quoted; there is no other dynamic SQL.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from psycopg import sql
+from psycopg.rows import class_row
+
+from twin.errors import StoreError
+from twin.store.postgres.connections import Connection, Connections
+from twin.store.postgres.failures import translated
+from twin.store.postgres.queries import query
+
+BLOCK_ROWS = 50_000
+ONE_DAY = timedelta(days=1)
+PARTITIONED = ("reading", "waveform", "rollup_10s", "rollup_1m")
+"""Tables that need room for a day before rows of it can be restored."""
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedTable:
+    """One table: columns in their order with PostgreSQL type names, key and time column."""
+
+    name: str
+    columns: Sequence[str]
+    types: Sequence[str]
+    key: Sequence[str]
+    time_column: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFacts:
+    """What identifies the state of a database: ledger of migrations, back-end, sequences."""
+
+    ledger: Mapping[str, str]
+    backend: str
+    registry_revision: int
+    sequences: Mapping[str, int]
+
+
+class Snapshot:
+    """One consistent state of the database, open as long as the block lasts."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def facts(self) -> ArchiveFacts:
+        """Ledger, back-end and sequences of this state."""
+        return _facts(self._connection)
+
+    def tables(self) -> Sequence[ArchivedTable]:
+        """All tables of ours, those that others refer to first."""
+        return _tables(self._connection)
+
+    def blocks(self, table: ArchivedTable) -> Iterator[list[Row]]:
+        """Rows in the order of the key, in bounded blocks; big tables day by day."""
+        if table.time_column is None:
+            yield from self._read(table, None)
+            return
+        answer = self._connection.execute(
+            sql.SQL("SELECT min({time}), max({time}) FROM {table}").format(
+                time=sql.Identifier(table.time_column), table=sql.Identifier(table.name)
+            )
+        ).fetchone()
+        first, last = cast("tuple[datetime | None, datetime | None]", answer)
+        if first is None or last is None:
+            return
+        day = first.replace(hour=0, minute=0, second=0, microsecond=0)
+        while day <= last:
+            yield from self._read(table, (day, day + ONE_DAY))
+            day += ONE_DAY
+
+    def _read(
+        self, table: ArchivedTable, span: tuple[datetime, datetime] | None
+    ) -> Iterator[list[Row]]:
+        statement = sql.SQL("SELECT {columns} FROM {table}").format(
+            columns=sql.SQL(", ").join(map(_selected, table.columns, table.types)),
+            table=sql.Identifier(table.name),
+        )
+        if span is not None and table.time_column is not None:
+            statement += sql.SQL(" WHERE {time} >= %s AND {time} < %s").format(
+                time=sql.Identifier(table.time_column)
+            )
+        order = table.key or table.columns
+        statement += sql.SQL(" ORDER BY ") + sql.SQL(", ").join(map(sql.Identifier, order))
+        with self._connection.cursor(name="archive") as cursor:
+            cursor.execute(statement, span)
+            while block := cursor.fetchmany(BLOCK_ROWS):
+                yield cast("list[Row]", block)
+
+
+class Archive:
+    """Backup and restore of the database behind a connection string of its owner."""
+
+    def __init__(self, dsn: str) -> None:
+        self._connections = Connections(dsn, application="twin-archive")
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """One consistent state; writers are not hindered."""
+        with translated(), self._connections.open() as connection, connection.transaction():
+            connection.execute(query("begin_snapshot"))
+            yield Snapshot(connection)
+
+    @contextmanager
+    def restoring(self) -> Iterator["Restoration"]:
+        """One transaction that restores everything or nothing.
+
+        Raises
+        ------
+        StoreError
+            If the database holds data already.
+        """
+        with translated(), self._connections.open() as connection, connection.transaction():
+            for table in _tables(connection):
+                found = connection.execute(
+                    sql.SQL("SELECT EXISTS (SELECT FROM {table})").format(
+                        table=sql.Identifier(table.name)
+                    )
+                ).fetchone()
+                if found == (True,):
+                    raise StoreError(
+                        f"table {table.name} holds rows already; restore into an empty database, "
+                        "so that nothing good is overwritten"
+                    )
+            yield Restoration(connection)
+
+    def close(self) -> None:
+        """Release the connections."""
+        self._connections.close()
+
+
+class Restoration:
+    """An empty, migrated database that takes a backup; use it inside `Archive.restoring`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._known_days: set[tuple[str, datetime]] = set()
+        self._is_native = self.facts().backend == "native"
+
+    def facts(self) -> ArchiveFacts:
+        """Ledger and back-end of this database."""
+        return _facts(self._connection)
+
+    def tables(self) -> Sequence[ArchivedTable]:
+        """Tables of this database, those that others refer to first."""
+        return _tables(self._connection)
+
+    def write(self, table: ArchivedTable, columns: Sequence[str], rows: Iterable[Row]) -> int:
+        """Write rows whose columns have these names; how many."""
+        block = list(rows)
+        if table.time_column is not None and table.name in PARTITIONED:
+            self._make_room(table, {row[columns.index(table.time_column)] for row in block})
+        statement = sql.SQL("COPY {table} ({columns}) FROM STDIN").format(
+            table=sql.Identifier(table.name),
+            columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+        )
+        with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in block:
+                copy.write_row(row)
+        return len(block)
+
+    def finish(self, facts: ArchiveFacts) -> None:
+        """Set sequences and registry revision as they were; a new identity makes readers reload."""
+        for name, value in facts.sequences.items():
+            self._connection.execute(query("set_sequence"), {"name": name, "value": value})
+        self._connection.execute(query("finish_restore"), {"revision": facts.registry_revision})
+
+    def _make_room(self, table: ArchivedTable, times: set[datetime]) -> None:
+        if not self._is_native:
+            return
+        days = {time.replace(hour=0, minute=0, second=0, microsecond=0) for time in times}
+        for day in sorted(days):
+            if (table.name, day) not in self._known_days:
+                values = {"series": table.name, "day": day.date()}
+                self._connection.execute(query("forget_rooms_made"))  # a restore has no cap
+                self._connection.execute(query("make_room"), values)
+                self._known_days.add((table.name, day))
+
+
+def _facts(connection: Connection) -> ArchiveFacts:
+    row = connection.execute(query("select_archive_meta")).fetchone()
+    backend, revision = cast("tuple[str, int]", row)
+    ledger = connection.execute(query("select_archive_ledger")).fetchall()
+    sequences = connection.execute(query("select_sequences")).fetchall()
+    return ArchiveFacts(
+        ledger=dict(cast("list[tuple[str, str]]", ledger)),
+        backend=backend,
+        registry_revision=revision,
+        sequences=dict(cast("list[tuple[str, int]]", sequences)),
+    )
+
+
+def _tables(connection: Connection) -> Sequence[ArchivedTable]:
+    cursor = connection.cursor(row_factory=class_row(ArchivedTable))
+    found = {table.name: table for table in cursor.execute(query("select_archive_tables"))}
+    links = connection.execute(query("select_archive_links")).fetchall()
+    return _referred_first(found, cast("list[tuple[str, str]]", links))
+
+
+def _referred_first(
+    tables: Mapping[str, ArchivedTable], links: Sequence[tuple[str, str]]
+) -> Sequence[ArchivedTable]:
+    ordered: dict[str, ArchivedTable] = {}
+
+    def place(name: str) -> None:
+        for referring, referred in links:
+            if referring == name and referred not in (name, *ordered) and referred in tables:
+                place(referred)
+        ordered[name] = tables[name]
+
+    for name in sorted(tables):
+        if name not in ordered:
+            place(name)
+    return tuple(ordered.values())
+
+
+PLAIN_TYPES = frozenset(
+    {
+        "int2", "int4", "int8", "float4", "float8", "bool", "text", "bytea", "timestamptz", "date",
+        "_text", "_float8", "_int4",
+    }
+)  # fmt: skip
+
+
+def _selected(column: str, kind: str) -> sql.Composed:
+    """A column as it is, or as text if the bundle has no type for it (box, json, uuid)."""
+    name = sql.Identifier(column)
+    if kind in PLAIN_TYPES:
+        return sql.Composed([name])
+    return sql.SQL("{name}::text AS {name}").format(name=name)

@@ -1,0 +1,1 @@
+SELECT name, encode(sha256, 'hex') FROM schema_migration ORDER BY number

@@ -1,0 +1,1 @@
+SELECT backend, registry_revision FROM meta

@@ -1,0 +1,1 @@
+SELECT setval(format('public.%%I', %(name)s::text)::regclass, greatest(%(value)s, 1), %(value)s > 0)
