@@ -35,6 +35,7 @@ JOB_HELP = {
     "simulate": "publish the simulated sensors of the city over MQTT",
     "backup": "write a backup of the whole database into a folder: Parquet, GeoPackage, hashes",
     "restore": "restore a backup into an empty database",
+    "broker": "make accounts for Mosquitto: twin broker init FOLDER --device NAME",
     "replay": "publish a recorded CSV file over MQTT; see twin replay --help",
 }
 ADDRESS_WAIT_S = 60.0
