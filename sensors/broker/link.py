@@ -11,19 +11,20 @@ import ssl
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol, TypedDict
+from datetime import UTC, datetime
+from typing import Protocol
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from sensors.broker.delivery import Delivery
+from sensors.broker.bulk import BulkSocket, pending
+from sensors.broker.clients import WINDOW_WITHOUT_ANNOUNCEMENT, Choice, ClientMaker, Identity
+from sensors.broker.credentials import Credentials
+from sensors.broker.delivery import Delivery, Room
 from sensors.broker.plan import Ending, Endpoint, EndpointPlan
-from twin.errors import SettingsError
+from twin.errors import DecodeError
 from twin.model.times import to_us, utc_now
 from twin.ports import Clock
 from twin.settings import BrokerSettings
@@ -33,36 +34,21 @@ logger = logging.getLogger(__name__)
 KEEPALIVE_S = 30
 ANSWER_WITHIN_S = 5.0
 LONGEST_PAUSE_S = KEEPALIVE_S / 2
+SHORT_S = 5.0
 TURN_S = 0.25
 PACKETS_PER_TURN = 200
 CLOSE_WITHIN_S = 5.0
-RECEIVE_MAXIMUM = 20_000
-MAXIMUM_PACKET_BYTES = 9 * 1024 * 1024
-WINDOW_WITHOUT_ANNOUNCEMENT = 65_535
+CREDENTIALS_CHECK_S = 3.0
+FIRST_ROOM = Room(1, 4096)
 UNSUPPORTED_VERSION = 0x84
 TAKEN_OVER = 0x8E
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """How a client presents itself; a session that expires after 0 s is not kept."""
-
-    client_id: str
-    session_expiry_s: int = 0
-
-
-class Greeting(TypedDict, total=False):
-    """What MQTT 5 adds to CONNECT; empty for 3.1.1."""
-
-    clean_start: bool
-    properties: Properties
 
 
 class Partner(Protocol):
     """Who uses a `Link`; all methods are called from its thread."""
 
-    def is_hungry(self) -> bool:
-        """Whether the link shall read from the network now."""
+    def room(self) -> Room:
+        """How much the link may take over from the network now."""
         ...
 
     def opened(self, client: Client, connection: int, *, is_resumed: bool, window: int) -> None:
@@ -91,7 +77,24 @@ class Partner(Protocol):
 
 
 class Link:
-    """A connection to the broker that comes back by itself, in a thread of its own."""
+    """A connection to the broker that comes back by itself, in a thread of its own.
+
+    Parameters
+    ----------
+    broker, identity
+        Where and as whom.
+    partner
+        Who gets the messages.
+    choice
+        Which client; see `ClientMaker`.
+    clock
+        Source of the times of arrival.
+
+    Raises
+    ------
+    SettingsError
+        If the password file or the certificate cannot be read, or the client cannot be had.
+    """
 
     def __init__(
         self,
@@ -99,14 +102,13 @@ class Link:
         identity: Identity,
         partner: Partner,
         *,
+        choice: Choice = "stock",
         clock: Clock = utc_now,
     ) -> None:
         self._clock = clock
-        self._broker = broker
-        self._identity = identity
         self._partner = partner
-        self._password = _password(broker)
-        self._tls = _tls_context(broker)
+        self._credentials = Credentials(broker)
+        self._maker = ClientMaker(broker, identity, choice=choice)
         self._plan = EndpointPlan(broker)
         self._stop = threading.Event()
         self._bell, self._bell_end = socket.socketpair()
@@ -116,9 +118,13 @@ class Link:
         self._packets = 0
         self._ending: Ending | None = None
         self._reason = ""
+        self._opened_s = 0.0
+        self._looked_s = 0.0
         self.connection = 0
+        self.frames_refused = 0
         self.is_open = False
         self.is_subscribed = False
+        self.certificate_expires_at: datetime | None = None
 
     def start(self) -> None:
         """Begin to connect."""
@@ -129,12 +135,26 @@ class Link:
         """Whether its thread runs."""
         return self._thread.is_alive()
 
+    @property
+    def is_bulk(self) -> bool:
+        """Whether messages come by the fast path."""
+        return self._maker.is_bulk
+
+    @property
+    def is_contested(self) -> bool:
+        """Whether another client seems to use the same id."""
+        return self._plan.is_contested
+
     def wake(self) -> None:
         """Let the thread look at once for something to send."""
         try:
             self._bell_end.send(b"\0")
-        except BlockingIOError:
-            return  # the bell is ringing already
+        except OSError:
+            return  # the bell is ringing already, or it was taken down
+
+    def end(self, ending: Ending) -> None:
+        """Close the present connection and open another; for the partner, in its thread."""
+        self._ending = ending
 
     def stop(self) -> None:
         """Send what waits, disconnect without giving up the session, end the thread."""
@@ -149,7 +169,7 @@ class Link:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            if not self._partner.is_hungry():
+            if not self._is_hungry():
                 self._stop.wait(TURN_S)
                 continue
             endpoint = self._plan.endpoint
@@ -159,12 +179,18 @@ class Link:
                 _log_ending(endpoint, ending, reason=self._reason, delay_s=delay_s)
             self._stop.wait(delay_s)
 
+    def _is_hungry(self) -> bool:
+        return min(self._partner.room()) > 0
+
     def _hold(self, endpoint: Endpoint) -> Ending:
         """Connect and serve one connection until it ends; how it ended."""
+        self._credentials.renew()
         client = self._new_client(endpoint)
+        greeting = self._maker.greeting(endpoint)
         self._ending, self._reason = None, ""
         try:
-            client.connect(endpoint.host, endpoint.port, KEEPALIVE_S, **self._greeting(endpoint))
+            client.connect(endpoint.host, endpoint.port, KEEPALIVE_S, **greeting)
+            self.certificate_expires_at = _expiry(client)
             return self._serve(client)
         except OSError as error:
             self._reason = str(error)
@@ -178,9 +204,9 @@ class Link:
         answer_until = time.monotonic() + ANSWER_WITHIN_S
         stop_until: float | None = None
         fed_at = time.monotonic()
-        while client.socket() is not None:
+        while client.socket() is not None and self._ending is None:
             now = time.monotonic()
-            is_hungry = not self.is_open or self._partner.is_hungry()
+            is_hungry = not self.is_open or self._is_hungry()
             fed_at = now if is_hungry else fed_at
             if self.is_open:
                 self._partner.send(client)
@@ -188,20 +214,34 @@ class Link:
                 return Ending.NO_ANSWER
             if now - fed_at > LONGEST_PAUSE_S:
                 return Ending.PAUSED
+            if self._are_credentials_new(now):
+                return Ending.RENEWED
             if self._stop.is_set():
                 stop_until = stop_until or now + CLOSE_WITHIN_S
                 if now > stop_until or (self._partner.is_idle() and not client.want_write()):
                     return Ending.STOPPED
             self._turn(client, is_hungry=is_hungry)
-        return self._ending or (Ending.LOST if self.is_open else Ending.NO_ANSWER)
+        return self._ending or self._how_it_was_lost()
+
+    def _how_it_was_lost(self) -> Ending:
+        if not self.is_open:
+            return Ending.NO_ANSWER
+        is_short = time.monotonic() - self._opened_s < SHORT_S
+        return Ending.CUT_SHORT if is_short else Ending.LOST
+
+    def _are_credentials_new(self, now: float) -> bool:
+        if now - self._looked_s < CREDENTIALS_CHECK_S:
+            return False
+        self._looked_s = now
+        return self._credentials.renew()
 
     def _turn(self, client: Client, *, is_hungry: bool) -> None:
         """Wait for the network, read and write once."""
         connection = client.socket()
         if connection is None:
             return
-        # TLS may hold decrypted bytes that select does not see
-        is_buffered = is_hungry and isinstance(connection, ssl.SSLSocket) and connection.pending()
+        # neither TLS nor our own layer lets select see what they hold
+        is_buffered = is_hungry and pending(connection) > 0
         readers = [self._bell, connection] if is_hungry else [self._bell]
         writers = [connection] if client.want_write() else []
         readable, writable, _ = select.select(readers, writers, [], 0.0 if is_buffered else TURN_S)
@@ -210,50 +250,51 @@ class Link:
         if writable:
             client.loop_write()
         if is_buffered or connection in readable:
-            self._read(client)
+            if isinstance(connection, BulkSocket):
+                self._read_in_bulk(client, connection)
+            else:
+                self._read_singly(client)
         if client.socket() is not None:
             client.loop_misc()
 
-    def _read(self, client: Client) -> None:
+    def _read_in_bulk(self, client: Client, connection: BulkSocket) -> None:
+        room = self._partner.room() if self.is_open else FIRST_ROOM
+        try:
+            frames = connection.fill(room, received_us=to_us(self._clock()))
+            # paho first: the answer to CONNECT comes before the first message
+            while connection.has_packets and client.socket() is not None:
+                self._note_refusal(client.loop_read())
+        except DecodeError as error:
+            self._refuse_frame(str(error))
+            return
+        if frames.deliveries and not self.is_open:
+            self._refuse_frame("a message before the answer to CONNECT")
+        elif frames.deliveries:
+            self._partner.received(frames.deliveries, frames.size_bytes)
+
+    def _read_singly(self, client: Client) -> None:
         for _ in range(PACKETS_PER_TURN):
             before = self._packets
-            client.loop_read()
-            if client.socket() is None or self._packets == before:
-                return
-            if not self._partner.is_hungry():
+            self._note_refusal(client.loop_read())
+            if client.socket() is None or self._packets == before or not self._is_hungry():
                 return
 
+    def _note_refusal(self, code: MQTTErrorCode) -> None:
+        if code == MQTTErrorCode.MQTT_ERR_PROTOCOL:
+            self._refuse_frame("a packet that paho refuses")
+
+    def _refuse_frame(self, reason: str) -> None:
+        self.frames_refused += 1
+        self._ending, self._reason = Ending.REFUSED_FRAME, reason
+
     def _new_client(self, endpoint: Endpoint) -> Client:
-        is_five = endpoint.version == "5"
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._identity.client_id,
-            clean_session=None if is_five else not self._identity.session_expiry_s,
-            protocol=MQTTProtocolVersion.MQTTv5 if is_five else MQTTProtocolVersion.MQTTv311,
-            reconnect_on_failure=False,
-            manual_ack=True,
-        )
-        client.max_inflight_messages = WINDOW_WITHOUT_ANNOUNCEMENT  # the partner counts itself
-        if self._broker.username:
-            client.username_pw_set(self._broker.username, self._password)
-        if self._tls is not None:
-            client.tls_set_context(self._tls)
+        client = self._maker.make(endpoint, self._credentials, connection=self.connection + 1)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
         return client
-
-    def _greeting(self, endpoint: Endpoint) -> Greeting:
-        if endpoint.version != "5":
-            return Greeting()
-        properties = Properties(PacketTypes.CONNECT)
-        properties.ReceiveMaximum = RECEIVE_MAXIMUM
-        properties.MaximumPacketSize = MAXIMUM_PACKET_BYTES
-        if self._identity.session_expiry_s:
-            properties.SessionExpiryInterval = self._identity.session_expiry_s
-        return Greeting(clean_start=not self._identity.session_expiry_s, properties=properties)
 
     def _on_connect(
         self,
@@ -272,14 +313,17 @@ class Link:
         self._packets += 1
         self.connection += 1
         self.is_open = True
+        self._opened_s = time.monotonic()
         window = getattr(properties, "ReceiveMaximum", WINDOW_WITHOUT_ANNOUNCEMENT)
         self._partner.opened(
             client, self.connection, is_resumed=flags.session_present, window=window
         )
-        logger.info(
-            "broker_connected",
-            extra={"version": self._plan.endpoint.version, "resumed": flags.session_present},
-        )
+        facts = {
+            "version": self._plan.endpoint.version,
+            "resumed": flags.session_present,
+            "client": "bulk" if isinstance(client.socket(), BulkSocket) else "stock",
+        }
+        logger.info("broker_connected", extra=facts)
 
     def _on_disconnect(
         self,
@@ -289,8 +333,10 @@ class Link:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        if flags.is_disconnect_packet_from_server and reason.value == TAKEN_OVER:
-            self._ending = Ending.TAKEN_OVER
+        if not flags.is_disconnect_packet_from_server or self._ending is not None:
+            return
+        self._ending = Ending.TAKEN_OVER if reason.value == TAKEN_OVER else Ending.LOST
+        self._reason = str(reason)
 
     def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
         self._packets += 1
@@ -301,8 +347,8 @@ class Link:
             topic=_topic(message),
             payload=bytes(message.payload),
             received_us=to_us(self._clock()),
-            is_retained=message.retain,
-            is_repeat=message.dup,
+            is_retained=bool(message.retain),
+            is_repeat=bool(message.dup),
         )
         self._partner.received([delivery], delivery.size_bytes)
 
@@ -339,6 +385,15 @@ def _topic(message: MQTTMessage) -> bytes:
         return bytes(error.object)
 
 
+def _expiry(client: Client) -> datetime | None:
+    """Until when the certificate of the broker is valid; None without TLS."""
+    layer: object = client.socket()
+    while layer is not None and not isinstance(layer, ssl.SSLSocket):
+        layer = getattr(layer, "wire", None) or getattr(layer, "_socket", None)
+    until = (layer.getpeercert() or {}).get("notAfter") if layer is not None else None
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(until)), UTC) if until else None
+
+
 def _close(client: Client) -> None:
     """Say goodbye if the broker still listens; the session stays as long as was agreed."""
     if client.socket() is None:
@@ -360,27 +415,3 @@ def _log_ending(endpoint: Endpoint, ending: Ending, *, reason: str, delay_s: flo
     if ending is Ending.NO_ANSWER:
         facts["hint"] = "wrong MQTT version for this port, or wrong user or password"
     logger.warning("broker_connection_ended", extra=facts)
-
-
-def _password(broker: BrokerSettings) -> str:
-    if not broker.password_file:
-        return ""
-    try:
-        return Path(broker.password_file).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise SettingsError(
-            f"broker.password_file {broker.password_file!r} cannot be read: {error.strerror}; "
-            "name a file that holds nothing but the password"
-        ) from None
-
-
-def _tls_context(broker: BrokerSettings) -> ssl.SSLContext | None:
-    if not broker.use_tls:
-        return None
-    try:
-        return ssl.create_default_context(cafile=broker.ca_file or None)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(
-            f"broker.ca_file {broker.ca_file!r} cannot be used: {error}; name a PEM file with the "
-            "certificate of the authority that signed the broker's certificate"
-        ) from None

@@ -2,6 +2,8 @@
 
 import random
 import re
+import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -14,6 +16,7 @@ LONGEST_CLIENT_ID = 64
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0
 TAKEOVERS_BEFORE_PAUSE = 3
+TAKEOVERS_WITHIN_S = 60.0
 TAKEOVER_PAUSE_S = 60.0
 
 Version = Literal["5", "3.1.1"]
@@ -68,7 +71,11 @@ class Ending(Enum):
     REFUSED_VERSION = "broker does not speak this MQTT version"
     NO_ANSWER = "closed or silent before the answer to CONNECT"
     TAKEN_OVER = "another client with the same id took over"
+    CUT_SHORT = "closed at once: another client with the same id, or a broker that stops"
     PAUSED = "paused: nobody takes the messages"
+    RENEWED = "password or certificate authority changed"
+    PROBE_LOST = "the broker takes messages but delivers none"
+    REFUSED_FRAME = "the broker sent what is no MQTT"
     STOPPED = "stopped"
 
 
@@ -89,12 +96,26 @@ class EndpointPlan:
     is kept until the programme restarts.
     """
 
-    def __init__(self, broker: BrokerSettings, *, back_off: BackOff | None = None) -> None:
+    def __init__(
+        self,
+        broker: BrokerSettings,
+        *,
+        back_off: BackOff | None = None,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._endpoints = _endpoints(broker)
         self._index = 0
         self._is_proven = False
-        self._takeovers = 0
+        self._clock_s = clock_s
+        self._takeovers: deque[float] = deque(maxlen=TAKEOVERS_BEFORE_PAUSE)
+        self._contested_until_s = 0.0
         self._back_off = back_off or BackOff()
+        self._refusals = BackOff()
+
+    @property
+    def is_contested(self) -> bool:
+        """Whether another client seems to use the same id: three take-overs in a minute."""
+        return self._clock_s() < self._contested_until_s
 
     @property
     def endpoint(self) -> Endpoint:
@@ -108,12 +129,13 @@ class EndpointPlan:
 
     def after(self, ending: Ending) -> float:
         """Delay [s] before the next attempt; the endpoint may have changed."""
-        self._takeovers = self._takeovers + 1 if ending is Ending.TAKEN_OVER else 0
-        if self._takeovers >= TAKEOVERS_BEFORE_PAUSE:
-            self._takeovers = 0
+        if ending in (Ending.TAKEN_OVER, Ending.CUT_SHORT) and self._is_third_takeover():
             return TAKEOVER_PAUSE_S
-        if ending is Ending.PAUSED:
+        if ending in (Ending.PAUSED, Ending.RENEWED):
             return 0.0
+        if ending is Ending.REFUSED_FRAME:  # the broker will send the same again
+            return self._refusals.next()
+        self._refusals.reset()
         if ending is Ending.REFUSED_VERSION:
             self._is_proven = False
         is_version_doubtful = ending in (Ending.REFUSED_VERSION, Ending.NO_ANSWER)
@@ -122,6 +144,16 @@ class EndpointPlan:
             if self._index > 0:
                 return 0.0
         return self._back_off.next()
+
+    def _is_third_takeover(self) -> bool:
+        now_s = self._clock_s()
+        self._takeovers.append(now_s)
+        is_full = len(self._takeovers) == TAKEOVERS_BEFORE_PAUSE
+        if not is_full or now_s - self._takeovers[0] > TAKEOVERS_WITHIN_S:
+            return False
+        self._takeovers.clear()
+        self._contested_until_s = now_s + TAKEOVER_PAUSE_S + TAKEOVERS_WITHIN_S
+        return True
 
 
 def _endpoints(broker: BrokerSettings) -> tuple[Endpoint, ...]:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from paho.mqtt.client import Client
 
-from sensors.broker.delivery import Delivery
-from sensors.broker.link import Identity, Link
+from sensors.broker.clients import Identity
+from sensors.broker.delivery import Delivery, Room
+from sensors.broker.link import Link
 from twin.settings import BrokerSettings
 
 logger = logging.getLogger(__name__)
@@ -95,9 +96,9 @@ class Publisher:
 
     # What the link asks and tells, in its thread
 
-    def is_hungry(self) -> bool:
+    def room(self) -> Room:
         """Confirmations are always read."""
-        return True
+        return Room(WINDOW, WINDOW)
 
     def is_idle(self) -> bool:
         """Whether nothing waits to be sent; a stop does not wait for confirmations."""

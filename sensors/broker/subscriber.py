@@ -2,15 +2,16 @@
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from paho.mqtt.client import Client
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from sensors.broker.delivery import Delivery, DeliveryQueue
-from sensors.broker.link import Identity, Link
+from sensors.broker.bulk import BulkClient
+from sensors.broker.clients import Identity
+from sensors.broker.delivery import Delivery, DeliveryQueue, Room
+from sensors.broker.link import Link
 from twin.model.times import utc_now
 from twin.ports import Clock
 from twin.settings import BrokerSettings, IngestSettings
@@ -45,7 +46,7 @@ class Subscriber:
     Parameters
     ----------
     broker, ingest
-        Where; the bounds of the queue and how long the broker keeps the session [s].
+        Where; which client, the bounds of the queue, and how long the broker keeps the session [s].
     client_id
         Fixed: the session belongs to it.
     filters
@@ -56,7 +57,7 @@ class Subscriber:
     Raises
     ------
     SettingsError
-        If the password file or the certificate cannot be read.
+        If the password file or the certificate cannot be read, or the client cannot be had.
     """
 
     def __init__(
@@ -74,13 +75,14 @@ class Subscriber:
         )
         self._lock = threading.Lock()
         self._connection = 0
-        self._acks: deque[int] = deque()
+        self._acks: list[int] = []
+        self._completions: list[int] = []
         self._messages = 0
         self._acks_refused = 0
         self._connections = 0
         self._sessions_lost = 0
         identity = Identity(client_id, session_expiry_s=ingest.session_expiry_s)
-        self._link = Link(broker, identity, self, clock=clock)
+        self._link = Link(broker, identity, self, choice=ingest.client, clock=clock)
 
     def start(self) -> None:
         """Begin to connect; messages arrive from now on."""
@@ -102,10 +104,12 @@ class Subscriber:
         Deliveries of an older connection are refused: their packet ids may mean other messages
         now. The broker delivers them again.
         """
-        owed = [delivery for delivery in deliveries if delivery.qos > 0]
+        owed = [delivery for delivery in deliveries if delivery.qos]
         with self._lock:
-            mine = [one.packet for one in owed if one.connection == self._connection]
-            self._acks.extend(mine)
+            connection = self._connection
+            mine = [one for one in owed if one.connection == connection]
+            self._acks.extend([one.packet for one in mine if one.qos == 1])
+            self._completions.extend([one.packet for one in mine if one.qos > 1])
             refused = len(owed) - len(mine)
             self._acks_refused += refused
         self._link.wake()
@@ -134,13 +138,13 @@ class Subscriber:
 
     # What the link asks and tells, in its thread
 
-    def is_hungry(self) -> bool:
-        """Whether the queue has room."""
-        return not self._queue.is_full
+    def room(self) -> Room:
+        """How much the queue takes."""
+        return self._queue.room
 
     def is_idle(self) -> bool:
         """Whether all acknowledgements are sent."""
-        return not self._acks
+        return not self._acks and not self._completions
 
     def opened(self, client: Client, connection: int, *, is_resumed: bool, window: int) -> None:
         """Subscribe, whether the broker kept the session or not."""
@@ -159,8 +163,16 @@ class Subscriber:
 
     def send(self, client: Client) -> None:
         """Hand the waiting acknowledgements to the client."""
-        while self._acks:
-            client.ack(self._acks.popleft(), 1)
+        with self._lock:
+            acks, self._acks = self._acks, []
+            completions, self._completions = self._completions, []
+        if acks and isinstance(client, BulkClient):
+            client.acknowledge(acks)
+        elif acks:
+            for packet in acks:
+                client.ack(packet, 1)
+        for packet in completions:
+            client.ack(packet, 2)
 
     def received(self, deliveries: Sequence[Delivery], size_bytes: int) -> None:
         """Queue messages."""
@@ -175,3 +187,4 @@ class Subscriber:
         with self._lock:
             self._connection = 0
             self._acks.clear()
+            self._completions.clear()
