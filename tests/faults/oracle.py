@@ -1,6 +1,6 @@
 """What must hold after a fault: sets compared, not counts; the balance has the last word."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
@@ -16,7 +16,7 @@ FROM reading JOIN datastream ON ds = number WHERE starts_with(route_key, 'B1/s')
 """
 LATEST = """
 SELECT ds, t, v FROM latest
-EXCEPT SELECT DISTINCT ON (ds) ds, t, v FROM reading ORDER BY ds, t DESC
+EXCEPT (SELECT DISTINCT ON (ds) ds, t, v FROM reading ORDER BY ds, t DESC)
 """
 WITHOUT_LATEST = "SELECT DISTINCT ds FROM reading EXCEPT SELECT ds FROM latest"
 BALANCE = """
@@ -156,20 +156,24 @@ def balance(database: Database) -> Balance:
 def wait_for_stored(
     database: Database, published: Sequence[Published], *, timeout_s: float
 ) -> None:
-    """Wait until as many readings are stored as were published and are not nonsense.
+    """Wait until as many readings are stored as the broker confirmed.
 
     It only waits; whether they are the right ones, `judge` tells.
     """
+    wait_for(lambda: lacking(database, published) <= 0, "all readings", timeout_s=timeout_s)
+
+
+def lacking(database: Database, published: Sequence[Published]) -> int:
+    """Readings that the broker confirmed and that are not stored at this moment."""
     wanted = sum(
-        one.plan.per_message * sum(not one.plan.is_bad(n) for n in range(one.plan.count))
+        one.plan.per_message * (sum(one.taken) - (sum(map(one.plan.is_bad, _taken(one)))))
         for one in published
     )
-    counting = "SELECT count(*) FROM reading"
-    wait_for(
-        lambda: int(str(database.rows(counting)[0][0])) >= wanted,
-        f"{wanted} readings",
-        timeout_s=timeout_s,
-    )
+    return wanted - int(str(database.rows("SELECT count(*) FROM reading")[0][0]))
+
+
+def _taken(one: Published) -> Iterable[int]:
+    return (number for number, is_taken in enumerate(one.taken) if is_taken and one.plan.bad_every)
 
 
 def _quarantined(database: Database) -> set[int]:

@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import psycopg
 from faults.loadgen import LoadGenerator, Plan, Target
@@ -88,6 +89,19 @@ def small_city(streams: int) -> City:
         assets=(Asset("B1", "bridge", "Bridge", Point(13.7, 51.0), estimated),),
         sensors=(Sensor("gauge", "gauge", "model", "measured"),),
         datastreams=(*numbered, wave, warm),
+    )
+
+
+def plan(*, count: int, rate_hz: float, streams: int = 20, **more: Any) -> Plan:
+    """Readings for the first datastreams of the small city, up to the present."""
+    begin_ms = int(time.time() * 1000) - count * int(more.get("per_message", 1))
+    return Plan(
+        topic=lambda stream: f"twin/v1/demo/B1/s{stream:03}/obs",
+        streams=streams,
+        count=count,
+        rate_hz=rate_hz,
+        begin_ms=begin_ms,
+        **more,
     )
 
 
