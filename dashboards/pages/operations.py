@@ -13,10 +13,12 @@ from dashboards.live.hub import Lag
 from dashboards.pages.frame import PULSE_MS, PageRequest
 from dashboards.pages.requests import read_request
 from dashboards.view import CityView
+from dashboards.widgets.alarms import alarm_section
 from dashboards.widgets.parts import definition, empty, plain_table
 from dashboards.widgets.tree import Tree
 from twin.city import Health
 from twin.errors import StoreUnavailableError
+from twin.model.alarms import Alarm
 from twin.model.jobs import JobStatus
 from twin.model.observations import BalanceRow, QuarantineEntry
 from twin.model.tables import rows
@@ -34,6 +36,7 @@ class Operations:
 
     at: datetime
     health: Health
+    alarms: Sequence[Alarm]
     balance: Sequence[BalanceRow]
     counts: Mapping[tuple[str, str], int]
     quarantine: Sequence[QuarantineEntry]
@@ -47,6 +50,7 @@ def read_operations(view: CityView) -> Operations | None:
         return Operations(
             at=view.twin.now(),
             health=view.twin.health(),
+            alarms=view.twin.alarms(only_open=False, limit=MOST_ENTRIES),
             balance=view.twin.balance(),
             counts=view.twin.quarantine_counts(),
             quarantine=view.twin.quarantine(limit=MOST_ENTRIES),
@@ -95,6 +99,7 @@ def content(found: Operations | None, view: CityView, texts: Texts) -> list[Comp
             texts("operations.as_of", time=texts.time(found.at, has_date=True)), className="note"
         ),
         *_state(found, texts),
+        *alarm_section(found.alarms, texts),
         *_sources(found, texts),
         *_jobs(found, texts),
         *_quarantine(found, texts),

@@ -40,10 +40,12 @@ class MemoryAlarms:
                 self._alarms[row] = replace(known, closed_at=max(at, known.opened_at))
 
     def alarms(self, *, only_open: bool, limit: int) -> Sequence[Alarm]:
-        """Alarms, the newest first."""
+        """Alarms, open ones first, then the newest first."""
         with self._lock:
-            numbered = [(alarm.opened_at, row) for row, alarm in enumerate(self._alarms)]
-            ordered = [self._alarms[row] for _, row in sorted(numbered, reverse=True)]
+            numbered = [
+                (alarm.is_open, alarm.opened_at, row) for row, alarm in enumerate(self._alarms)
+            ]
+            ordered = [self._alarms[row] for _, _, row in sorted(numbered, reverse=True)]
         wanted = [alarm for alarm in ordered if alarm.is_open or not only_open]
         return tuple(wanted[: max(limit, 0)])
 

@@ -35,7 +35,7 @@ class PostgresAlarms:
             )
 
     def alarms(self, *, only_open: bool, limit: int) -> Sequence[Alarm]:
-        """Alarms, the newest first."""
+        """Alarms, open ones first, then the newest first."""
         values = {"only_open": only_open, "limit": max(limit, 0)}
         with self._connections.use() as connection:
             cursor = connection.cursor(row_factory=class_row(Alarm))
