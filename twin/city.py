@@ -1,35 +1,41 @@
 """The public face of the city: one class with the use cases that every edge calls."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 
-from twin.errors import RegistryError
+from twin.errors import ModelError, RegistryError
 from twin.model.alarms import Alarm
 from twin.model.assets import Asset, Component
 from twin.model.city import City, LoadReport
 from twin.model.datastreams import Datastream
 from twin.model.findings import MonitoringState
+from twin.model.history import Binned, Instants
 from twin.model.jobs import JobStatus
 from twin.model.observations import (
     BalanceRow,
     Batch,
     Latest,
     QuarantineEntry,
+    Readings,
     RecordResult,
     Series,
     Waveform,
 )
 from twin.model.provenance import Reference
-from twin.model.quality import QualityClass, quality_class
+from twin.model.quality import STALE_AFTER_CADENCES, QualityClass, quality_class
 from twin.model.scenarios import Result, Run, Scenario
 from twin.model.times import from_us, to_us
 from twin.ports import Clock, Store
 from twin.rules.monitoring import monitoring_state
 
 MOST_ROWS = 5_000_000
+LONGEST_HOLD_US = 86_400_000_000
+"""A past state looks at most a day back, whatever the datastream."""
+LOOKUP_ROWS = 4
+"""What one look-up of an instant costs, in rows read in sequence."""
 MOST_ALARMS = 1000
 RUN_HEARTBEAT_EXPIRES_S = 60.0
 
@@ -173,6 +179,108 @@ class Twin:
             datastream.number or -1, start_us=to_us(start), end_us=to_us(end)
         )
 
+    # Reading back
+
+    def binned(
+        self,
+        uid: str,
+        *,
+        start: datetime,
+        end: datetime,
+        points: int,
+        as_of: datetime | None = None,
+    ) -> Binned:
+        """One datastream in at most ``points`` equal bins, and one more at the edge.
+
+        Rollups are used where they are up to date, else raw rows: the answer is the same. The
+        first bin begins at or before ``start``. ``as_of`` gives corrected readings the value that
+        they had at that time; it does not hide readings that came later.
+
+        Raises
+        ------
+        ModelError
+            If points (1 to 10,000) or span (at most 50 years) are not possible.
+        """
+        return self._store.history.binned(
+            self.datastream(uid).number or -1,
+            start_us=to_us(start),
+            end_us=to_us(end),
+            points=points,
+            as_of_us=None if as_of is None else to_us(as_of),
+        )
+
+    def few_readings(self, uid: str, *, start: datetime, end: datetime, most: int) -> Series | None:
+        """Readings of one datastream in [start, end), or None if there are more than ``most``."""
+        number = self.datastream(uid).number or -1
+        return self._store.history.few(number, start_us=to_us(start), end_us=to_us(end), most=most)
+
+    def rows(
+        self,
+        uids: Sequence[str],
+        *,
+        start: datetime,
+        end: datetime,
+        as_of: datetime | None = None,
+    ) -> Iterator[Readings]:
+        """All readings of some datastreams in [start, end), page by page, in constant memory."""
+        known = {stream.uid: stream.number or -1 for stream in self._store.datastreams()}
+        for uid in uids:
+            if uid not in known:
+                raise RegistryError(
+                    f"datastream {uid!r} is unknown; load the city that contains it"
+                )
+        return self._store.history.rows(
+            [known[uid] for uid in uids],
+            start_us=to_us(start),
+            end_us=to_us(end),
+            as_of_us=None if as_of is None else to_us(as_of),
+        )
+
+    def last_waveform(self, uid: str, *, start: datetime, end: datetime) -> Waveform | None:
+        """Last waveform of a datastream that starts in [start, end), or None."""
+        number = self.datastream(uid).number or -1
+        return self._store.history.last_waveform(number, start_us=to_us(start), end_us=to_us(end))
+
+    def state_at(self, time: datetime) -> Latest:
+        """Newest value of each datastream at a past instant, without those that were stale then.
+
+        An event-driven datastream, which never turns stale, is looked for one day back.
+        """
+        streams = self._store.datastreams()
+        holds = {stream.number or -1: _hold_us(stream) for stream in streams}
+        return self._store.history.state_at(to_us(time), hold_us=holds)
+
+    def replay(
+        self, streams: Sequence[Datastream], *, start: datetime, step: timedelta, steps: int
+    ) -> Iterator[Instants]:
+        """Last values of some datastreams at ``start``, ``start + step`` and so on, in parts.
+
+        The columns are the datastreams in order of their numbers. A value is known for three
+        expected intervals, of an event-driven datastream for a day.
+
+        Raises
+        ------
+        ModelError
+            If it would read too many rows; ``replay_rows`` says how many before.
+        """
+        rows, is_by_row = _replay_cost(streams, step=step, steps=steps)
+        if rows > MOST_ROWS:
+            raise ModelError(
+                f"this replay would read about {rows:,.0f} rows, at most {MOST_ROWS:,} are "
+                "possible; take a longer step or a shorter span"
+            )
+        return self._store.history.replay(
+            hold_us={stream.number or -1: _hold_us(stream) for stream in streams},
+            start_us=to_us(start),
+            step_us=step // timedelta(microseconds=1),
+            steps=steps,
+            by_row=is_by_row,
+        )
+
+    def replay_rows(self, streams: Sequence[Datastream], *, step: timedelta, steps: int) -> float:
+        """About how many rows a replay would read."""
+        return _replay_cost(streams, step=step, steps=steps)[0]
+
     # Operations
 
     def balance(self, *, days: int = 1) -> Sequence[BalanceRow]:
@@ -218,7 +326,7 @@ class Twin:
         self._store.alarms.close(kind, subject, at=self._clock())
 
     def alarms(self, *, only_open: bool = True, limit: int = MOST_ALARMS) -> Sequence[Alarm]:
-        """Alarms of the system itself, the newest first."""
+        """Alarms of the system itself, open ones first, then the newest first."""
         return self._store.alarms.alarms(only_open=only_open, limit=limit)
 
     def health(self) -> Health:
@@ -297,3 +405,22 @@ def _stream_state(
         quality_class=quality_class(mask, age_s=age_s, cadence_s=datastream.cadence_s),
         age_s=age_s,
     )
+
+
+def _hold_us(stream: Datastream) -> int:
+    """How old a value of a datastream may be in a past state [us]."""
+    if stream.cadence_s is None:
+        return LONGEST_HOLD_US
+    return min(LONGEST_HOLD_US, round(stream.cadence_s * STALE_AFTER_CADENCES * 1e6))
+
+
+def _replay_cost(
+    streams: Sequence[Datastream], *, step: timedelta, steps: int
+) -> tuple[float, bool]:
+    """Rows that the cheaper way of a replay reads, and whether it reads them all in sequence."""
+    looked_up = float(LOOKUP_ROWS * steps * len(streams))
+    if any(stream.cadence_s is None for stream in streams):
+        return looked_up, False
+    span_s = steps * step.total_seconds()
+    in_sequence = sum(span_s / max(stream.cadence_s or 1.0, 1e-3) for stream in streams)
+    return min(in_sequence, looked_up), in_sequence <= looked_up

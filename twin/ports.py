@@ -1,6 +1,6 @@
 """What the city needs from the outside: the Protocols that rooms and plugins implement."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -8,6 +8,7 @@ from twin.model.alarms import Alarm
 from twin.model.assets import Asset, Component
 from twin.model.city import City, LoadReport
 from twin.model.datastreams import Datastream
+from twin.model.history import Binned, Instants
 from twin.model.jobs import JobStatus
 from twin.model.messages import CodecContext, Message, Outcome
 from twin.model.observations import (
@@ -15,6 +16,7 @@ from twin.model.observations import (
     Batch,
     Latest,
     QuarantineEntry,
+    Readings,
     RecordResult,
     Series,
     Waveform,
@@ -172,7 +174,57 @@ class AlarmBoard(Protocol):
         ...
 
     def alarms(self, *, only_open: bool, limit: int) -> Sequence[Alarm]:
-        """Return the alarms, the newest first."""
+        """Return the alarms, open ones first, then the newest first."""
+        ...
+
+
+class History(Protocol):
+    """Reading back what was stored, in any amount."""
+
+    def binned(
+        self, number: int, *, start_us: int, end_us: int, points: int, as_of_us: int | None = None
+    ) -> Binned:
+        """Return one datastream in at most ``points`` equal bins and one more at the edge.
+
+        The bins are whole: the first begins at or before ``start_us``. ``as_of_us`` gives
+        corrected readings the value that they had at that time.
+
+        Raises
+        ------
+        ModelError
+            If points or span are not possible; names the limit.
+        """
+        ...
+
+    def few(self, number: int, *, start_us: int, end_us: int, most: int) -> Series | None:
+        """Return the readings in [start, end), or None if there are more than ``most``."""
+        ...
+
+    def rows(
+        self, numbers: Sequence[int], *, start_us: int, end_us: int, as_of_us: int | None = None
+    ) -> Iterator[Readings]:
+        """Yield all readings in [start, end) in pages, by datastream and time."""
+        ...
+
+    def state_at(self, time_us: int, *, hold_us: Mapping[int, int]) -> Latest:
+        """Return the newest value of each datastream at an instant.
+
+        ``hold_us`` says how old it may be, by datastream number.
+        """
+        ...
+
+    def last_waveform(self, number: int, *, start_us: int, end_us: int) -> Waveform | None:
+        """Return the last waveform that starts in [start, end), or None."""
+        ...
+
+    def replay(
+        self, *, hold_us: Mapping[int, int], start_us: int, step_us: int, steps: int, by_row: bool
+    ) -> Iterator[Instants]:
+        """Yield the last values at equally spaced instants, by number, some instants at a time.
+
+        ``by_row`` reads every row of the span instead of looking up each instant; the answer is
+        the same.
+        """
         ...
 
 
@@ -233,6 +285,11 @@ class Store(Inventory, ObservationStore, JobBoard, RunQueue, Protocol):
     @property
     def alarms(self) -> AlarmBoard:
         """Return the board of alarms."""
+        ...
+
+    @property
+    def history(self) -> History:
+        """Return what reads back in any amount."""
         ...
 
     def is_available(self) -> bool:
