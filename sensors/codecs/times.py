@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from sensors.clocks import time_hint
 from sensors.codecs.decoder import RefusedError
 from sensors.codecs.strict_json import is_number
 from twin.model.messages import TimeRule
 from twin.model.quality import Quality
-from twin.model.times import from_us
+from twin.model.times import from_us, to_us
 
 LONGEST_TEXT = 40
 EPOCH_START = datetime(1970, 1, 1)  # noqa: DTZ001 - a local time on purpose
@@ -44,7 +45,7 @@ def read_time(raw: object, rule: TimeRule, *, received_at: datetime) -> Instant:
         If it cannot be read, or lies in an hour that does not exist.
     """
     if rule.unit != "iso":
-        return Instant(_from_epoch(raw, rule.unit))
+        return Instant(_from_epoch(raw, rule.unit, received_at))
     if not isinstance(raw, str):
         raise RefusedError(
             "time_invalid", "time is no text; expected ISO 8601, or declare its unit"
@@ -82,7 +83,7 @@ def local_candidates(local: datetime, zone: str) -> tuple[datetime, ...]:
     return tuple(sorted(found))
 
 
-def _from_epoch(raw: object, unit: str) -> datetime:
+def _from_epoch(raw: object, unit: str, received_at: datetime) -> datetime:
     if not is_number(raw):
         raise RefusedError("time_invalid", f"time is no number; the mapping declares epoch {unit}")
     per_second = PER_SECOND[unit]
@@ -92,8 +93,9 @@ def _from_epoch(raw: object, unit: str) -> datetime:
         scaled = float(raw) * (1_000_000 / per_second)  # pyrefly: ignore[bad-argument-type] - is_number
         time_us = round(scaled) if math.isfinite(scaled) else LAST_US + 1
     if not 0 <= time_us <= LAST_US:
+        hint = time_hint(time_us, received_us=to_us(received_at))
         raise RefusedError(
-            "time_invalid", f"epoch time is no year 1970 to 9999 in {unit}; check unit"
+            "time_invalid", f"epoch time is no year 1970 to 9999 in {unit}; check unit{hint}"
         )
     return from_us(time_us)
 
@@ -120,7 +122,10 @@ def _to_utc(time: datetime) -> datetime:
 def _nearest(local: datetime, zone: str, received_at: datetime) -> Instant:
     candidates = local_candidates(local, zone)
     if not candidates:
-        raise RefusedError("time_invalid", f"local time does not exist in {zone} (spring hour)")
+        raise RefusedError(
+            "nonexistent_local_time",
+            f"local time does not exist in {zone} (spring hour): its clock was not put forward",
+        )
     if len(candidates) == 1:
         return Instant(candidates[0])
     nearest = min(candidates, key=lambda time: abs(time - received_at))
