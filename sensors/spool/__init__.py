@@ -1,7 +1,9 @@
 """The disk spool: messages that wait for the database, in files that survive a power cut."""
 
 from sensors.spool.disk import Disk, SystemDisk
-from sensors.spool.queue import Block, Cursor, Loss, Spool, SpoolError, SpoolFullError, SpoolReport
+from sensors.spool.errors import SpoolError, SpoolFullError
+from sensors.spool.places import Block, Cursor, Loss, SpoolReport
+from sensors.spool.queue import Spool
 from sensors.spool.records import UNKNOWN_SOURCE, Record, Spoolable
 
 __all__ = [

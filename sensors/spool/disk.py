@@ -95,7 +95,7 @@ class SystemDisk:
 
     def names(self) -> list[str]:
         """Names of the files."""
-        return os.listdir(self.folder)
+        return [path.name for path in self.folder.iterdir()]
 
     def create(self, name: str) -> int:
         """Open a new file for reading and for writing at its end; an old one is emptied."""

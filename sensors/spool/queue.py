@@ -1,101 +1,77 @@
 """The spool as a durable queue: append, sync, read, commit."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import logging
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import Self
 
-from sensors.spool.disk import Disk
-from sensors.spool.records import Record, Spoolable
-from twin.errors import TwinError
+from sensors.spool.disk import Disk, SystemDisk
+from sensors.spool.errors import SpoolError, SpoolFullError
+from sensors.spool.opening import (
+    CORRUPT_SUFFIX,
+    CURSOR_DRAFT,
+    CURSOR_FILE,
+    PROBE_FILE,
+    pack_cursor,
+    take_stock,
+)
+from sensors.spool.places import Block, Cursor, Loss, SpoolReport, start_of
+from sensors.spool.reading import Ending, Reader
+from sensors.spool.records import FOOTER_BYTES, HEADER_BYTES, Record, Spoolable, pack_records
+from sensors.spool.segments import SEGMENT_BYTES, Segment, Tail, segment_name
+from twin.errors import AlreadyRunningError
 
-SEGMENT_BYTES = 16 * 1024 * 1024
+logger = logging.getLogger(__name__)
 
-
-class SpoolError(TwinError, OSError):
-    """The spool cannot be used now; nothing since the last sync is taken."""
-
-
-class SpoolFullError(SpoolError):
-    """The spool is full or cannot be written; stop acknowledging and try again later."""
-
-
-class Cursor(NamedTuple):
-    """A place in the spool: segment, byte offset, and records of that segment before it."""
-
-    segment: int
-    offset: int
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """Records that were taken over and can no longer be read.
-
-    ``count`` is exact unless ``is_estimate``; ``source`` is empty where it is not known.
-    """
-
-    segment: int
-    offset: int
-    count: int
-    is_estimate: bool
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Records read in one go.
-
-    Record them and ``declared_lost`` in one batch, then `Spool.commit` the cursor. A block without
-    records and without losses means that nothing is left.
-    """
-
-    records: Sequence[Record]
-    cursor: Cursor
-    losses: tuple[Loss, ...] = ()
-
-    @property
-    def declared_lost(self) -> Mapping[str, int]:
-        """Lost records by source; the key is empty where the source is not known."""
-        lost: dict[str, int] = {}
-        for loss in self.losses:
-            lost[loss.source] = lost.get(loss.source, 0) + loss.count
-        return lost
-
-
-@dataclass(frozen=True, slots=True)
-class SpoolReport:
-    """What happened to this spool since it was opened.
-
-    Parameters
-    ----------
-    torn_bytes
-        Cut from an unfinished write at the opening; never acknowledged, so no loss.
-    losses
-        Damage found while reading; kept in files ``*.corrupt``.
-    sync_failures
-        How often the disk could not make written records durable.
-    notes
-        One sentence for everything that someone should look at.
-    """
-
-    torn_bytes: int = 0
-    losses: tuple[Loss, ...] = ()
-    sync_failures: int = 0
-    notes: tuple[str, ...] = ()
+LOCK_FILE = "lock"
+GROUP_MESSAGES = 1_000
+GROUP_BYTES = 4 * 1024 * 1024
+GROUP_US = 100_000
+PROBE_BYTES = 4096
 
 
 class Spool:
     """Messages on disk, first in first out, for one process and one thread at a time.
 
-    SKELETON of 05:25, the body follows within minutes; signatures and meaning are fixed.
-    SPOOLING: ``append(deliveries); sync()``, then acknowledge them. DRAINING: ``block = read()``,
-    record it, ``commit(block.cursor)`` after the database's COMMIT.
-    ``Delivery(0, 0, 1, *record[:5])`` makes a delivery of a record (connection 0: never acked).
+    While the database is away: `append`, `sync`, then acknowledge. When it is back: `read`, record
+    the block, `commit` its cursor after the database's COMMIT. A crash in between repeats records
+    with the same time of arrival, which the key of the readings absorbs.
 
-    Raises AlreadyRunningError if another process holds the folder, SpoolError if it cannot be
-    opened.
+    Parameters
+    ----------
+    folder
+        Folder of this instance; made if it is missing.
+    max_bytes, min_free_bytes
+        Bounds: bytes of all files here, and bytes that stay free on the disk.
+    warn_share
+        Share of ``max_bytes`` from which `is_high` holds.
+    segment_bytes
+        Length at which a segment is sealed.
+    now_us
+        Clock [us since 1970-01-01 UTC].
+    disk
+        Calls of the operating system; another one in tests.
+
+    Raises
+    ------
+    AlreadyRunningError
+        If another process uses this folder.
+    SpoolError
+        If the folder cannot be used.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with Spool(folder / "1", max_bytes=2**20, min_free_bytes=0) as spool:
+    ...     spool.append([Record(b"a/b", b"1", 0), Record(b"a/b", b"2", 1)])
+    ...     spool.sync()
+    ...     block = spool.read()
+    ...     spool.commit(block.cursor)
+    ...     [record.payload for record in block.records], spool.is_empty
+    ([b'1', b'2'], True)
     """
 
     def __init__(
@@ -108,24 +84,151 @@ class Spool:
         segment_bytes: int = SEGMENT_BYTES,
         now_us: Callable[[], int] | None = None,
         disk: Disk | None = None,
-    ) -> None: ...
+    ) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._min_free_bytes = min_free_bytes
+        self._warn_share = warn_share
+        self._now_us = now_us or _system_us
+        self._disk = disk or SystemDisk(folder)
+        self._is_blocked = False
+        self._group_since_us = 0
+        self._losses: dict[int, Loss] = {}
+        self._lock = self._locked()
+        try:
+            stock = take_stock(self._disk)
+        except OSError as problem:
+            self._disk.close(self._lock)
+            raise SpoolError(
+                f"the spool {folder} cannot be opened: {problem}; correct its rights or its disk"
+            ) from problem
+        self._segments = stock.segments
+        self._cursor = stock.cursor
+        self._corrupt_bytes = stock.corrupt_bytes
+        self._torn_bytes = stock.torn_bytes
+        self._notes = stock.notes
+        self._reader = Reader(self._disk, segment_bytes=segment_bytes)
+        self._tail = Tail(
+            disk=self._disk,
+            segments=self._segments,
+            now_us=self._now_us,
+            next_number=stock.next_number,
+            segment_bytes=segment_bytes,
+        )
+
+    def _locked(self) -> int:
+        try:
+            return self._disk.lock(LOCK_FILE)
+        except BlockingIOError:
+            raise AlreadyRunningError(
+                f"the spool {self._folder} is in use by another process; "
+                "stop that one first, or give this ingester another ingest.instance"
+            ) from None
+        except OSError as problem:
+            raise SpoolError(
+                f"the spool {self._folder} cannot be used: {problem}; name another spool.folder"
+            ) from problem
+
+    # Writing
 
     def append(self, messages: Sequence[Spoolable]) -> None:
-        """Write all of these or none (SpoolFullError: truncated to the last good record)."""
-        ...
+        """Write all of these messages; `sync` makes them durable.
+
+        Raises
+        ------
+        SpoolFullError
+            If a bound is reached or the disk refuses; none of these is taken then, what was
+            appended before is.
+        """
+        if not messages:
+            return
+        content = pack_records(messages)
+        try:
+            self._check_room(len(content))
+            self._tail.append(content, count=len(messages))
+        except SpoolFullError:
+            self._is_blocked = True
+            raise
+        if self._tail.unsynced_count == len(messages):
+            self._group_since_us = self._now_us()
 
     def sync(self) -> None:
-        """Make everything appended durable; only then acknowledge.
+        """Make everything appended durable; only then acknowledge it.
 
-        SpoolFullError: nothing since the last successful sync is taken; keep those messages
-        unacknowledged and append them again later.
+        Raises
+        ------
+        SpoolFullError
+            If the disk refuses twice, the second time in a new file. Nothing since the last
+            successful sync is taken then: do not acknowledge it, append it again later.
         """
-        ...
+        if self._tail.unsynced_count == 0:
+            return
+        try:
+            self._tail.sync()
+        except SpoolFullError:
+            self._is_blocked = True
+            raise
+        self._is_blocked = False
 
     @property
     def is_sync_due(self) -> bool:
-        """Whether 100 ms, 1,000 messages or 4 MiB wait for a sync."""
-        ...
+        """Whether 1,000 messages, 4 MiB or 100 ms wait for a sync."""
+        if self._tail.unsynced_count == 0:
+            return False
+        waited_us = self._now_us() - self._group_since_us
+        return (
+            self._tail.unsynced_count >= GROUP_MESSAGES
+            or self._tail.unsynced_bytes >= GROUP_BYTES
+            or not 0 <= waited_us < GROUP_US
+        )
+
+    def probe(self) -> bool:
+        """Whether an append would succeed now: room by both bounds, and a small file that syncs."""
+        try:
+            self._check_room(min(SEGMENT_BYTES, self._max_bytes // 10))
+            self._replace_file(PROBE_FILE, bytes(PROBE_BYTES))
+        except OSError:
+            return False
+        finally:
+            self._remove(PROBE_FILE)
+        self._is_blocked = False
+        return True
+
+    def _check_room(self, wanted: int) -> None:
+        if self.size_bytes + wanted + FOOTER_BYTES > self._max_bytes:
+            raise SpoolFullError(
+                f"the spool holds {self.size_bytes} bytes and may hold {self._max_bytes}; "
+                "bring the database back or raise spool.max_bytes"
+            )
+        try:
+            free = self._disk.free_bytes()
+        except OSError as problem:
+            raise SpoolFullError(f"the disk of the spool does not answer: {problem}") from problem
+        if free - wanted < self._min_free_bytes:
+            raise SpoolFullError(
+                f"the disk has {free} bytes left, {self._min_free_bytes} must stay free; "
+                "free disk space"
+            )
+
+    def _replace_file(self, name: str, content: bytes) -> None:
+        descriptor = self._disk.create(name)
+        try:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[self._disk.write(descriptor, rest) :]
+            self._disk.fsync(descriptor)
+        finally:
+            self._disk.close(descriptor)
+
+    def _remove(self, name: str) -> bool:
+        try:
+            self._disk.remove(name)
+        except OSError as problem:
+            logger.warning("spool_file_left", extra={"file": name, "reason": str(problem)})
+            return False
+        return True
+
+    # Reading
 
     def read(
         self,
@@ -134,56 +237,181 @@ class Spool:
         most_bytes: int = SEGMENT_BYTES,
         after: Cursor | None = None,
     ) -> Block:
-        """The next synced records from the committed place, or from ``after``; changes nothing."""
-        ...
+        """The next synced records from the committed place, or from ``after``.
+
+        It may be called again with the same result. Damage ends a segment: what could not be read
+        is in `Block.losses`, and reading goes on with the next segment.
+
+        Raises
+        ------
+        SpoolError
+            If the system refuses for a reason that is not the file's.
+        """
+        place = after or self._cursor
+        records: list[Record] = []
+        losses: list[Loss] = []
+        taken = 0
+        while len(records) < most_messages and taken < most_bytes:
+            segment, follower = self._from(place.segment)
+            if segment is None:
+                break
+            if segment.number != place.segment:
+                place = start_of(segment.number)
+            stretch = self._reader.stretch(
+                segment,
+                place,
+                follower=follower,
+                most_messages=most_messages - len(records),
+                most_bytes=most_bytes - taken,
+            )
+            records += stretch.records
+            taken += stretch.cursor.offset - place.offset
+            place = stretch.cursor
+            if stretch.ending is Ending.BOUND:
+                break
+            if stretch.loss is not None:
+                losses.append(self._noted(stretch.loss))
+                if segment is self._tail.segment:
+                    self._tail.leave()
+            elif segment is self._tail.segment:
+                break
+            place = start_of(segment.number + 1)
+        return Block(records, place, tuple(losses))
+
+    def _from(self, number: int) -> tuple[Segment | None, Segment | None]:
+        """The first segment from a number on, and the one behind it."""
+        found = [segment for segment in self._segments if segment.number >= number]
+        return found[0] if found else None, found[1] if len(found) > 1 else None
+
+    def _noted(self, loss: Loss) -> Loss:
+        if loss.segment not in self._losses:
+            self._losses[loss.segment] = loss
+            facts = {
+                "segment": segment_name(loss.segment),
+                "offset": loss.offset,
+                "declared_lost": loss.count,
+                "is_estimate": loss.is_estimate,
+            }
+            logger.error("spool_corrupt", extra=facts)
+        return loss
 
     def commit(self, cursor: Cursor) -> None:
-        """Remember that everything before the cursor is stored; deletes drained segments."""
-        ...
+        """Remember that everything before the cursor is stored, and delete what is drained.
 
-    def probe(self) -> bool:
-        """Whether an append would succeed now: room by both bounds, and a small write that syncs."""
-        ...
+        Never raises: if the disk cannot keep the cursor, a crash repeats records, which adds no
+        row. Damaged segments stay as ``*.corrupt``, named with the offset of the damage.
+        """
+        if cursor <= self._cursor:
+            return
+        self._cursor = cursor
+        self._keep_damaged()
+        if self.is_empty and self._tail.unsynced_count == 0:
+            self._tail.retire()
+            self._cursor = start_of(self._tail.next_number)
+        if not self._store_cursor():
+            self._delete_drained()
+            self._store_cursor()
+        self._delete_drained()
+
+    def _keep_damaged(self) -> None:
+        for segment in [one for one in self._segments if one.number < self._cursor.segment]:
+            loss = self._losses.get(segment.number)
+            if loss is None:
+                continue
+            name = segment_name(segment.number)
+            kept = f"{name.removesuffix('.seg')}.{loss.offset}{CORRUPT_SUFFIX}"
+            try:
+                self._disk.rename(name, kept)
+            except OSError as problem:
+                facts = {"segment": name, "reason": str(problem)}
+                logger.warning("spool_damaged_segment_dropped", extra=facts)
+                continue
+            self._segments.remove(segment)
+            self._corrupt_bytes += segment.size
+
+    def _store_cursor(self) -> bool:
+        try:
+            self._replace_file(CURSOR_DRAFT, pack_cursor(self._cursor))
+            self._disk.rename(CURSOR_DRAFT, CURSOR_FILE)
+            self._disk.fsync_folder()
+        except OSError as problem:
+            logger.warning("spool_cursor_behind", extra={"reason": str(problem)})
+            return False
+        return True
+
+    def _delete_drained(self) -> None:
+        for segment in [one for one in self._segments if one.number < self._cursor.segment]:
+            if self._remove(segment_name(segment.number)):
+                self._segments.remove(segment)
+
+    # State
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything synced is committed."""
+        return all(self._is_drained(segment) for segment in self._segments)
+
+    def _is_drained(self, segment: Segment) -> bool:
+        if segment.number != self._cursor.segment:
+            return segment.number < self._cursor.segment or segment.end <= HEADER_BYTES
+        own = segment.is_end_known or not segment.is_sealed
+        return self._cursor.offset >= segment.end - (0 if own else FOOTER_BYTES)
+
+    @property
+    def messages(self) -> int:
+        """Records that wait, as far as they can be counted without reading them."""
+        waiting = [one for one in self._segments if one.number >= self._cursor.segment]
+        begun = any(one.number == self._cursor.segment for one in waiting)
+        count = sum(one.count for one in waiting) + self._tail.unsynced_count
+        return max(0, count - (self._cursor.count if begun else 0))
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all segments here, the damaged ones that were kept too."""
+        return sum(segment.size for segment in self._segments) + self._corrupt_bytes
+
+    @property
+    def is_high(self) -> bool:
+        """Whether ``warn_share`` of ``max_bytes`` is reached."""
+        return self.size_bytes >= self._warn_share * self._max_bytes
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the last append or sync was refused; `probe` tells when that is over."""
+        return self._is_blocked
+
+    @property
+    def report(self) -> SpoolReport:
+        """What happened since the opening."""
+        return SpoolReport(
+            torn_bytes=self._torn_bytes,
+            losses=tuple(self._losses.values()),
+            sync_failures=self._tail.sync_failures,
+            notes=tuple(self._notes),
+        )
 
     def close(self) -> None:
-        """Close files and free the folder; unsynced records are synced if the disk can."""
-        ...
+        """Sync and seal if the disk can, close the files, free the folder."""
+        try:
+            self._tail.sync()
+            self._tail.seal()
+        except OSError as problem:
+            logger.warning("spool_not_sealed", extra={"reason": str(problem)})
+        self._tail.retire()
+        self._reader.close()
+        self._disk.close(self._lock)
 
-    def __enter__(self) -> "Spool": ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self,
         kind: type[BaseException] | None,
         problem: BaseException | None,
         trace: TracebackType | None,
-    ) -> None: ...
+    ) -> None:
+        self.close()
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether everything synced is committed."""
-        ...
 
-    @property
-    def messages(self) -> int:
-        """Records that wait, synced or not; near enough for a figure."""
-        ...
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of all files in the folder, ``*.corrupt`` too."""
-        ...
-
-    @property
-    def is_high(self) -> bool:
-        """Whether the warn share of the bound is reached: raise the alarm `spool_high`."""
-        ...
-
-    @property
-    def is_full(self) -> bool:
-        """Whether the last append or sync failed, or a bound is reached: `spool_full`."""
-        ...
-
-    @property
-    def report(self) -> SpoolReport:
-        """What happened so far; losses in it mean `spool_corrupt`."""
-        ...
+def _system_us() -> int:
+    return time.time_ns() // 1000

@@ -186,16 +186,10 @@ def unpack_records(
     view = memoryview(content)
     records: list[Record] = []
     offset, size = begin, len(view)
-    while most is None or len(records) < most:
-        if size - offset < FRAME_BYTES:
-            wanted = FRAME_BYTES if size > offset else 0
-            return Found(records, offset, None, wanted, is_bad=False)
+    while (most is None or len(records) < most) and size - offset >= FRAME_BYTES:
         length, crc = _FRAME.unpack_from(view, offset)
         if length == 0:
-            if size - offset < FOOTER_BYTES:
-                return Found(records, offset, None, FOOTER_BYTES, is_bad=False)
-            count = unpack_footer(bytes(view[offset : offset + FOOTER_BYTES]))
-            return Found(records, offset, count, 0, is_bad=count is None)
+            return _found_footer(view, offset, records)
         if not LEAST_BODY <= length <= MOST_BODY:
             return Found(records, offset, None, 0, is_bad=True)
         end = offset + FRAME_BYTES + length
@@ -207,7 +201,15 @@ def unpack_records(
             return Found(records, offset, None, 0, is_bad=True)
         records.append(record)
         offset = end
-    return Found(records, offset, None, 0, is_bad=False)
+    is_cut_frame = 0 < size - offset < FRAME_BYTES
+    return Found(records, offset, None, FRAME_BYTES if is_cut_frame else 0, is_bad=False)
+
+
+def _found_footer(view: memoryview, offset: int, records: list[Record]) -> Found:
+    if len(view) - offset < FOOTER_BYTES:
+        return Found(records, offset, None, FOOTER_BYTES, is_bad=False)
+    count = unpack_footer(bytes(view[offset : offset + FOOTER_BYTES]))
+    return Found(records, offset, count, 0, is_bad=count is None)
 
 
 def _record(body: memoryview) -> Record | None:
