@@ -71,14 +71,14 @@ def fault_parameters() -> FaultParameters:
     >>> fault_parameters().spike_enter
     6.0
     """
-    found = {row["key"]: float(row["value"]) for row in rows("fault_rules") if not row["quantity"]}
+    found = {row["rule"]: float(row["value"]) for row in rows("fault_rules") if not row["quantity"]}
     return FaultParameters(**{item.name: found[item.name] for item in fields(FaultParameters)})
 
 
 @cache
 def _of_quantities(key: str) -> MappingProxyType[str, float]:
     found = {row["quantity"]: float(row["value"]) for row in rows("fault_rules")
-             if row["key"] == key}  # fmt: skip
+             if row["rule"] == key}  # fmt: skip
     return MappingProxyType(found)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from shapely.geometry import Point, shape
 
+from sensors.features import FEATURES
 from twin.cli import demo_city
 from twin.exchange.folder import read_city
 from twin.model.assets import Asset, Attribute
@@ -254,13 +255,17 @@ def test_the_axis_of_the_river_is_that_of_the_facts():
     assert assets()["elbe"].geometry.buffer(1e-5).covers(assets()["elbe-axis"].geometry)
 
 
-def test_about_420_datastreams_are_all_marked_as_simulated():
+def test_about_430_datastreams_are_simulated_or_derived_from_simulated_waveforms():
     streams = dresden().datastreams
-    assert len(streams) == 417
-    assert {stream.provenance for stream in streams} == {"simulated"}
+    assert len(streams) == 429
+    assert Counter(stream.provenance for stream in streams) == {"simulated": 417, "derived": 12}
+    waves = {stream.route_key for stream in streams if stream.kind == "waveform"}
+    features = [stream for stream in streams if stream.provenance == "derived"]
+    assert {stream.route_key.partition("#")[0] for stream in features} == waves
+    assert {stream.route_key.partition("#")[2] for stream in features} == set(FEATURES)
     assert {sensor.provenance for sensor in dresden().sensors} == {"simulated"}
     assert {stream.source for stream in streams} == {"demo"}
-    assert Counter(stream.kind for stream in streams) == {"reading": 413, "waveform": 4}
+    assert Counter(stream.kind for stream in streams) == {"reading": 425, "waveform": 4}
     assert all(stream.cadence_s and 15 <= stream.cadence_s <= 60 for stream in streams)
 
 
@@ -268,8 +273,8 @@ def test_route_keys_fit_the_topics_of_the_routing_rules():
     for stream in dresden().datastreams:
         asset_id, _, name = stream.route_key.partition("/")
         assert asset_id == stream.asset_id
-        assert stream.uid == f"{asset_id}.{name}"
-        assert not set("/#+") & set(name)
+        assert stream.uid == f"{asset_id}.{name.replace('#', '-')}"
+        assert not set("/#+") & set(name.partition("#")[0])
     assert {rule.source for rule in settings().codec.rule} == {"demo"}
     assert [rule.topic.rpartition("/")[2] for rule in settings().codec.rule] == [
         "obs",
