@@ -27,6 +27,7 @@ from twin.store import registry
 from twin.store.changes import ChangeSignal
 from twin.store.intake import RETENTION_DAYS
 from twin.store.memory_alarms import MemoryAlarms
+from twin.store.memory_history import MemoryHistory
 from twin.store.memory_instances import MemoryInstances
 from twin.store.memory_observations import MemoryObservations
 from twin.store.refusals import unknown_run
@@ -64,6 +65,7 @@ class MemoryStore:
         self._heartbeats: dict[int, datetime] = {}
         self._results: dict[int, Result] = {}
         self.alarms = MemoryAlarms()
+        self.history = MemoryHistory(self._observations, self._find)
         self.instances = MemoryInstances()
 
     # Inventory
@@ -265,6 +267,11 @@ class MemoryStore:
         """Nothing to release."""
 
     # Parts
+
+    def _find(self, number: int) -> Datastream | None:
+        with self._lock:
+            streams = self._datastreams.values()
+            return next((stream for stream in streams if stream.number == number), None)
 
     def _city(self) -> City:
         return City(

@@ -1,0 +1,1 @@
+SELECT kind, cadence_s, quantity FROM datastream WHERE number = %(number)s
