@@ -198,7 +198,7 @@ class Ingester:
     # Preparation
 
     def _prepare(self, limit: int) -> Prepared:
-        messages = [delivery.message for delivery in self._backlog]
+        messages = list(self._backlog)
         prepared = self._loaded().prepare(messages, most_readings=limit)
         # a stream may have been loaded a moment ago: ask, once per batch
         if prepared.unknown_streams and self._refresh_registry(0.0):
@@ -227,7 +227,7 @@ class Ingester:
 
     def _load_registry(self, version: str) -> None:
         streams = StreamTable(self._twin.datastreams())
-        self._pipeline = Pipeline(self._router, self._codecs, streams, self._policy)
+        self._pipeline = Pipeline.of(self._router, self._codecs, streams, self._policy)
         self._registry_version = version
         self._registry_checked_s = time.monotonic()
         logger.info("registry_loaded", extra={"datastreams": len(streams)})
@@ -242,6 +242,7 @@ class Ingester:
             incarnation=self._incarnation,
             sequence=self._sequence,
             readings=prepared.readings,
+            arrivals=prepared.arrivals,
             waveforms=prepared.waveforms,
             rejections=prepared.rejections,
             tallies=prepared.tallies,

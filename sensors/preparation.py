@@ -1,19 +1,27 @@
 """From messages to one batch: route, decode, judge, count. Pure, except for foreign codecs."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sensors.privacy import masked
-from sensors.quality import Reading, TimePolicy, judge, unknown_stream
+from sensors.broker.delivery import Delivery
+from sensors.codecs.columns import NO_SEQUENCE
+from sensors.collecting import Collected, Context, Sequenced
+from sensors.features import FeatureReading, feature_readings
+from sensors.lanes import BY_MESSAGE, Lane, Lanes, Place
+from sensors.quality import Judged, Rows, TimePolicy, judge, unknown_stream
 from sensors.routing import Route, Router, StreamTable
 from sensors.waveforms import judge_block
+from twin.errors import ModelError
 from twin.model.messages import (
     CodecContext,
     Event,
     Item,
+    Limits,
     Message,
     Observation,
     Outcome,
@@ -21,20 +29,31 @@ from twin.model.messages import (
     WaveformBlock,
     rejected,
 )
-from twin.model.observations import Readings, Tally, Waveform
+from twin.model.observations import Arrivals, Readings, Tally, Waveform
+from twin.model.quality import Quality
+from twin.model.quantities import conversion
 from twin.ports import Codec
 
-UNROUTED = "unrouted"
+CHUNK_BYTES = 65_536
+LEAST_BYTES_OF_A_READING = 24
+LIMITS = Limits()
+NOWHERE = Place(-1, 0.0, 0.0)
+NOT_LIVE = int(Quality.SIMULATED | Quality.BACK_FILLED | Quality.TIME_SUBSTITUTED)
 
 
 @dataclass(frozen=True, slots=True)
-class Sequenced:
-    """Sequence numbers that one message carries for one key."""
+class Counted:
+    """Datastream and sequence number of the readings that carry one, in order of arrival."""
 
-    source: str
-    key: str
-    numbers: tuple[int, ...]
-    missing: int
+    number: NDArray[np.int32]
+    sequence: NDArray[np.int64]
+
+
+class Delays(NamedTuple):
+    """Arrival and phenomenon time of readings of one source [us since 1970-01-01 UTC]."""
+
+    received_us: NDArray[np.int64]
+    time_us: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,129 +64,307 @@ class Prepared:
     ----------
     messages
         How many messages were used, from the first on.
-    readings, waveforms, rejections, tallies
+    readings, arrivals, waveforms, rejections, tallies
         Content of the batch.
     unknown_streams
         Values whose datastream is not registered.
     events
         Events by kind.
     sequences
-        Sequence numbers, for the detection of gaps.
+        Sequence numbers of messages that were decoded alone, for the detection of gaps.
+    counted
+        The same of messages that were decoded many at a time.
+    by_source
+        Messages used, by source.
+    delays
+        Times of the readings that carry one, by source, for the watch over clocks.
     """
 
     messages: int
     readings: Readings
+    arrivals: Arrivals
     waveforms: tuple[Waveform, ...]
     rejections: tuple[Rejection, ...]
     tallies: Mapping[str, Tally]
     unknown_streams: int
     events: Mapping[str, int]
     sequences: tuple[Sequenced, ...]
+    counted: Counted
+    by_source: Mapping[str, int]
+    delays: Mapping[str, Delays]
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to record, not even a count."""
-        return not (len(self.readings) or self.waveforms or self.rejections or self.tallies)
+        return not (
+            len(self.readings)
+            or len(self.arrivals)
+            or self.waveforms
+            or self.rejections
+            or self.tallies
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """All that turns messages into a batch.
+    """All that turns messages into a batch, for one state of the registry.
 
     Parameters
     ----------
-    router, codecs
-        Rules by topic; codecs by name.
+    lanes
+        What each topic means.
     streams
         The registered datastreams.
     policy
-        Which times are accepted.
+        Which times are accepted, and how each source is treated.
     """
 
-    router: Router
-    codecs: Mapping[str, Codec]
+    lanes: Lanes
     streams: StreamTable
     policy: TimePolicy
 
-    def prepare(self, messages: Sequence[Message], *, most_readings: int) -> Prepared:
-        """Prepare messages from the first on until a batch is full; at least one of them."""
-        collected = _Collected()
+    @classmethod
+    def of(
+        cls,
+        router: Router,
+        codecs: Mapping[str, Codec],
+        streams: StreamTable,
+        policy: TimePolicy,
+    ) -> "Pipeline":
+        """Pipeline of routing rules, codecs, registered datastreams and a policy."""
+        return cls(Lanes(router, codecs, streams, policy), streams, policy)
+
+    def prepare(
+        self,
+        deliveries: Sequence[Delivery],
+        *,
+        most_readings: int,
+        unsure_from_us: int | None = None,
+    ) -> Prepared:
+        """Prepare messages from the first on until a batch is full; at least one of them.
+
+        Parameters
+        ----------
+        unsure_from_us
+            Messages that arrived at this time or later may be repetitions: the connection is
+            young. None if it is not.
+        """
+        into = Collected()
         used = 0
-        for message in messages:
-            if used and collected.size >= most_readings:
-                break
-            self._take(message, collected)
-            used += 1
-        return collected.prepared(used)
+        while used < len(deliveries) and (not used or into.size < most_readings):
+            room = (most_readings - into.size) * LEAST_BYTES_OF_A_READING
+            end = _chunk_end(deliveries, used, most_bytes=min(CHUNK_BYTES, room))
+            self._take_chunk(deliveries, range(used, end), into)
+            used = end
+        return self._finish(deliveries[:used], into, unsure_from_us=unsure_from_us)
 
-    def _take(self, message: Message, into: "_Collected") -> None:
-        route = self.router.route(message.topic)
-        if route is None:
+    def _take_chunk(self, deliveries: Sequence[Delivery], rows: range, into: Collected) -> None:
+        known, find = self.lanes.known, self.lanes.find
+        groups: defaultdict[int, list[int]] = defaultdict(list)
+        numbers: defaultdict[int, list[int]] = defaultdict(list)
+        lanes: dict[int, Lane] = {}
+        counts: defaultdict[str, int] = defaultdict(int)
+        for row in rows:
+            delivery = deliveries[row]
+            lane = known.get(delivery.topic) or find(delivery.topic)
+            counts[lane.source] += 1
+            if lane.reader is None or delivery.is_retained:
+                self._take(delivery, row, lane, into)
+            else:
+                group = lane.group
+                groups[group].append(row)
+                numbers[group].append(lane.number)
+                lanes[group] = lane
+        into.messages.update(counts)
+        for group, chosen in groups.items():
+            left = self._take_group(deliveries, chosen, numbers[group], lanes[group], into)
+            for row in left:
+                delivery = deliveries[row]
+                self._take(delivery, row, self.lanes.find(delivery.topic), into)
+
+    def _take_group(
+        self,
+        deliveries: Sequence[Delivery],
+        rows: list[int],
+        numbers: list[int],
+        lane: Lane,
+        into: Collected,
+    ) -> list[int]:
+        """Take messages that their codec reads at once; those that have to be decoded alone."""
+        if lane.reader is None:
+            return rows
+        try:
+            columns = lane.reader.decode_columns([deliveries[row].payload for row in rows], LIMITS)
+        except Exception:  # noqa: BLE001 - a plugin; `decode` says which message it was
+            return rows
+        message = np.array(columns.message, np.int64)
+        value = np.array(columns.value, np.float64)
+        is_known = np.ones(len(message), np.bool_)
+        if lane.number != BY_MESSAGE:
+            number = np.array(numbers, np.int32)[message]
+        else:
+            places = [self.lanes.place(lane.source, *key) or NOWHERE for key in columns.key]
+            located = np.array(places, np.float64).reshape(-1, 3)
+            number = located[:, 0].astype(np.int32)
+            value = value * located[:, 1] + located[:, 2]
+            unknown = np.unique(message[(number == NOWHERE.number) | ~np.isfinite(value)])
+            is_known = ~np.isin(message, unknown)  # the values of a message stay together
+            columns.left.extend(unknown.tolist())
+        received = np.array(rows, np.int64)[message]
+        into.add_columns(columns, received, number, value, chosen=is_known)
+        return [rows[row] for row in sorted(columns.left)]
+
+    def _take(self, delivery: Delivery, row: int, lane: Lane, into: Collected) -> None:
+        """Take one message that is decoded alone."""
+        at = Context(
+            row, delivery.topic, delivery.payload, delivery.received_us, lane.source, lane.label
+        )
+        if lane.codec is None or lane.route is None:
             detail = "no rule fits this topic; add a [[codec.rule]] or correct the topic"
-            into.reject(Rejection("unknown_topic", detail), message, source=UNROUTED)
+            into.reject(Rejection("unknown_topic", detail), at)
             return
-        source = route.rule.source
-        codec = self.codecs[route.rule.codec]
-        label = f"{codec.name}/{codec.version}"
-        outcome = decode(codec, message, route)
-        into.count(source, outcome)
+        message = delivery.message
+        outcome = decode(lane.codec, message, lane.route)
+        into.count(lane.source, outcome)
+        is_stale = message.retained and not lane.accepts_retained
         for item in outcome.items:
+            if is_stale and isinstance(item, Observation | WaveformBlock):
+                into.ignored[lane.source] += 1  # the broker kept it: no new measurement
+                continue
             try:
-                self._take_item(item, message, source=source, label=label, into=into)
+                self._take_item(item, message, at, into)
             except Exception as error:  # noqa: BLE001 - an item of a plugin may be anything
-                detail = f"codec {label} gave an item that fails with {type(error).__name__}"
-                rejection = Rejection("codec_error", detail)
-                into.reject(rejection, message, source=source, label=label)
-        into.sequences.extend(_sequences(source, outcome))
+                detail = f"codec {lane.label} gave an item that fails with {type(error).__name__}"
+                into.reject(Rejection("codec_error", detail), at)
+        if not is_stale:
+            into.note_sequences(lane.source, outcome)
 
-    def _take_item(
-        self, item: Item, message: Message, *, source: str, label: str, into: "_Collected"
-    ) -> None:
+    def _take_item(self, item: Item, message: Message, at: Context, into: Collected) -> None:
         if isinstance(item, Observation):
-            self._take_observation(item, message, source=source, label=label, into=into)
+            self._take_observation(item, message, at, into)
         elif isinstance(item, WaveformBlock):
-            self._take_block(item, message, source=source, label=label, into=into)
+            self._take_block(item, message, at, into)
         elif isinstance(item, Rejection):
-            into.reject(item, message, source=source, label=label)
+            into.reject(item, at)
         elif isinstance(item, Event):
             into.events[item.kind] += 1
 
     def _take_observation(
-        self, item: Observation, message: Message, *, source: str, label: str, into: "_Collected"
+        self, item: Observation, message: Message, at: Context, into: Collected
     ) -> None:
-        stream = self.streams.find(source, item.route_key)
+        stream = self.streams.find(at.source, item.route_key)
         if stream is None:
             into.unknown_streams += 1
-            if not item.quantity and item.path and self.streams.knows_device(source, item.key):
-                into.unassigned[source] += 1  # one more number of a device that is registered
+            if not item.quantity and item.path and self.streams.knows_device(at.source, item.key):
+                into.unassigned[at.source] += 1  # one more number of a device that is registered
             else:
-                rejection = unknown_stream(source, item.route_key)
-                into.reject(rejection, message, source=source, label=label)
+                into.reject(unknown_stream(at.source, item.route_key), at)
             return
         if message.retained and stream.datastream.time_source == "server":
-            into.ignored[source] += 1  # its arrival says nothing about when it was measured
+            into.ignored[at.source] += 1  # its arrival says nothing about when it was measured
             return
-        judged = judge(item, stream, received_at=message.received_at, policy=self.policy)
-        if isinstance(judged, Rejection):
-            into.reject(judged, message, source=source, label=label)
-        else:
-            into.readings.append(judged)
-            into.received[source] += 1
+        registered = stream.datastream.quantity
+        try:
+            to_quantity = conversion(item.unit or stream.quantity.unit, stream.quantity.unit)
+        except ModelError as error:
+            into.reject(Rejection("unit_conflict", str(error), datastream_number=stream.number), at)
+            return
+        if item.quantity and item.quantity != registered:
+            detail = (
+                f"the mapping says {item.quantity}, {stream.datastream.uid} is registered as "
+                f"{registered}; correct one of the two"
+            )
+            into.reject(Rejection("unit_conflict", detail, datastream_number=stream.number), at)
+            return
+        value = item.value * to_quantity.scale + to_quantity.offset
+        into.add(
+            item,
+            message=at.message,
+            number=stream.number,
+            value=value,
+            received_us=at.received_us,
+        )
 
     def _take_block(
-        self, item: WaveformBlock, message: Message, *, source: str, label: str, into: "_Collected"
+        self, item: WaveformBlock, message: Message, at: Context, into: Collected
     ) -> None:
-        stream = self.streams.find(source, item.key)
+        stream = self.streams.find(at.source, item.key)
         if stream is None:
             into.unknown_streams += 1
-            into.reject(unknown_stream(source, item.key), message, source=source, label=label)
+            into.reject(unknown_stream(at.source, item.key), at)
             return
-        judged = judge_block(item, stream, received_at=message.received_at, policy=self.policy)
+        policy = self.policy.for_waveforms()
+        judged = judge_block(item, stream, received_at=message.received_at, policy=policy)
         if isinstance(judged, Rejection):
-            into.reject(judged, message, source=source, label=label)
-        else:
-            into.waveforms.extend(judged)
-            into.received[source] += len(judged)
+            into.reject(judged, at)
+            return
+        into.waveforms.extend(judged)
+        into.received[at.source] += len(judged)
+        wanted = self.lanes.features(at.source, item.key)
+        for waveform in judged if wanted else ():
+            found = feature_readings(waveform, wanted)
+            into.features.extend(found)
+            into.received[at.source] += len(found)
+
+    def _finish(
+        self, deliveries: Sequence[Delivery], into: Collected, *, unsure_from_us: int | None
+    ) -> Prepared:
+        received_us = np.array([delivery.received_us for delivery in deliveries], np.int64)
+        is_unsure = np.array([delivery.is_repeat for delivery in deliveries], np.bool_)
+        if unsure_from_us is not None:
+            is_unsure |= received_us >= unsure_from_us
+        message, rows = into.rows(received_us, is_unsure)
+        judged = judge(rows, streams=self.streams, policy=self.policy)
+        for row, rejection in judged.rejections:
+            self._reject(rejection, deliveries[int(message[row])], int(message[row]), into)
+        self._count_accepted(judged, into)
+        counters = (into.received, into.ignored, into.missing, into.unassigned)
+        sources = {name for counter in counters for name, count in counter.items() if count}
+        is_counted = (rows.sequence != NO_SEQUENCE) & rows.is_many
+        return Prepared(
+            messages=len(deliveries),
+            readings=with_features(judged.readings, into.features),
+            arrivals=judged.arrivals,
+            waveforms=tuple(into.waveforms),
+            rejections=tuple(into.rejections),
+            tallies={
+                name: Tally(*(counter[name] for counter in counters)) for name in sorted(sources)
+            },
+            unknown_streams=into.unknown_streams,
+            events=dict(into.events),
+            sequences=tuple(into.sequences),
+            counted=Counted(rows.number[is_counted], rows.sequence[is_counted]),
+            by_source=dict(into.messages),
+            delays=self._delays(rows, judged),
+        )
+
+    def _reject(self, rejection: Rejection, delivery: Delivery, row: int, into: Collected) -> None:
+        lane = self.lanes.find(delivery.topic)
+        at = Context(
+            row, delivery.topic, delivery.payload, delivery.received_us, lane.source, lane.label
+        )
+        into.reject(rejection, at)
+
+    def _count_accepted(self, judged: Judged, into: Collected) -> None:
+        columns = self.streams.columns
+        accepted = columns.source[judged.stream[judged.is_accepted]]
+        for source, count in zip(
+            columns.sources,
+            np.bincount(accepted, minlength=len(columns.sources)).tolist(),
+            strict=True,
+        ):
+            into.received[source] += count
+
+    def _delays(self, rows: Rows, judged: Judged) -> Mapping[str, Delays]:
+        """Times of measured readings by source, for the watch over clocks."""
+        columns = self.streams.columns
+        is_live = rows.is_timed & ((columns.flags[judged.stream] | rows.quality) & NOT_LIVE == 0)
+        source = columns.source[judged.stream]
+        return {
+            columns.sources[one]: Delays(rows.received_us[chosen], rows.time_us[chosen])
+            for one in np.unique(source[is_live]).tolist()
+            for chosen in [is_live & (source == one)]
+        }
 
 
 def decode(codec: Codec, message: Message, route: Route) -> Outcome:
@@ -183,88 +380,24 @@ def decode(codec: Codec, message: Message, route: Route) -> Outcome:
         )
 
 
-@dataclass(slots=True)
-class _Collected:
-    message: Message | None = None
-    masked_payload: bytes = b""
-    kept_reasons: set[str] = field(default_factory=set)
-    readings: list[Reading] = field(default_factory=list)
-    waveforms: list[Waveform] = field(default_factory=list)
-    rejections: list[Rejection] = field(default_factory=list)
-    received: Counter[str] = field(default_factory=Counter)
-    missing: Counter[str] = field(default_factory=Counter)
-    ignored: Counter[str] = field(default_factory=Counter)
-    unassigned: Counter[str] = field(default_factory=Counter)
-    events: Counter[str] = field(default_factory=Counter)
-    sequences: list[Sequenced] = field(default_factory=list)
-    unknown_streams: int = 0
-
-    @property
-    def size(self) -> int:
-        return len(self.readings) + len(self.waveforms) + len(self.rejections)
-
-    def count(self, source: str, outcome: Outcome) -> None:
-        self.missing[source] += outcome.missing
-        self.ignored[source] += outcome.ignored
-        self.unassigned[source] += outcome.unassigned
-
-    def reject(
-        self, rejection: Rejection, message: Message, *, source: str, label: str = ""
-    ) -> None:
-        """Add a rejection with its message; one row per message and reason keeps the payload."""
-        if message is not self.message:
-            self.message, self.masked_payload = message, masked(message.payload)
-            self.kept_reasons = set()
-        is_kept = rejection.datastream_number is not None and rejection.reason in self.kept_reasons
-        self.kept_reasons.add(rejection.reason)
-        self.received[source] += 1
-        self.rejections.append(
-            replace(
-                rejection,
-                source=source,
-                topic=message.topic,
-                codec=label,
-                received_at=message.received_at,
-                payload=b"" if is_kept else self.masked_payload,
-            )
-        )
-
-    def prepared(self, messages: int) -> Prepared:
-        counters = (self.received, self.ignored, self.missing, self.unassigned)
-        sources = {name for counter in counters for name, count in counter.items() if count}
-        return Prepared(
-            messages=messages,
-            readings=_columns(self.readings),
-            waveforms=tuple(self.waveforms),
-            rejections=tuple(self.rejections),
-            tallies={
-                name: Tally(*(counter[name] for counter in counters)) for name in sorted(sources)
-            },
-            unknown_streams=self.unknown_streams,
-            events=dict(self.events),
-            sequences=tuple(self.sequences),
-        )
-
-
-def _columns(readings: Sequence[Reading]) -> Readings:
+def with_features(readings: Readings, features: Sequence[FeatureReading]) -> Readings:
+    """Readings with the features of waveforms behind them."""
+    if not features:
+        return readings
     return Readings(
-        number=np.array([reading.number for reading in readings], np.int32),
-        time_us=np.array([reading.time_us for reading in readings], np.int64),
-        value=np.array([reading.value for reading in readings], np.float64),
-        quality=np.array([reading.quality for reading in readings], np.int16),
+        number=np.append(readings.number, [one.number for one in features]).astype(np.int32),
+        time_us=np.append(readings.time_us, [one.time_us for one in features]).astype(np.int64),
+        value=np.append(readings.value, [one.value for one in features]),
+        quality=np.append(readings.quality, [one.quality for one in features]).astype(np.int16),
     )
 
 
-def _sequences(source: str, outcome: Outcome) -> list[Sequenced]:
-    numbers: dict[str, set[int]] = {}
-    for item in outcome.items:
-        if isinstance(item, Observation | WaveformBlock) and item.sequence is not None:
-            numbers.setdefault(item.key, set()).add(item.sequence)
-        elif isinstance(item, Event):
-            frame = item.details.get("frame")
-            if isinstance(frame, int):
-                numbers.setdefault(item.key, set()).add(frame)
-    return [
-        Sequenced(source, key, tuple(sorted(found)), outcome.missing)
-        for key, found in numbers.items()
-    ]
+def _chunk_end(deliveries: Sequence[Delivery], begin: int, *, most_bytes: int) -> int:
+    """End of a run of messages with so many bytes; one message at least."""
+    size, end = 0, begin
+    while end < len(deliveries):
+        size += len(deliveries[end].payload)
+        if size > most_bytes and end > begin:
+            break
+        end += 1
+    return end

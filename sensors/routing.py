@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from itertools import combinations
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sensors.codecs.decoder import RefusedError
 from sensors.codecs.pointers import ROOT, key_parts
 from sensors.codecs.times import EPOCH_START, UNITS, local_candidates
-from twin.errors import SettingsError, TwinError
+from twin.errors import RegistryError, SettingsError, TwinError
 from twin.model.datastreams import Datastream
 from twin.model.messages import CodecRule
 from twin.model.quality import Quality
@@ -265,8 +268,64 @@ class Stream:
     late_after_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class StreamColumns:
+    """The registered datastreams column by column, in ascending order of their numbers.
+
+    Parameters
+    ----------
+    number, flags : (n,)
+        Datastream numbers; quality bits of every value.
+    is_reading, is_timed_at_arrival : (n,)
+        Whether it takes single readings; whether its time is that of the arrival.
+    late_after_us : (n,)
+        Age at arrival above which a reading is late [us].
+    lower, upper : (n,)
+        Physical limits in the unit of the quantity.
+    source : (n,)
+        Position in ``sources``.
+    privacy : (n,)
+        Position in ``privacy_classes``.
+    sources, privacy_classes
+        Names.
+    """
+
+    number: NDArray[np.int32]
+    flags: NDArray[np.int16]
+    is_reading: NDArray[np.bool_]
+    is_timed_at_arrival: NDArray[np.bool_]
+    late_after_us: NDArray[np.int64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    source: NDArray[np.intp]
+    privacy: NDArray[np.intp]
+    sources: tuple[str, ...]
+    privacy_classes: tuple[str, ...]
+
+    def rows(self, number: NDArray[np.integer]) -> NDArray[np.intp]:
+        """Row of each datastream number.
+
+        Raises
+        ------
+        RegistryError
+            If a number is not registered; names it.
+        """
+        if not len(self.number):
+            if len(number):
+                raise RegistryError(f"datastream number {int(number[0])} is not registered")
+            return np.empty(0, np.intp)
+        found = np.searchsorted(self.number, number).clip(max=len(self.number) - 1)
+        is_other = self.number[found] != number
+        if is_other.any():
+            wrong = int(number[int(is_other.argmax())])
+            raise RegistryError(
+                f"datastream number {wrong} is not registered; load the registry again"
+            )
+        return found
+
+
 class StreamTable:
-    """Datastreams by source and route key."""
+    """Datastreams by source and route key, and column by column."""
 
     def __init__(self, datastreams: Iterable[Datastream]) -> None:
         self._streams: dict[tuple[str, str], Stream] = {}
@@ -277,6 +336,7 @@ class StreamTable:
             key = (datastream.source, datastream.route_key)
             self._streams[key] = _stream(datastream, datastream.number)
             self._devices.add((datastream.source, datastream.route_key.partition("#")[0]))
+        self.columns = _columns(sorted(self._streams.values(), key=lambda one: one.number))
 
     def __len__(self) -> int:
         return len(self._streams)
@@ -299,4 +359,24 @@ def _stream(datastream: Datastream, number: int) -> Stream:
         quantity=quantity(datastream.quantity),
         flags=Quality.SIMULATED if is_simulated else Quality.GOOD,
         late_after_s=max(LATE_AFTER_S, LATE_AFTER_CADENCES * cadence_s),
+    )
+
+
+def _columns(streams: Sequence[Stream]) -> StreamColumns:
+    sources = sorted({one.datastream.source for one in streams})
+    classes = sorted({one.datastream.privacy_class for one in streams})
+    kinds = [one.datastream.kind == "reading" for one in streams]
+    arrivals = [one.datastream.time_source == "server" for one in streams]
+    return StreamColumns(
+        number=np.array([one.number for one in streams], np.int32),
+        flags=np.array([int(one.flags) for one in streams], np.int16),
+        is_reading=np.array(kinds, np.bool_),
+        is_timed_at_arrival=np.array(arrivals, np.bool_),
+        late_after_us=np.array([round(one.late_after_s * 1e6) for one in streams], np.int64),
+        lower=np.array([one.quantity.lower_limit for one in streams], np.float64),
+        upper=np.array([one.quantity.upper_limit for one in streams], np.float64),
+        source=np.array([sources.index(one.datastream.source) for one in streams], np.intp),
+        privacy=np.array([classes.index(one.datastream.privacy_class) for one in streams], np.intp),
+        sources=tuple(sources),
+        privacy_classes=tuple(classes),
     )

@@ -1,14 +1,30 @@
 """Our own topics: ``twin/v1/{tenant}/{asset}/{stream}/obs`` and ``.../{asset}/status``."""
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import cast
 
+import numpy as np
+
+from sensors.codecs.columns import NO_SEQUENCE, Columns
 from sensors.codecs.decoder import Decoder, RefusedError
+from sensors.codecs.plain_json import finite_floats, flat_records
 from sensors.codecs.pointers import checked_key, numeric_leaves
 from sensors.codecs.strict_json import is_number, parse
 from sensors.codecs.times import Instant, read_time, received_instant
 from sensors.codecs.values import Yield
 from twin.errors import ModelError
-from twin.model.messages import CodecContext, Event, Message, Observation, Outcome, TimeRule
+from twin.model.messages import (
+    CodecContext,
+    Event,
+    Limits,
+    Message,
+    Observation,
+    Outcome,
+    TimeRule,
+)
 from twin.model.quality import Quality, from_keys
 
 MOST_ITEMS = 1000
@@ -25,6 +41,33 @@ FLAGS_OF_A_SOURCE = (
     | Quality.AMBIGUOUS_TIME
     | Quality.LATE
 )
+# The plain form of one reading. What it accepts, `decode` reads to the same value: -0 and numbers
+# with more digits are left to it.
+DAY = (  # 29 February is left to `decode`: every day that fits exists
+    rb"(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+)
+CLOCK = (
+    rb'"[12]\d{3}-' + DAY + rb"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
+    rb'(?:\.\d{1,6}+)?+(?:Z|\+00:00)"'
+)
+ISO_TEXT = re.compile(CLOCK)
+PLAIN = re.compile(
+    rb"""\{%(_)b"t"%(_)b:%(_)b([1-9]\d{0,13}+|%(clock)b)%(_)b
+    ,%(_)b"v"%(_)b:%(_)b(%(number)b)%(_)b
+    (?:,%(_)b"seq"%(_)b:%(_)b(0|[1-9]\d{0,17}+)%(_)b)?+
+    (?:,%(_)b"q"%(_)b:%(_)b(\[[a-z_",\x20]{0,200}+\])%(_)b)?+\}"""
+    % {
+        b"_": rb"\x20{0,4}+",
+        b"clock": CLOCK,
+        b"number": rb"(?:-(?!0[\x20,}]))?+(?:0|[1-9]\d{0,29}+)(?:\.\d{1,30}+)?+"
+        rb"(?:[eE][-+]?+\d{1,2}+)?+",
+    },
+    re.VERBOSE,
+)
+US_PER_MS = 1000
+LAST_MS = 253_402_300_799_000
+LARGEST_SEQUENCE = 2**62
+QUOTE, ZULU = b'"Z'
 
 
 def _decode(message: Message, context: CodecContext) -> Outcome:
@@ -129,4 +172,107 @@ def _status(message: Message, context: CodecContext, *, asset: str) -> Outcome:
     return into.outcome()
 
 
-codec = Decoder("own", "1", _decode)
+class OwnCodec(Decoder):
+    """The codec with its fast path for plain readings, alone or in arrays."""
+
+    def __init__(self) -> None:
+        super().__init__("own", "1", _decode)
+
+    def topic_key(self, topic: str, context: CodecContext) -> str | None:
+        """Route key of an observation topic; None for any other."""
+        del context
+        levels = topic.split("/")
+        if len(levels) != OBSERVATION_LEVELS or levels[-1] != "obs":
+            return None
+        try:
+            return checked_key(f"{levels[3]}/{levels[4]}")
+        except RefusedError:
+            return None
+
+    def decode_columns(self, payloads: Sequence[bytes], limits: Limits) -> Columns:
+        """Readings of the payloads in the plain form; the others are left."""
+        into = Columns()
+        texts: list[bytes] = []  # of times in ISO 8601, which numpy reads all at once
+        places: list[int] = []
+        match = PLAIN.fullmatch
+        for row, payload in enumerate(payloads):
+            found = match(payload)
+            if found is None:
+                if not _take_array(payload, row, limits, into):
+                    into.left.append(row)
+                continue
+            time, value, sequence, flags = found.groups()
+            if flags is not None and not _take_flags(flags, into):
+                into.left.append(row)
+                continue
+            if time[0] == QUOTE:
+                texts.append(time)
+                places.append(len(into.time_us))
+                into.time_us.append(0)
+            else:
+                into.time_us.append(int(time) * US_PER_MS)
+            into.message.append(row)
+            into.value.append(float(value))
+            into.sequence.append(NO_SEQUENCE if sequence is None else int(sequence))
+        for place, time_us in zip(places, _read_texts(texts), strict=True):
+            into.time_us[place] = time_us
+        return into
+
+
+def _take_array(payload: bytes, row: int, limits: Limits, into: Columns) -> bool:
+    """Add the readings of an array in the plain form; False if it is in none."""
+    records = flat_records(payload, limits, most=MOST_ITEMS)
+    if records is None:
+        return False
+    values = finite_floats(record.get("v") for record in records)
+    sequences = [record.get("seq", NO_SEQUENCE) for record in records]
+    times = _times_us([record.get("t") for record in records])
+    if values is None or times is None or set(map(type, sequences)) != {int}:
+        return False
+    numbers = cast("list[int]", sequences)
+    counted = len(records) - numbers.count(NO_SEQUENCE)
+    if sum(map(len, records)) != 2 * len(records) + counted:
+        return False  # further fields
+    if min(numbers) < NO_SEQUENCE or max(numbers) > LARGEST_SEQUENCE:
+        return False
+    into.message.extend([row] * len(records))
+    into.time_us.extend(times)
+    into.value.extend(values)
+    into.sequence.extend(numbers)
+    return True
+
+
+def _times_us(times: list[object]) -> list[int] | None:
+    """Times of an array, all of one form, or None."""
+    if set(map(type, times)) == {int}:
+        numbers = cast("list[int]", times)
+        is_fine = 0 < min(numbers) <= max(numbers) <= LAST_MS
+        return [number * US_PER_MS for number in numbers] if is_fine else None
+    texts = [b'"%b"' % time.encode() for time in times if isinstance(time, str)]
+    if len(texts) != len(times) or not all(map(ISO_TEXT.fullmatch, texts)):
+        return None
+    return _read_texts(texts)
+
+
+def _read_texts(texts: list[bytes]) -> list[int]:
+    """Times [us since 1970-01-01 UTC] of quoted UTC times that fit `CLOCK`."""
+    plain = [str(text[1 : -2 if text[-2] == ZULU else -7], "ascii") for text in texts]
+    return np.array(plain, "datetime64[us]").astype(np.int64).tolist()
+
+
+def _take_flags(text: bytes, into: Columns) -> bool:
+    try:
+        flags = _read_flags(text)
+    except (ValueError, RefusedError):
+        return False
+    if flags:
+        into.quality[len(into.value)] = flags
+    return True
+
+
+@lru_cache(maxsize=1024)
+def _read_flags(text: bytes) -> int:
+    return _flags({"q": json.loads(text)})
+
+
+codec = OwnCodec()

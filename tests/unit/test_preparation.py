@@ -2,18 +2,20 @@
 
 import json
 import zlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
+from sensors.broker.delivery import Delivery
 from sensors.broker.plan import client_id
 from sensors.codecs.decoder import RefusedError
 from sensors.codecs.own import codec as own
 from sensors.codecs.strict_json import parse
 from sensors.codecs.wave import codec as wave
 from sensors.preparation import Pipeline, Prepared
-from sensors.quality import TimePolicy
+from sensors.quality import TimePolicy, Treatment
 from sensors.routing import Router, StreamTable
 from twin.model.datastreams import Datastream, StreamKind, TimeSource
 from twin.model.messages import (
@@ -25,6 +27,7 @@ from twin.model.messages import (
     Outcome,
     WaveformBlock,
 )
+from twin.model.times import to_us
 
 NOW = datetime(2026, 6, 15, 8, 0, tzinfo=UTC)
 YEAR_9999_NS = 253_402_300_799 * 10**9
@@ -71,14 +74,28 @@ STREAMS = (
 )
 
 
-def prepare(*messages: Message) -> Prepared:
-    pipeline = Pipeline(
-        router=Router(RULES),
-        codecs={"own": own, "wave": wave, "odd": OddCodec()},
-        streams=StreamTable(STREAMS),
-        policy=TimePolicy(timedelta(minutes=5), timedelta(days=730)),
+POLICY = TimePolicy(timedelta(minutes=5), timedelta(days=730))
+
+
+def pipeline(policy: TimePolicy = POLICY) -> Pipeline:
+    codecs = {"own": own, "wave": wave, "odd": OddCodec()}
+    return Pipeline.of(Router(RULES), codecs, StreamTable(STREAMS), policy)
+
+
+def delivered(message: Message) -> Delivery:
+    return Delivery(
+        connection=1,
+        packet=1,
+        qos=1,
+        topic=message.topic.encode(),
+        payload=message.payload,
+        received_us=to_us(message.received_at),
+        is_retained=message.retained,
     )
-    return pipeline.prepare(messages, most_readings=1000)
+
+
+def prepare(*messages: Message, policy: TimePolicy = POLICY) -> Prepared:
+    return pipeline(policy).prepare([delivered(one) for one in messages], most_readings=1000)
 
 
 def burst(t0_ns: int) -> Message:
@@ -109,8 +126,16 @@ def test_a_malformed_item_of_a_foreign_codec_costs_that_item_only() -> None:
     assert sorted(found.readings.value.tolist()) == [1.0, 3.1]
 
 
-def test_a_retained_value_of_a_stream_without_a_clock_is_no_new_measurement() -> None:
+def test_retained_values_are_ignored_and_counted() -> None:
     found = prepare(reading("clockless", retained=True), reading("level", retained=True))
+    assert found.tallies["demo"].ignored == 2
+    assert len(found.readings) + len(found.arrivals) == 0
+
+
+def test_a_source_may_accept_retained_values_that_carry_their_time() -> None:
+    policy = replace(POLICY, treatments={"demo": Treatment(accepts_retained=True)})
+    messages = reading("clockless", retained=True), reading("level", retained=True)
+    found = prepare(*messages, policy=policy)
     assert found.tallies["demo"].ignored == 1
     assert found.readings.number.tolist() == [1]
 

@@ -1,6 +1,6 @@
 """Readings are judged: time policy, limits, provenance; bursts are converted and cut."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensors.privacy import masked
-from sensors.quality import Reading, TimePolicy, judge, unknown_stream
+from sensors.quality import Rows, TimePolicy, Treatment, judge, judge_columns, unknown_stream
 from sensors.routing import Stream, StreamTable
 from sensors.waveforms import judge_block
+from twin.errors import RegistryError
 from twin.model.datastreams import Datastream
-from twin.model.messages import Observation, Rejection, WaveformBlock
+from twin.model.messages import Rejection, WaveformBlock
 from twin.model.quality import keys
 from twin.model.times import to_us
 
@@ -25,23 +26,60 @@ PLAIN = Datastream(
 )
 
 
+@dataclass(frozen=True)
+class One:
+    """What became of one row."""
+
+    kind: str
+    time_us: int
+    quality: int
+    key: int = 0
+
+
+def table(**changes: object) -> StreamTable:
+    return StreamTable([replace(PLAIN, **changes)])  # pyrefly: ignore[bad-argument-type]
+
+
 def stream(**changes: object) -> Stream:
-    datastream = replace(PLAIN, **changes)  # pyrefly: ignore[bad-argument-type]
-    found = StreamTable([datastream]).find("left", "B1/eps")
+    found = table(**changes).find("left", "B1/eps")
     assert found is not None
     return found
 
 
 def judged(
-    *, age: timedelta = timedelta(), value: float = 1.0, quantity: str = "", **changes: object
-) -> Reading | Rejection:
-    observation = Observation("B1/eps", "", NOW - age, value, quantity=quantity)
-    return judge(observation, stream(**changes), received_at=NOW, policy=POLICY)
+    *,
+    age: timedelta = timedelta(),
+    value: float = 1.0,
+    sequence: int = -1,
+    is_timed: bool = True,
+    is_unsure: bool = False,
+    policy: TimePolicy = POLICY,
+    **changes: object,
+) -> One | Rejection:
+    rows = Rows(
+        number=np.array([7], np.int32),
+        time_us=np.array([to_us(NOW - age)]),
+        value=np.array([value]),
+        quality=np.zeros(1, np.int16),
+        sequence=np.array([sequence]),
+        is_timed=np.array([is_timed]),
+        received_us=np.array([to_us(NOW)]),
+        is_unsure=np.array([is_unsure]),
+        is_many=np.array([True]),
+    )
+    found = judge(rows, streams=table(**changes), policy=policy)
+    assert len(found.readings) + len(found.arrivals) + len(found.rejections) == 1
+    if found.rejections:
+        return found.rejections[0][1]
+    if len(found.arrivals):
+        one = found.arrivals
+        return One("arrival", int(one.time_us[0]), int(one.quality[0]), int(one.key[0]))
+    return One("reading", int(found.readings.time_us[0]), int(found.readings.quality[0]))
 
 
-def flags(reading: Reading | Rejection) -> tuple[str, ...]:
-    assert isinstance(reading, Reading)
-    return keys(reading.quality)
+def flags(found: One | Rejection) -> tuple[str, ...]:
+    assert isinstance(found, One)
+    return keys(found.quality)
 
 
 @pytest.mark.parametrize(
@@ -89,17 +127,102 @@ def test_a_value_outside_its_limits_is_kept_and_flagged() -> None:
 
 def test_simulated_provenance_and_time_of_arrival_are_flagged() -> None:
     assert flags(judged(provenance="simulated")) == ("simulated",)
-    reading = judged(age=timedelta(hours=5), time_source="server")
-    assert isinstance(reading, Reading)
-    assert reading.time_us == to_us(NOW)
-    assert keys(reading.quality) == ("time_substituted",)
+    found = judged(age=timedelta(hours=5), time_source="server")
+    assert isinstance(found, One)
+    assert found.time_us == to_us(NOW)
+    assert keys(found.quality) == ("time_substituted",)
 
 
-def test_a_reading_of_another_quantity_is_a_unit_conflict() -> None:
-    rejection = judged(quantity="speed")
-    assert isinstance(rejection, Rejection)
-    assert rejection.reason == "unit_conflict"
-    assert flags(judged(quantity="strain")) == ()
+def treated(**changes: object) -> TimePolicy:
+    treatment = replace(Treatment(), **changes)  # pyrefly: ignore[bad-argument-type]
+    return replace(POLICY, treatments={"left": treatment})
+
+
+@pytest.mark.parametrize("age", [NOW - datetime(1970, 1, 2, tzinfo=UTC), timedelta(hours=-1)])
+def test_a_source_may_take_the_time_of_arrival_where_its_clock_is_wrong(age: timedelta) -> None:
+    found = judged(age=age, policy=treated(takes_server_time=True))
+    assert isinstance(found, One)
+    assert (found.kind, found.time_us) == ("arrival", to_us(NOW))
+    assert flags(found) == ("time_substituted",)
+    right = judged(age=timedelta(minutes=3), policy=treated(takes_server_time=True))
+    assert isinstance(right, One)
+    assert (right.kind, right.quality) == ("reading", 0)
+
+
+def test_a_reading_without_time_is_known_again_by_its_sequence_number() -> None:
+    def key(*, sequence: int, value: float = 1.0, age_s: float = 0.0) -> int:
+        age = timedelta(seconds=age_s)
+        found = judged(is_timed=False, sequence=sequence, value=value, age=age)
+        assert isinstance(found, One)
+        assert found.kind == "arrival"
+        return found.key
+
+    assert key(sequence=5) == key(sequence=5, age_s=7.0)  # later: the time is not in the key
+    assert len({key(sequence=5), key(sequence=6), key(sequence=5, value=2.0)}) == 3
+
+
+def test_a_stream_timed_at_arrival_is_known_again_by_the_time_of_the_device() -> None:
+    found = [judged(time_source="server", age=timedelta(hours=hours)) for hours in (5, 5, 6)]
+    keys_found = [one.key for one in found if isinstance(one, One) and one.kind == "arrival"]
+    assert keys_found[0] == keys_found[1] != keys_found[2]
+
+
+def test_without_any_key_a_doubtful_delivery_is_flagged_as_a_possible_repeat() -> None:
+    assert flags(judged(is_timed=False)) == ("time_substituted",)
+    doubtful = judged(is_timed=False, is_unsure=True)
+    assert flags(doubtful) == ("time_substituted", "possible_repeat")
+    assert flags(judged(is_unsure=True)) == ()
+
+
+def test_a_source_may_keep_late_readings_out() -> None:
+    policy = treated(quarantines_late=True, late_after=timedelta(days=2))
+    assert flags(judged(age=timedelta(days=1), policy=policy)) == ("late",)
+    found = judged(age=timedelta(days=3), policy=policy)
+    assert isinstance(found, Rejection)
+    assert found.reason == "late"
+    assert flags(judged(age=timedelta(days=3))) == ("late",)
+
+
+def test_readings_of_a_privacy_class_have_its_retention() -> None:
+    policy = replace(POLICY, retention_by_class={"vehicle": timedelta(days=90)})
+    assert flags(judged(age=timedelta(days=91), policy=policy)) == ("late",)
+    found = judged(age=timedelta(days=91), policy=policy, privacy_class="vehicle")
+    assert isinstance(found, Rejection)
+    assert found.reason == "too_old"
+    for_ever = replace(POLICY, retention=timedelta(0))
+    assert flags(judged(age=timedelta(days=5000), policy=for_ever)) == ("late",)
+
+
+def test_a_value_that_is_not_finite_is_rejected() -> None:
+    for value in (float("nan"), float("inf")):
+        found = judged(value=value)
+        assert isinstance(found, Rejection)
+        assert found.reason == "not_finite"
+
+
+def test_columns_are_judged_in_their_order_for_imports() -> None:
+    ages_s = np.array([0, 86_400 * 800, 3600])
+    readings, rejections = judge_columns(
+        np.full(3, 7, np.int32),
+        to_us(NOW) - ages_s * 1_000_000,
+        np.array([1.0, 2.0, 1e9]),
+        np.zeros(3, np.int16),
+        to_us(NOW),
+        streams=table(),
+        policy=POLICY,
+    )
+    assert readings.value.tolist() == [1.0, 1e9]
+    assert [keys(mask) for mask in readings.quality.tolist()] == [(), ("late", "out_of_range")]
+    assert [(one.reason, one.value) for one in rejections] == [("too_old", 2.0)]
+
+
+def test_a_number_that_is_not_registered_is_an_error_of_the_caller() -> None:
+    for streams in (table(), StreamTable([])):
+        with pytest.raises(RegistryError, match="9"):
+            judge_columns(
+                np.array([9], np.int32), np.zeros(1, np.int64), np.zeros(1), np.zeros(1, np.int16),
+                0, streams=streams, policy=POLICY,
+            )  # fmt: skip
 
 
 def test_a_single_reading_for_a_waveform_stream_is_a_wrong_type() -> None:

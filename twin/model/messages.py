@@ -144,13 +144,15 @@ class Observation:
     phenomenon_time
         Aware UTC; the label of an interval is its end.
     value
-        Finite, in the unit of the quantity.
+        Finite, in the unit of the quantity, or in ``unit``.
     quality
         Bit mask.
     quantity
         Quantity key where the mapping names one, else empty (the datastream knows it).
     sequence
         Sequence number or frame counter, if the message carries one.
+    unit
+        Unit where the message names one, else empty (that of the datastream's quantity).
     """
 
     key: str
@@ -160,6 +162,7 @@ class Observation:
     quality: int = 0
     quantity: str = ""
     sequence: int | None = None
+    unit: str = ""
 
     @property
     def route_key(self) -> str:
@@ -213,6 +216,8 @@ class Rejection:
         Filled by the ingester before the rejection is stored.
     datastream_number, time_us, value
         The reading in question, if there is one.
+    stored_value
+        Of a conflict, the value that is stored for this time.
     """
 
     reason: str
@@ -225,6 +230,7 @@ class Rejection:
     datastream_number: int | None = None
     time_us: int | None = None
     value: float | None = None
+    stored_value: float | None = None
 
 
 Item = Observation | WaveformBlock | Event | Proposal | Rejection
