@@ -184,6 +184,19 @@ class Town:
         )
         self._commit(readings=readings, tallies={"demo": Tally(received=len(values))})
 
+    def record_rows(self, uid: str, values: Iterable[float], *, age_s: float) -> None:
+        """Record readings of one datastream, a millisecond apart, the first ``age_s`` ago."""
+        value = np.array(list(values), dtype=np.float64)
+        number = self.twin.datastream(uid).number or 0
+        begin_us = to_us(self.clock()) - round(age_s * 1e6)
+        readings = Readings(
+            number=np.full(len(value), number, dtype=np.int32),
+            time_us=begin_us + np.arange(len(value), dtype=np.int64) * 1000,
+            value=value,
+            quality=np.full(len(value), int(Quality.SIMULATED), dtype=np.int16),
+        )
+        self._commit(readings=readings, tallies={"demo": Tally(received=len(value))})
+
     def record_burst(self, uid: str, samples: Iterable[float], *, age_s: float = 0.0) -> None:
         """Record a burst of 100 Hz."""
         number = self.twin.datastream(uid).number or 0

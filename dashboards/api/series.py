@@ -1,32 +1,35 @@
 """Time series of one datastream: ``/api/series/{uid}``, reduced on the server, as TWT1."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
+from numpy.typing import NDArray
 
-from dashboards.api.downsample import Reduced, reduce_series
+from dashboards.api.downsample import reduce_series
 from dashboards.live.table import encode_table
 from dashboards.view import view_of
 from twin.city import Twin
 from twin.errors import RegistryError, StoreError, StoreUnavailableError
 from twin.model.datastreams import Datastream
-from twin.model.observations import Waveform
+from twin.model.history import ROWS_PER_POINT, Binned, levels_of
+from twin.model.observations import Readings, Series, no_readings
 from twin.model.quality import SUSPECT_MASK
 from twin.model.quantities import quantity
+from twin.model.times import to_us
 from twin.plugins import RouterOffer
 from twin.settings import Settings
 
 LEAST_PIXELS, MOST_PIXELS = 50, 1000
-LONGEST_S = 400 * 86400
-LONGEST_READINGS_S = 31 * 86400
-BURST_WINDOWS = (timedelta(minutes=5), timedelta(hours=1), timedelta(hours=24))
-"""How far back from the end of a span the last burst is looked for, step by step."""
+LONGEST_S = 50 * 365 * 86400
+MOST_RAW = 200_000
+"""So many readings at most are reduced one by one; beyond that the store bins them."""
 DEFAULT_S = 3600.0
-KNOWN = frozenset({"t0", "t1", "last", "px", "agg"})
+KNOWN = frozenset({"t0", "t1", "last", "px", "agg", "as_of"})
 
 
 class FieldError(Exception):
@@ -40,11 +43,15 @@ class FieldError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From ``start`` to before ``end``, drawn on ``pixels``."""
+    """From ``start`` to before ``end``, drawn on ``pixels``.
+
+    ``as_of`` asks for the values that corrected readings had at that time.
+    """
 
     start: datetime
     end: datetime
     pixels: int
+    as_of: datetime | None = None
 
 
 def offer(twin: Twin, settings: Settings) -> RouterOffer:
@@ -75,8 +82,8 @@ async def read_series(uid: str, request: Request) -> Response:
 def read_span(parameters: dict[str, str], *, now: datetime) -> Span:
     """Span and width from the parameters of a request.
 
-    ``t0`` and ``t1`` are ISO times with an offset; ``last`` is the length of time up to now [s],
-    used without them; ``px`` is the width of the chart.
+    ``t0``, ``t1`` and ``as_of`` are ISO times with an offset; ``last`` is the length of time up to
+    now [s], used without them; ``px`` is the width of the chart.
 
     Raises
     ------
@@ -101,8 +108,9 @@ def read_span(parameters: dict[str, str], *, now: datetime) -> Span:
         start = end - timedelta(seconds=last_s)
     length_s = (end - start).total_seconds()
     if not 0 < length_s <= LONGEST_S + 1:
-        raise FieldError("t1", "must lie after t0, and at most 400 days after it")
-    return Span(start, end, int(pixels))
+        raise FieldError("t1", "must lie after t0, and at most 50 years after it")
+    as_of = _time("as_of", parameters["as_of"]) if "as_of" in parameters else None
+    return Span(start, end, int(pixels), as_of)
 
 
 def _number(name: str, text: str) -> float:
@@ -129,71 +137,151 @@ def _time(name: str, text: str) -> datetime:
         raise FieldError(name, "is out of range") from None
 
 
-def series_table(twin: Twin, uid: str, span: Span) -> bytes:
-    """Table of the series of a datastream; of a waveform stream its last burst in the span.
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Columns of a series, and what the header says about them.
 
-    Raises
-    ------
-    FieldError
-        If the span is too long for readings in full resolution.
+    ``total`` counts the readings of the span; ``bad`` those of them that are suspect and in no
+    bin. ``reduced`` is ``none``, ``m4`` (first, lowest, highest and last reading of each pixel) or
+    ``bins`` (lowest, mean, highest and last value of each bin).
     """
+
+    columns: Mapping[str, NDArray[np.generic]]
+    level: str
+    total: int
+    reduced: str
+    gaps: int
+    bad: int = 0
+    width_ms: float = 0.0
+
+
+def series_table(twin: Twin, uid: str, span: Span) -> bytes:
+    """Table of the series of a datastream; of a waveform stream its last burst in the span."""
     stream = twin.datastream(uid)
     if stream.kind == "waveform":
-        reduced, total = _last_burst(twin, uid, span)
+        content = _last_burst(twin, uid, span)
     else:
-        reduced, total = _readings(twin, stream, span)
+        content = _readings(twin, stream, span)
     measured = quantity(stream.quantity)
     meta = {
         "uid": stream.uid,
         "quantity": stream.quantity,
         "unit": measured.unit,
         "provenance": stream.provenance,
-        "level": reduced.level,
-        "total": total,
-        "gaps": reduced.gaps,
+        "level": content.level,
+        "total": content.total,
+        "reduced": content.reduced,
+        "bad": content.bad,
+        "width_ms": content.width_ms,
+        "gaps": content.gaps,
         "t0_ms": span.start.timestamp() * 1000,
         "t1_ms": span.end.timestamp() * 1000,
     }
-    columns = {"t": reduced.time_ms, "v": reduced.value, "flag": reduced.flag}
-    return encode_table("series", columns, meta=meta)
+    return encode_table("series", content.columns, meta=meta)
 
 
-def _readings(twin: Twin, stream: Datastream, span: Span) -> tuple[Reduced, int]:
-    if (span.end - span.start).total_seconds() > LONGEST_READINGS_S + 1:
-        days = LONGEST_READINGS_S // 86400
-        reason = f"at most {days} days of readings at once; this version keeps raw data only"
-        raise FieldError("t0", reason)
-    _, series = twin.series(stream.uid, start=span.start, end=span.end)
-    reduced = reduce_series(
-        series.time_us / 1000.0,
-        series.value,
-        ((series.quality & int(SUSPECT_MASK)) != 0).astype(np.uint8),
-        pixels=span.pixels,
-        cadence_s=stream.cadence_s,
+def _readings(twin: Twin, stream: Datastream, span: Span) -> Content:
+    """Readings one by one where they are few enough, else bins."""
+    levels = levels_of(stream.cadence_s, is_waveform=False)
+    length_us = to_us(span.end) - to_us(span.start)
+    has_level = any(level.width_us * span.pixels <= length_us for level in levels)
+    few = ROWS_PER_POINT * span.pixels
+    expected = length_us / 1e6 / stream.cadence_s if stream.cadence_s else 0.0
+    if not has_level or expected <= few:
+        most = 2 * few if has_level else MOST_RAW
+        series = _few(twin, stream.uid, span, most=most)
+        if series is not None:
+            suspect = ((series.quality & int(SUSPECT_MASK)) != 0).astype(np.uint8)
+            return _reduced(
+                series.time_us / 1000.0,
+                series.value,
+                suspect,
+                pixels=span.pixels,
+                cadence_s=stream.cadence_s,
+            )
+    bins = twin.binned(
+        stream.uid, start=span.start, end=span.end, points=span.pixels, as_of=span.as_of
     )
-    return reduced, series.total
+    return _band(bins, is_event_driven=stream.cadence_s is None)
 
 
-def _last_burst(twin: Twin, uid: str, span: Span) -> tuple[Reduced, int]:
-    burst = _newest_burst(twin, uid, span)
+def _few(twin: Twin, uid: str, span: Span, *, most: int) -> Series | None:
+    if span.as_of is None:
+        return twin.few_readings(uid, start=span.start, end=span.end, most=most)
+    pages: list[Readings] = []
+    count = 0
+    for page in twin.rows([uid], start=span.start, end=span.end, as_of=span.as_of):
+        pages.append(page)
+        count += len(page)
+        if count > most:
+            return None
+    if not pages:
+        pages.append(no_readings())
+    return Series(
+        time_us=np.concatenate([page.time_us for page in pages]),
+        value=np.concatenate([page.value for page in pages]),
+        quality=np.concatenate([page.quality for page in pages]),
+        level="raw",
+        total=count,
+    )
+
+
+def _reduced(
+    time_ms: NDArray[np.float64],
+    value: NDArray[np.float64],
+    suspect: NDArray[np.uint8],
+    *,
+    pixels: int,
+    cadence_s: float | None,
+) -> Content:
+    found = reduce_series(time_ms, value, suspect, pixels=pixels, cadence_s=cadence_s)
+    return Content(
+        columns={"t": found.time_ms, "v": found.value, "flag": found.flag},
+        level=found.level,
+        total=len(value),
+        reduced="none" if found.level == "raw" else found.level,
+        gaps=found.gaps,
+    )
+
+
+def _band(bins: Binned, *, is_event_driven: bool) -> Content:
+    """One row per bin from the first to the last that holds anything; empty ones are gaps.
+
+    An event-driven datastream has no gaps: its empty bins are left out.
+    """
+    has_any = (bins.count > 0) | (bins.bad > 0)
+    rows = np.flatnonzero(has_any)
+    if not is_event_driven and rows.size:
+        rows = np.arange(rows[0], rows[-1] + 1)
+    is_gap = bins.count[rows] == 0
+    mean = np.where(np.isnan(bins.mean), bins.last, bins.mean)
+    columns = {
+        "t": bins.start_us[rows] / 1000.0,
+        "min": bins.minimum[rows],
+        "max": bins.maximum[rows],
+        "avg": mean[rows],
+        "last": bins.last[rows],
+        "n": bins.count[rows].astype(np.uint32),
+        "flag": (bins.bad[rows] > 0).astype(np.uint8),
+    }
+    return Content(
+        columns=columns,
+        level=bins.level,
+        total=int(bins.count.sum() + bins.bad.sum()),
+        reduced="bins",
+        gaps=int((is_gap[1:] & ~is_gap[:-1]).sum()),
+        bad=int(bins.bad.sum()),
+        width_ms=bins.width_us / 1000.0,
+    )
+
+
+def _last_burst(twin: Twin, uid: str, span: Span) -> Content:
+    burst = twin.last_waveform(uid, start=span.start, end=span.end)
     if burst is None:
         nothing = np.empty(0)
-        flag = np.empty(0, dtype=np.uint8)
-        return reduce_series(nothing, nothing, flag, pixels=span.pixels, cadence_s=None), 0
+        return _reduced(nothing, nothing, np.empty(0, np.uint8), pixels=span.pixels, cadence_s=None)
     count = len(burst.samples)
     time_ms = burst.t0_us / 1000.0 + np.arange(count, dtype=np.float64) * 1000.0 / burst.rate_hz
-    flag = np.full(count, bool(burst.quality & int(SUSPECT_MASK)), dtype=np.uint8)
+    suspect = np.full(count, bool(burst.quality & int(SUSPECT_MASK)), dtype=np.uint8)
     values = burst.samples.astype(np.float64)
-    return reduce_series(time_ms, values, flag, pixels=span.pixels, cadence_s=None), count
-
-
-def _newest_burst(twin: Twin, uid: str, span: Span) -> Waveform | None:
-    """Last burst of a span, at most a day before its end; no window is read twice."""
-    end = span.end
-    for window in BURST_WINDOWS:
-        start = max(span.start, span.end - window)
-        bursts = twin.waveforms(uid, start=start, end=end) if start < end else ()
-        if bursts:
-            return bursts[-1]
-        end = start
-    return None
+    return _reduced(time_ms, values, suspect, pixels=span.pixels, cadence_s=None)
