@@ -65,6 +65,8 @@ class Plan:
         Every n-th message is no reading but nonsense that names its number.
     bursts
         Times with another rate.
+    skipped
+        So many messages are left out at the beginning: another plan published them.
     """
 
     topic: Callable[[int], str]
@@ -78,6 +80,7 @@ class Plan:
     shuffle_seed: int | None = None
     bad_every: int = 0
     bursts: tuple[Burst, ...] = ()
+    skipped: int = 0
 
     def is_bad(self, number: int) -> bool:
         return bool(self.bad_every) and number % self.bad_every == self.bad_every - 1
@@ -105,25 +108,25 @@ class Plan:
 
     def expected(self) -> Iterator[tuple[int, int, float]]:
         """(stream, time in ms, value) of every reading."""
-        for number in range(self.count):
+        for number in range(self.skipped, self.count):
             yield from self.readings(number)
 
     @property
     def sendings(self) -> int:
         """Messages including repeats."""
-        return self.count * self.repeats
+        return (self.count - self.skipped) * self.repeats
 
     def order(self) -> list[tuple[int, bool]]:
         """(message, with DUP) in the order of sending."""
-        numbers = np.arange(self.count)
+        numbers = np.arange(self.skipped, self.count)
         if self.shuffle_seed is not None:
             numbers = np.random.default_rng(self.shuffle_seed).permutation(numbers)
         if self.repeats == 1:
             return [(number, False) for number in numbers.tolist()]
         places = np.concatenate(
-            [np.arange(self.count) + row * REPEATED_AFTER for row in range(self.repeats)]
+            [np.arange(len(numbers)) + row * REPEATED_AFTER for row in range(self.repeats)]
         )
-        marked = np.repeat(np.arange(self.repeats) % 2 == 1, self.count)
+        marked = np.repeat(np.arange(self.repeats) % 2 == 1, len(numbers))
         order = np.argsort(places, kind="stable")
         return list(
             zip(np.tile(numbers, self.repeats)[order].tolist(), marked[order].tolist(), strict=True)

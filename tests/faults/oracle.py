@@ -122,7 +122,7 @@ def judge(database: Database, published: Sequence[Published]) -> Verdict:
     owed_messages: set[int] = set()
     acknowledged = 0
     for one in published:
-        for number in range(one.plan.count):
+        for number in range(one.plan.skipped, one.plan.count):
             is_taken = bool(one.taken[number])
             acknowledged += is_taken
             if one.plan.is_bad(number) and is_taken:
@@ -133,7 +133,7 @@ def judge(database: Database, published: Sequence[Published]) -> Verdict:
                     owed.add((stream, time_ms))
     refused = _quarantined(database) if owed_messages else set()
     return Verdict(
-        published=sum(one.plan.count for one in published),
+        published=sum(one.plan.count - one.plan.skipped for one in published),
         acknowledged=acknowledged,
         stored=len(rows),
         balance=balance(database),
