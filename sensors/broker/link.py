@@ -71,6 +71,10 @@ class Partner(Protocol):
         """Note that the broker took a published message, or refused it."""
         ...
 
+    def subscribed(self, packet: int, *, is_refused: bool) -> None:
+        """Note that the broker took a subscription, or refused a part of it."""
+        ...
+
     def closed(self) -> None:
         """Take note that the connection is gone."""
         ...
@@ -123,7 +127,6 @@ class Link:
         self.connection = 0
         self.frames_refused = 0
         self.is_open = False
-        self.is_subscribed = False
         self.certificate_expires_at: datetime | None = None
 
     def start(self) -> None:
@@ -196,7 +199,7 @@ class Link:
             self._reason = str(error)
             return Ending.UNREACHABLE
         finally:
-            self.is_open = self.is_subscribed = False
+            self.is_open = False
             self._partner.closed()
             _close(client)
 
@@ -367,12 +370,12 @@ class Link:
         self,
         _client: Client,
         _userdata: object,
-        _packet: int,
+        packet: int,
         reasons: Sequence[ReasonCode],
         _properties: Properties | None,
     ) -> None:
         self._packets += 1
-        self.is_subscribed = not any(reason.is_failure for reason in reasons)
+        self._partner.subscribed(packet, is_refused=any(one.is_failure for one in reasons))
         for reason in reasons:
             if reason.is_failure:
                 logger.error("subscription_refused", extra={"reason": str(reason)})

@@ -132,5 +132,8 @@ class Publisher:
         if is_refused and parcel is not None:
             logger.warning("publish_refused", extra={"topic": parcel.topic})
 
+    def subscribed(self, packet: int, *, is_refused: bool) -> None:
+        """Ignore: a publisher subscribes to nothing."""
+
     def closed(self) -> None:
         """Nothing is in flight without a connection; `opened` sends it again."""

@@ -2,8 +2,11 @@
 
 import logging
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 
 from paho.mqtt.client import Client
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -12,6 +15,8 @@ from sensors.broker.bulk import BulkClient
 from sensors.broker.clients import Identity
 from sensors.broker.delivery import Delivery, DeliveryQueue, Room
 from sensors.broker.link import Link
+from sensors.broker.plan import Ending
+from sensors.broker.watchdog import Advice, Watchdog
 from twin.model.times import utc_now
 from twin.ports import Clock
 from twin.settings import BrokerSettings, IngestSettings
@@ -19,6 +24,7 @@ from twin.settings import BrokerSettings, IngestSettings
 logger = logging.getLogger(__name__)
 
 RETAINED_FOR_NEW_SUBSCRIPTIONS = 1
+NO_ROOM = Room(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,19 @@ class SubscriberFigures:
     """State of a subscriber: connection, queue, and what happened since the start.
 
     It counts as connected once the broker has confirmed the subscriptions, too.
+
+    Parameters
+    ----------
+    frames_refused
+        Connections that were closed because the broker sent what is no MQTT.
+    is_bulk
+        Whether messages come by the fast path.
+    is_contested
+        Whether another client seems to use the same client id.
+    silent
+        Subscriptions without a message for too long although the broker delivers.
+    certificate_expires_at
+        Until when the certificate of the broker is valid; None without TLS.
     """
 
     is_connected: bool
@@ -35,6 +54,12 @@ class SubscriberFigures:
     acks_refused: int
     queue_messages: int
     queue_bytes: int
+    frames_refused: int = 0
+    is_bulk: bool = False
+    is_contested: bool = False
+    is_paused: bool = False
+    silent: tuple[str, ...] = ()
+    certificate_expires_at: datetime | None = None
 
 
 class Subscriber:
@@ -46,13 +71,18 @@ class Subscriber:
     Parameters
     ----------
     broker, ingest
-        Where; which client, the bounds of the queue, and how long the broker keeps the session [s].
+        Where; which client, the bounds of the queue, how long the broker keeps the session [s],
+        and the group with which the messages are shared.
     client_id
         Fixed: the session belongs to it.
     filters
         MQTT topic filters.
     clock
-        Source of ``received_at``.
+        Source of the times of arrival.
+    will
+        Topic and retained payload that the broker publishes when this client is lost.
+    silent_after_s
+        Silence [s] by filter after which the subscription is probed; see `Watchdog`.
 
     Raises
     ------
@@ -68,8 +98,14 @@ class Subscriber:
         client_id: str,
         filters: Sequence[str],
         clock: Clock = utc_now,
+        will: tuple[str, bytes] | None = None,
+        silent_after_s: Mapping[str, float] | None = None,
     ) -> None:
-        self._filters = tuple(filters)
+        group = ingest.shared_group
+        self._filters = tuple(f"$share/{group}/{one}" if group else one for one in filters)
+        self._probe_topic = f"twin/probe/{client_id}"
+        self._probe_bytes = self._probe_topic.encode()
+        self._watchdog = Watchdog(filters, silent_after_s=silent_after_s)
         self._queue = DeliveryQueue(
             most_messages=ingest.queue_messages, most_bytes=ingest.queue_bytes
         )
@@ -77,11 +113,16 @@ class Subscriber:
         self._connection = 0
         self._acks: list[int] = []
         self._completions: list[int] = []
+        self._notices: dict[str, _Notice] = {}
+        self._standing: dict[str, _Notice] = {}
         self._messages = 0
         self._acks_refused = 0
         self._connections = 0
         self._sessions_lost = 0
-        identity = Identity(client_id, session_expiry_s=ingest.session_expiry_s)
+        self._is_paused = False
+        self._is_subscribed = False
+        self._subscription: int | None = None
+        identity = Identity(client_id, session_expiry_s=ingest.session_expiry_s, will=will)
         self._link = Link(broker, identity, self, choice=ingest.client, clock=clock)
 
     def start(self) -> None:
@@ -115,6 +156,29 @@ class Subscriber:
         self._link.wake()
         return refused
 
+    def pause(self) -> None:
+        """Read nothing more; after half a keepalive the connection is closed cleanly."""
+        self._is_paused = True
+
+    def resume(self) -> None:
+        """Read again, over a new connection if need be."""
+        self._is_paused = False
+        self._link.wake()
+
+    def announce(self, topic: str, payload: bytes, *, is_retained: bool = True) -> None:
+        """Publish a notice with QoS 1; of each topic the newest counts.
+
+        It waits for the connection. A retained one is sent again on every new connection,
+        because the will may have replaced it.
+        """
+        notice = _Notice(payload, is_retained)
+        with self._lock:
+            self._notices[topic] = notice
+            self._standing.pop(topic, None)
+            if is_retained:
+                self._standing[topic] = notice
+        self._link.wake()
+
     @property
     def is_alive(self) -> bool:
         """Whether its thread runs; if not, the programme must end and start again."""
@@ -123,49 +187,66 @@ class Subscriber:
     def figures(self) -> SubscriberFigures:
         """State of this moment."""
         return SubscriberFigures(
-            is_connected=self._link.is_open and self._link.is_subscribed,
+            is_connected=self._link.is_open and self._is_subscribed,
             connections=self._connections,
             sessions_lost=self._sessions_lost,
             messages=self._messages,
             acks_refused=self._acks_refused,
             queue_messages=len(self._queue),
             queue_bytes=self._queue.size_bytes,
+            frames_refused=self._link.frames_refused,
+            is_bulk=self._link.is_bulk,
+            is_contested=self._link.is_contested,
+            is_paused=self._is_paused,
+            silent=self._watchdog.silent,
+            certificate_expires_at=self._link.certificate_expires_at,
         )
 
     def close(self) -> None:
-        """Send the acknowledgements that wait and disconnect; the session stays."""
+        """Send acknowledgements and notices that wait and disconnect; the session stays."""
         self._link.stop()
 
     # What the link asks and tells, in its thread
 
     def room(self) -> Room:
         """How much the queue takes."""
-        return self._queue.room
+        return NO_ROOM if self._is_paused else self._queue.room
 
     def is_idle(self) -> bool:
-        """Whether all acknowledgements are sent."""
-        return not self._acks and not self._completions
+        """Whether all acknowledgements and notices are sent."""
+        return not self._acks and not self._completions and not self._notices
 
     def opened(self, client: Client, connection: int, *, is_resumed: bool, window: int) -> None:
         """Subscribe, whether the broker kept the session or not."""
         del window
         with self._lock:
             self._connection = connection
+            self._notices = {**self._standing, **self._notices}
         if self._connections and not is_resumed:
             self._sessions_lost += 1
             logger.warning("session_lost", extra={"connections": self._connections})
         self._connections += 1
+        self._watchdog.connected(time.monotonic())
         options = SubscribeOptions(qos=1, retainHandling=RETAINED_FOR_NEW_SUBSCRIPTIONS)
         if client.protocol.name == "MQTTv5":
-            client.subscribe([(topic_filter, options) for topic_filter in self._filters])
+            wanted = [(topic_filter, options) for topic_filter in self._filters]
+            _, self._subscription = client.subscribe(wanted)
         else:
-            client.subscribe([(topic_filter, 1) for topic_filter in self._filters])
+            _, self._subscription = client.subscribe([(one, 1) for one in self._filters])
+        # QoS 0: a probe that nobody waits for any more must not lie in the session
+        client.subscribe(self._probe_topic, 0)
+
+    def subscribed(self, packet: int, *, is_refused: bool) -> None:
+        """Note whether the broker agrees; probes are a convenience."""
+        if packet == self._subscription:
+            self._is_subscribed = not is_refused
 
     def send(self, client: Client) -> None:
-        """Hand the waiting acknowledgements to the client."""
+        """Hand acknowledgements, notices and probes to the client."""
         with self._lock:
             acks, self._acks = self._acks, []
             completions, self._completions = self._completions, []
+            notices, self._notices = self._notices, {}
         if acks and isinstance(client, BulkClient):
             client.acknowledge(acks)
         elif acks:
@@ -173,18 +254,48 @@ class Subscriber:
                 client.ack(packet, 1)
         for packet in completions:
             client.ack(packet, 2)
+        for topic, notice in notices.items():
+            client.publish(topic, notice.payload, qos=1, retain=notice.is_retained)
+        self._watch(client)
+
+    def _watch(self, client: Client) -> None:
+        now_s = time.monotonic()
+        if not self._is_subscribed or min(self.room()) <= 0:
+            self._watchdog.paused(now_s)
+            return
+        advice = self._watchdog.advise(now_s)
+        if advice is Advice.PROBE:
+            client.publish(self._probe_topic, b"", qos=0)
+            self._watchdog.probed(now_s)
+        elif advice is Advice.RECONNECT:
+            self._link.end(Ending.PROBE_LOST)
 
     def received(self, deliveries: Sequence[Delivery], size_bytes: int) -> None:
-        """Queue messages."""
+        """Queue messages; probes are for the watchdog alone."""
+        topics = {one.topic for one in deliveries}
+        now_s = time.monotonic()
+        if self._probe_bytes in topics:
+            self._watchdog.answered(now_s)
+            topics.remove(self._probe_bytes)
+            deliveries = [one for one in deliveries if one.topic != self._probe_bytes]
+            size_bytes = sum(one.size_bytes for one in deliveries)
+        if topics:
+            self._watchdog.heard(topics, now_s)
         self._messages += len(deliveries)
         self._queue.put_all(deliveries, size_bytes)
 
     def confirmed(self, packet: int, *, is_refused: bool) -> None:
-        """Ignore: a subscriber publishes nothing."""
+        """Ignore: notices are repeated on the next connection."""
 
     def closed(self) -> None:
         """Refuse acknowledgements from now on."""
+        self._is_subscribed = False
         with self._lock:
             self._connection = 0
             self._acks.clear()
             self._completions.clear()
+
+
+class _Notice(NamedTuple):
+    payload: bytes
+    is_retained: bool

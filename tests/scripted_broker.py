@@ -1,0 +1,161 @@
+"""A peer that speaks MQTT byte by byte as a test prescribes; no broker, and no mock of one.
+
+It answers CONNECT and SUBSCRIBE by itself and leaves everything else to a script, so that a test
+decides where the stream is cut, what arrives together and what is wrong.
+"""
+
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+LIMIT_S = 20.0
+CONNECT, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = 0x10, 0x30, 0x40, 0x50, 0x62, 0x70
+SUBSCRIBE, PINGREQ, DISCONNECT = 0x82, 0xC0, 0xE0
+
+
+def length(count: int) -> bytes:
+    """Remaining length as MQTT writes it."""
+    found = bytearray()
+    while True:
+        count, low = divmod(count, 128)
+        found.append(low | (128 if count else 0))
+        if not count:
+            return bytes(found)
+
+
+def packet(first: int, body: bytes) -> bytes:
+    return bytes([first]) + length(len(body)) + body
+
+
+def publish(
+    topic: bytes, payload: bytes, *, number: int = 0, flags: int = 0, is_five: bool = True
+) -> bytes:
+    """A PUBLISH of QoS 1 if it has a number; ``flags`` are or-ed to the first byte."""
+    body = struct.pack(">H", len(topic)) + topic
+    if number:
+        body += struct.pack(">H", number)
+        flags |= 0 if flags & 0x04 else 0x02
+    return packet(PUBLISH | flags, body + (b"\x00" if is_five else b"") + payload)
+
+
+class Peer:
+    """One connection of a client, seen from the broker."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.is_five = True
+        self._held = b""
+
+    def send(self, content: bytes) -> None:
+        self.connection.sendall(content)
+
+    def send_cut(self, content: bytes, at: int) -> None:
+        """Send in two segments."""
+        self.send(content[:at])
+        self.send(content[at:])
+
+    def read(self) -> tuple[int, bytes]:
+        """First byte and body of the next packet; EOFError at the end."""
+        first = self._take(1)[0]
+        size = shift = 0
+        while True:
+            byte = self._take(1)[0]
+            size |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return first, self._take(size)
+
+    def expect(self, kind: int) -> bytes:
+        """Body of the next packet, which must be of this kind; pings are answered."""
+        while True:
+            first, body = self.read()
+            if first == PINGREQ and kind != PINGREQ:
+                self.send(b"\xd0\x00")
+                continue
+            assert first == kind, f"expected {kind:#x}, got {first:#x}"
+            return body
+
+    def connect(self) -> bytes:
+        """The CONNECT packet; notes its version."""
+        body = self.expect(CONNECT)
+        self.is_five = body[6] == 5
+        return body
+
+    def greet(self, *, is_resumed: bool = True, then: bytes = b"") -> None:
+        """Accept a client and its subscriptions; ``then`` follows CONNACK in the same segment."""
+        self.connect()
+        end = b"\x00" if self.is_five else b""
+        self.send(packet(0x20, bytes([is_resumed, 0]) + end) + then)
+        self.confirm_subscription()
+
+    def confirm_subscription(self) -> bytes:
+        body = self.expect(SUBSCRIBE)
+        end = b"\x00" if self.is_five else b""
+        filters = count_filters(body[3:] if self.is_five else body[2:])
+        self.send(packet(0x90, body[:2] + end + b"\x01" * filters))
+        return body
+
+    def acknowledged(self, count: int) -> list[int]:
+        """Packet ids of the next acknowledgements, in their order."""
+        return [struct.unpack(">H", self.expect(PUBACK)[:2])[0] for _ in range(count)]
+
+    def publish(self, topic: bytes, payload: bytes, *, number: int = 0, flags: int = 0) -> bytes:
+        """A PUBLISH in the version of this connection."""
+        return publish(topic, payload, number=number, flags=flags, is_five=self.is_five)
+
+    def wait_for_end(self) -> None:
+        """Read until the client closes."""
+        with suppress(EOFError, ConnectionError):
+            while True:
+                self.read()
+
+    def _take(self, count: int) -> bytes:
+        while len(self._held) < count:
+            chunk = self.connection.recv(1 << 16)
+            if not chunk:
+                raise EOFError
+            self._held += chunk
+        found, self._held = self._held[:count], self._held[count:]
+        return found
+
+
+def count_filters(body: bytes) -> int:
+    count = 0
+    while body:
+        body = body[3 + struct.unpack(">H", body[:2])[0] :]
+        count += 1
+    return count
+
+
+@contextmanager
+def scripted_broker(*scripts: Callable[[Peer], None]) -> Iterator[int]:
+    """Port where the n-th connection is served by the n-th script, then closed.
+
+    Raises what a script raised. After the last script nobody is accepted any more.
+    """
+    troubles: list[BaseException] = []
+    current: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        door.settimeout(LIMIT_S)
+
+        def serve() -> None:
+            try:
+                for script in scripts:
+                    connection = door.accept()[0]
+                    connection.settimeout(LIMIT_S)
+                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    current[:] = [connection]
+                    with connection:
+                        script(Peer(connection))
+            except (OSError, EOFError, AssertionError) as error:
+                troubles.append(error)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield door.getsockname()[1]
+        thread.join(LIMIT_S)
+        assert not thread.is_alive(), "the script has not come to its end"
+    if troubles:
+        raise troubles[0]
