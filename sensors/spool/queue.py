@@ -8,15 +8,15 @@ from types import TracebackType
 from typing import Self
 
 from sensors.spool.disk import Disk, SystemDisk
-from sensors.spool.errors import SpoolError, SpoolFullError
-from sensors.spool.opening import (
-    CORRUPT_SUFFIX,
-    CURSOR_DRAFT,
-    CURSOR_FILE,
-    PROBE_FILE,
-    pack_cursor,
-    take_stock,
+from sensors.spool.draining import (
+    delete_drained,
+    keep_damaged,
+    remove_file,
+    store_cursor,
+    write_file,
 )
+from sensors.spool.errors import SpoolError, SpoolFullError
+from sensors.spool.opening import PROBE_FILE, take_stock
 from sensors.spool.places import Block, Cursor, Loss, SpoolReport, start_of
 from sensors.spool.reading import Ending, Reader
 from sensors.spool.records import FOOTER_BYTES, HEADER_BYTES, Record, Spoolable, pack_records
@@ -186,11 +186,11 @@ class Spool:
         """Whether an append would succeed now: room by both bounds, and a small file that syncs."""
         try:
             self._check_room(min(SEGMENT_BYTES, self._max_bytes // 10))
-            self._replace_file(PROBE_FILE, bytes(PROBE_BYTES))
+            write_file(self._disk, PROBE_FILE, bytes(PROBE_BYTES))
         except OSError:
             return False
         finally:
-            self._remove(PROBE_FILE)
+            remove_file(self._disk, PROBE_FILE)
         self._is_blocked = False
         return True
 
@@ -209,24 +209,6 @@ class Spool:
                 f"the disk has {free} bytes left, {self._min_free_bytes} must stay free; "
                 "free disk space"
             )
-
-    def _replace_file(self, name: str, content: bytes) -> None:
-        descriptor = self._disk.create(name)
-        try:
-            rest = memoryview(content)
-            while rest:
-                rest = rest[self._disk.write(descriptor, rest) :]
-            self._disk.fsync(descriptor)
-        finally:
-            self._disk.close(descriptor)
-
-    def _remove(self, name: str) -> bool:
-        try:
-            self._disk.remove(name)
-        except OSError as problem:
-            logger.warning("spool_file_left", extra={"file": name, "reason": str(problem)})
-            return False
-        return True
 
     # Reading
 
@@ -304,45 +286,16 @@ class Spool:
         if cursor <= self._cursor:
             return
         self._cursor = cursor
-        self._keep_damaged()
+        self._corrupt_bytes += keep_damaged(
+            self._disk, self._segments, cursor=cursor, losses=self._losses
+        )
         if self.is_empty and self._tail.unsynced_count == 0:
             self._tail.retire()
             self._cursor = start_of(self._tail.next_number)
-        if not self._store_cursor():
-            self._delete_drained()
-            self._store_cursor()
-        self._delete_drained()
-
-    def _keep_damaged(self) -> None:
-        for segment in [one for one in self._segments if one.number < self._cursor.segment]:
-            loss = self._losses.get(segment.number)
-            if loss is None:
-                continue
-            name = segment_name(segment.number)
-            kept = f"{name.removesuffix('.seg')}.{loss.offset}{CORRUPT_SUFFIX}"
-            try:
-                self._disk.rename(name, kept)
-            except OSError as problem:
-                facts = {"segment": name, "reason": str(problem)}
-                logger.warning("spool_damaged_segment_dropped", extra=facts)
-                continue
-            self._segments.remove(segment)
-            self._corrupt_bytes += segment.size
-
-    def _store_cursor(self) -> bool:
-        try:
-            self._replace_file(CURSOR_DRAFT, pack_cursor(self._cursor))
-            self._disk.rename(CURSOR_DRAFT, CURSOR_FILE)
-            self._disk.fsync_folder()
-        except OSError as problem:
-            logger.warning("spool_cursor_behind", extra={"reason": str(problem)})
-            return False
-        return True
-
-    def _delete_drained(self) -> None:
-        for segment in [one for one in self._segments if one.number < self._cursor.segment]:
-            if self._remove(segment_name(segment.number)):
-                self._segments.remove(segment)
+        if not store_cursor(self._disk, self._cursor):
+            delete_drained(self._disk, self._segments, cursor=self._cursor)  # makes room for it
+            store_cursor(self._disk, self._cursor)
+        delete_drained(self._disk, self._segments, cursor=self._cursor)
 
     # State
 

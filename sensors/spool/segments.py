@@ -12,7 +12,7 @@ from sensors.spool.records import HEADER_BYTES, REPEATS_PREVIOUS, pack_footer, p
 logger = logging.getLogger(__name__)
 
 SEGMENT_BYTES = 16 * 1024 * 1024
-_SUFFIX = ".seg"
+SEGMENT_SUFFIX = ".seg"
 _DIGITS = 20
 
 
@@ -24,12 +24,12 @@ def segment_name(number: int) -> str:
     >>> segment_name(1)
     '00000000000000000001.seg'
     """
-    return f"{number:0{_DIGITS}}{_SUFFIX}"
+    return f"{number:0{_DIGITS}}{SEGMENT_SUFFIX}"
 
 
 def segment_number(name: str) -> int | None:
     """Number of a segment file; None for any other name."""
-    stem = name.removesuffix(_SUFFIX)
+    stem = name.removesuffix(SEGMENT_SUFFIX)
     is_segment = stem != name and len(stem) == _DIGITS and stem.isascii() and stem.isdigit()
     return int(stem) if is_segment else None
 
