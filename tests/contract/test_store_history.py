@@ -221,6 +221,24 @@ def test_rows_end_before_the_end_and_begin_at_the_start(store: Store) -> None:
     assert page.time_us.tolist() == [T0_US + SECOND_US, T0_US + 2 * SECOND_US]
 
 
+def test_samples_of_waveforms_come_as_rows(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("twin.store.pages.PAGE_BLOCKS", 2)
+    blocks = tuple(
+        Waveform(WAVE, T0_US + row * 60 * SECOND_US, 2.0, np.full(10, row, np.float32), 4)
+        for row in range(5)
+    )
+    store.record(batch(waveforms=blocks))
+    pages = list(
+        store.history.rows([WAVE], start_us=T0_US + SECOND_US, end_us=T0_US + 240 * SECOND_US + 1)
+    )
+    assert np.concatenate([page.value for page in pages]).tolist() == [
+        *([0.0] * 8), *([1.0] * 10), *([2.0] * 10), *([3.0] * 10), 4.0,
+    ]  # fmt: skip
+    time_us = np.concatenate([page.time_us for page in pages])
+    assert time_us[:2].tolist() == [T0_US + SECOND_US, T0_US + 1_500_000]
+    assert {int(mask) for page in pages for mask in page.quality} == {4}
+
+
 # Past states
 
 

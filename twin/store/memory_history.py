@@ -64,6 +64,12 @@ class MemoryHistory:
     ) -> Iterator[Readings]:
         """Readings in pages."""
         for number in numbers:
+            first_us = start_us - pages.LONGEST_BLOCK_US
+            blocks = self._observations.waveforms(number, start_us=first_us, end_us=end_us)
+            for block in blocks:
+                samples = pages.within(pages.samples_of(block), start_us, end_us - 1)
+                if len(samples):
+                    yield samples
             found = self._rows(number, start_us, end_us, as_of_us)
             for first in range(0, len(found), pages.PAGE_ROWS):
                 part = slice(first, first + pages.PAGE_ROWS)

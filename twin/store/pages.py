@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from twin.model.observations import Latest, Readings
+from twin.model import history
+from twin.model.observations import Latest, Readings, Waveform
 from twin.store.intake import LONGEST_WAVEFORM_S
 
 PAGE_ROWS = 65_536
+PAGE_BLOCKS = 16
 LONGEST_BLOCK_US = round(LONGEST_WAVEFORM_S * 1e6)
 MOST_CELLS = 1 << 20
 _STREAM_SECONDS = 5_000_000
@@ -43,6 +45,18 @@ def within(rows: Readings, first_us: int, last_us: int) -> Readings:
     """Rows with a time from ``first_us`` to ``last_us``, both included."""
     kept = (rows.time_us >= first_us) & (rows.time_us <= last_us)
     return Readings(rows.number[kept], rows.time_us[kept], rows.value[kept], rows.quality[kept])
+
+
+def samples_of(block: Waveform) -> Readings:
+    """Samples of a waveform as readings."""
+    buckets = history.of_waveform(block)
+    count = len(block.samples)
+    return Readings(
+        number=np.full(count, block.number, np.int32),
+        time_us=buckets.begin_us,
+        value=block.samples.astype(np.float64),
+        quality=np.full(count, block.quality, np.int16),
+    )
 
 
 def latest_of(known: Mapping[int, tuple[int, float, int]]) -> Latest:

@@ -79,20 +79,46 @@ class PostgresHistory:
         self, numbers: Sequence[int], *, start_us: int, end_us: int, as_of_us: int | None = None
     ) -> Iterator[Readings]:
         """Readings in pages; no connection is held between two pages."""
-        name = "copy_rows" if as_of_us is None else "copy_rows_as_of"
         for number in numbers:
-            values = {"number": number, "end": _time(end_us), "limit": pages.PAGE_ROWS}
-            if as_of_us is not None:
-                values["as_of"] = _time(as_of_us)
-            after_us = start_us - 1
-            while True:
-                with self._connections.use() as connection:
-                    page = _rows(connection, name, {**values, "after": _time(after_us)}, _ROW)
-                if len(page["t"]):
-                    yield _readings(page)
-                    after_us = int(page["t"][-1])
-                if len(page["t"]) < pages.PAGE_ROWS:
-                    break
+            with self._connections.use() as connection:
+                row = connection.execute(query("select_stream"), {"number": number}).fetchone()
+            if row is not None and row[0] == "waveform":
+                yield from self._sample_pages(number, start_us, end_us)
+            else:
+                yield from self._reading_pages(number, start_us, end_us, as_of_us)
+
+    def _reading_pages(
+        self, number: int, start_us: int, end_us: int, as_of_us: int | None
+    ) -> Iterator[Readings]:
+        name = "copy_rows" if as_of_us is None else "copy_rows_as_of"
+        values = {"number": number, "end": _time(end_us), "limit": pages.PAGE_ROWS}
+        if as_of_us is not None:
+            values["as_of"] = _time(as_of_us)
+        after_us = start_us - 1
+        while True:
+            with self._connections.use() as connection:
+                page = _rows(connection, name, {**values, "after": _time(after_us)}, _ROW)
+            if len(page["t"]):
+                yield _readings(page)
+                after_us = int(page["t"][-1])
+            if len(page["t"]) < pages.PAGE_ROWS:
+                return
+
+    def _sample_pages(self, number: int, start_us: int, end_us: int) -> Iterator[Readings]:
+        values = {"number": number, "end": _time(end_us), "limit": pages.PAGE_BLOCKS}
+        after_us = start_us - pages.LONGEST_BLOCK_US
+        while True:
+            with self._connections.use() as connection:
+                cursor = connection.cursor(binary=True, row_factory=kwargs_row(_block))
+                page = {**values, "after": _time(after_us)}
+                blocks = cursor.execute(query("select_waveform_page"), page).fetchall()
+            for block in blocks:
+                found = pages.within(pages.samples_of(block), start_us, end_us - 1)
+                if len(found):
+                    yield found
+            if len(blocks) < pages.PAGE_BLOCKS:
+                return
+            after_us = blocks[-1].t0_us
 
     def state_at(self, time_us: int, *, hold_us: Mapping[int, int]) -> Latest:
         """Newest value of each datastream at an instant, by number."""
