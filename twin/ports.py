@@ -23,6 +23,7 @@ from twin.model.observations import (
 )
 from twin.model.provenance import Reference
 from twin.model.scenarios import Result, Run, Scenario
+from twin.model.upkeep import Compression, Deletion, Overdue, RollupReport, UpkeepRule
 
 
 class Clock(Protocol):
@@ -203,7 +204,10 @@ class History(Protocol):
     def rows(
         self, numbers: Sequence[int], *, start_us: int, end_us: int, as_of_us: int | None = None
     ) -> Iterator[Readings]:
-        """Yield all readings in [start, end) in pages, by datastream and time."""
+        """Yield all readings in [start, end) in pages, by datastream and time.
+
+        Samples of waveforms come as readings.
+        """
         ...
 
     def state_at(self, time_us: int, *, hold_us: Mapping[int, int]) -> Latest:
@@ -225,6 +229,38 @@ class History(Protocol):
         ``by_row`` reads every row of the span instead of looking up each instant; the answer is
         the same.
         """
+        ...
+
+
+class Upkeep(Protocol):
+    """Rollups, retention and its proof; one process at a time does it."""
+
+    def lead(self) -> bool:
+        """Whether this process does the upkeep; it stays so while its connection lives."""
+        ...
+
+    def roll(self, rule: UpkeepRule, *, at: datetime, settle_s: float = 5.0) -> RollupReport | None:
+        """Recompute the buckets that are due; None if another process does the upkeep.
+
+        A bucket that is over waits ``settle_s`` after a change, so that late readings are taken
+        together.
+        """
+        ...
+
+    def expire(self, rule: UpkeepRule, *, at: datetime) -> Sequence[Deletion] | None:
+        """Delete what is too old; the new entries of the proof, or None as in `roll`."""
+        ...
+
+    def compress(self, rule: UpkeepRule) -> Compression:
+        """Switch the compression of old data on or off where the server offers it."""
+        ...
+
+    def deletions(self) -> Sequence[Deletion]:
+        """Return the proof of deletion from its first entry on."""
+        ...
+
+    def overdue(self, rule: UpkeepRule, *, at: datetime) -> Sequence[Overdue]:
+        """Return what should have been deleted before this time and is still there."""
         ...
 
 
@@ -285,6 +321,11 @@ class Store(Inventory, ObservationStore, JobBoard, RunQueue, Protocol):
     @property
     def alarms(self) -> AlarmBoard:
         """Return the board of alarms."""
+        ...
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """Return rollups and retention."""
         ...
 
     @property

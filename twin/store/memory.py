@@ -30,6 +30,7 @@ from twin.store.memory_alarms import MemoryAlarms
 from twin.store.memory_history import MemoryHistory
 from twin.store.memory_instances import MemoryInstances
 from twin.store.memory_observations import MemoryObservations
+from twin.store.memory_upkeep import MemoryUpkeep
 from twin.store.refusals import unknown_run
 from twin.store.scenarios import check_question
 from twin.store.text import require_storable
@@ -67,6 +68,7 @@ class MemoryStore:
         self.alarms = MemoryAlarms()
         self.history = MemoryHistory(self._observations, self._find)
         self.instances = MemoryInstances()
+        self.upkeep = MemoryUpkeep(self._observations, self.datastreams)
 
     # Inventory
 
@@ -124,6 +126,8 @@ class MemoryStore:
         result = self._observations.record(
             batch, sources=sources, retention_days=self._retention_days, now=self._clock()
         )
+        if not result.repeated:
+            self.upkeep.note(batch)
         if result.revision:
             self._changes.notify()
         return result

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 
@@ -18,6 +18,7 @@ from twin.model.observations import (
     Series,
     Waveform,
 )
+from twin.model.times import to_us
 from twin.store import accounts, intake
 from twin.store.refusals import too_many_rows
 
@@ -133,6 +134,49 @@ class MemoryObservations:
             for entry in self._quarantine.values():
                 counts[entry.source, entry.reason] += entry.seen
         return dict(counts)
+
+    def times(self, kind: str, number: int) -> Sequence[int]:
+        """Times of all readings, or begins of all waveforms, of one datastream."""
+        with self._lock:
+            kept = self._waveforms if kind == "waveform" else self._readings
+            return tuple(kept.get(number, {}))
+
+    def old_rows(
+        self, series: str, numbers: Collection[int] | None, before_us: int, *, is_deleted: bool
+    ) -> Sequence[tuple[int | None, int]]:
+        """Number and time of rows before a time, of these datastreams; deletes them if told so."""
+        with self._lock:
+            if series == "quarantine":
+                return (
+                    self._old_quarantine(before_us, is_deleted=is_deleted)
+                    if numbers is None
+                    else ()
+                )
+            kept = {"reading": self._readings, "waveform": self._waveforms}.get(series)
+            wanted = set(numbers or ())
+            if series == "latest":
+                old = [(n, row[0]) for n, row in self._latest.items() if row[0] < before_us]
+            else:
+                old = [(n, t) for n in wanted for t in (kept or {}).get(n, ()) if t < before_us]
+            old = [(number, time_us) for number, time_us in old if number in wanted]
+            for number, time_us in old if is_deleted else ():
+                if kept is not None:
+                    del kept[number][time_us]
+                else:
+                    del self._latest[number]
+            return old
+
+    def _old_quarantine(
+        self, before_us: int, *, is_deleted: bool
+    ) -> Sequence[tuple[int | None, int]]:
+        old = {
+            key: to_us(entry.last_seen)
+            for key, entry in self._quarantine.items()
+            if to_us(entry.last_seen) < before_us
+        }
+        for key in old if is_deleted else ():
+            del self._quarantine[key]
+        return [(None, time_us) for time_us in old.values()]
 
     def _update_latest(self, newest: Mapping[int, tuple[int, float, int]]) -> None:
         for number, (time_us, value, mask) in newest.items():

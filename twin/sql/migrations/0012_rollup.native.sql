@@ -69,11 +69,12 @@ CREATE TABLE rollup_1d (
 );
 CREATE INDEX rollup_1d_by_time ON rollup_1d USING brin (b);
 
--- What the rollups were made with: where it changes, they are made again.
-CREATE TABLE rollup_rule (
-  only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-  bad_mask smallint NOT NULL,                 -- a reading with one of these bits is bad
-  zone text NOT NULL                          -- of local days
+-- What the rollups of a datastream were made with: aggregation, levels and quality mask, and the
+-- zone of its days. Where it differs, or is absent, they are made again from what is kept.
+CREATE TABLE rollup_stream (
+  ds integer PRIMARY KEY,
+  made_as text NOT NULL,
+  zone text NOT NULL
 );
 
 -- As in 0003_series.native.sql, for the rollups too, which have widths of their own.

@@ -68,19 +68,32 @@ DECLARE
     SELECT d.number FROM public.datastream AS d WHERE d.privacy_class = ANY (classes)
   );
 BEGIN
-  RETURN QUERY EXECUTE format(
-    'WITH old AS MATERIALIZED ('
-    '  SELECT DISTINCT o.ds, o.%2$I AS at FROM ('
-    '    SELECT x.ds, x.%2$I FROM public.%1$I AS x '
-    '    WHERE x.ds = ANY ($1) AND x.%2$I >= $2 AND x.%2$I < $3 LIMIT $4) AS o'
-    '), gone AS ('
-    '  DELETE FROM public.%1$I AS x USING old '
-    '  WHERE x.ds = old.ds AND x.%2$I = old.at AND x.%2$I >= $2 AND x.%2$I < $3 '
-    '  RETURNING x.ds, x.%2$I AS at'
-    ') SELECT d.privacy_class, count(*), min(gone.at), max(gone.at) '
-    'FROM gone JOIN public.datastream AS d ON d.number = gone.ds GROUP BY 1',
-    series, place
-  ) USING numbers, t_first, t_before, most;
+  IF series IN ('reading', 'waveform', 'rollup_10s', 'rollup_1m') THEN
+    -- Rows of partitions and chunks have no place of their own: by key.
+    RETURN QUERY EXECUTE format(
+      'WITH old AS MATERIALIZED ('
+      '  SELECT x.ds, x.%2$I AS at FROM public.%1$I AS x '
+      '  WHERE x.ds = ANY ($1) AND x.%2$I >= $2 AND x.%2$I < $3 LIMIT $4'
+      '), gone AS ('
+      '  DELETE FROM public.%1$I AS x USING old '
+      '  WHERE x.ds = old.ds AND x.%2$I = old.at AND x.%2$I >= $2 AND x.%2$I < $3 '
+      '  RETURNING x.ds, x.%2$I AS at'
+      ') SELECT d.privacy_class, count(*), min(gone.at), max(gone.at) '
+      'FROM gone JOIN public.datastream AS d ON d.number = gone.ds GROUP BY 1',
+      series, place
+    ) USING numbers, t_first, t_before, most;
+  ELSE
+    RETURN QUERY EXECUTE format(
+      'WITH gone AS ('
+      '  DELETE FROM public.%1$I AS x WHERE x.ctid = ANY (ARRAY('
+      '    SELECT o.ctid FROM public.%1$I AS o '
+      '    WHERE o.ds = ANY ($1) AND o.%2$I >= $2 AND o.%2$I < $3 LIMIT $4)) '
+      '  RETURNING x.ds, x.%2$I AS at'
+      ') SELECT d.privacy_class, count(*), min(gone.at), max(gone.at) '
+      'FROM gone JOIN public.datastream AS d ON d.number = gone.ds GROUP BY 1',
+      series, place
+    ) USING numbers, t_first, t_before, most;
+  END IF;
 END
 $$;
 REVOKE ALL ON FUNCTION twin_delete_rows FROM PUBLIC;

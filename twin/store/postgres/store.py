@@ -31,6 +31,7 @@ from twin.store.postgres.notices import Listener
 from twin.store.postgres.queries import query
 from twin.store.postgres.read import Reader
 from twin.store.postgres.runs import PostgresJobs, PostgresRuns
+from twin.store.postgres.upkeep import PostgresUpkeep
 from twin.store.postgres.write import Writer
 
 
@@ -71,6 +72,7 @@ class PostgresStore:
         self.alarms = PostgresAlarms(self._connections)
         self.history = PostgresHistory(self._connections, clock=clock)
         self.instances = PostgresInstances(self._connections)
+        self.upkeep = PostgresUpkeep(self._connections)
 
     # Inventory
 
@@ -213,6 +215,7 @@ class PostgresStore:
         self._listener.close()
         self._writer.close()
         self.instances.close()
+        self.upkeep.close()
         self._connections.close()
 
     def _describe(self) -> str:

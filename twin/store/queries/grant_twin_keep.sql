@@ -3,7 +3,7 @@ GRANT SELECT, INSERT, UPDATE ON job_status TO twin_keep;
 GRANT SELECT, INSERT, UPDATE ON alarm TO twin_keep;
 GRANT SELECT ON reading, waveform, datastream, deletion TO twin_keep;
 GRANT SELECT, DELETE ON dirty TO twin_keep;
-GRANT SELECT, INSERT, UPDATE, DELETE ON pending, rollup_rule TO twin_keep;
+GRANT SELECT, INSERT, UPDATE, DELETE ON pending, rollup_stream TO twin_keep;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rollup_10s, rollup_1m, rollup_1h, rollup_1d TO twin_keep;
 GRANT INSERT ON deletion TO twin_keep;
 GRANT SELECT, DELETE ON quarantine TO twin_keep;

@@ -1,0 +1,181 @@
+"""What is too old goes, with a proof, in PostgreSQL; see ADR 0014."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import cast
+
+import psycopg
+from psycopg.rows import class_row
+
+from twin.model.times import EPOCH
+from twin.model.upkeep import (
+    PARTITIONED,
+    Deletion,
+    Expiry,
+    Overdue,
+    UpkeepRule,
+    chained,
+    expiries,
+    quarantine_expiries,
+    whole_room_expiry,
+)
+from twin.store.postgres.connections import Connection
+from twin.store.postgres.queries import query
+
+logger = logging.getLogger(__name__)
+
+MOST_ROWS = 50_000
+UNPARTITIONED = ("reading_revision", "arrival", "latest", "rollup_1h", "rollup_1d")
+
+Span = tuple[datetime, datetime]
+Counted = tuple[str, int, datetime, datetime]
+
+
+class Expirer:
+    """One pass of retention on a connection, in transactions of its own.
+
+    Parameters
+    ----------
+    connection
+        In autocommit mode.
+    rule
+        How long data are kept.
+    at
+        Present time.
+    """
+
+    def __init__(self, connection: Connection, rule: UpkeepRule, *, at: datetime) -> None:
+        self._connection = connection
+        self._rule = rule
+        self._at = at
+
+    def run(self) -> Sequence[Deletion]:
+        """Delete what is too old; the new entries of the proof."""
+        done: list[Deletion] = []
+        for series in PARTITIONED:
+            done += self._expire_rooms(series)
+        for series in UNPARTITIONED:
+            for expiry in expiries(series, self._rule.retention, self._at):
+                done += self._delete_rows(expiry, (EPOCH, expiry.before))
+        done += self._expire_quarantine()
+        return tuple(done)
+
+    def overdue(self) -> Sequence[Overdue]:
+        """Rows that should be gone at this time."""
+        found: list[Overdue] = []
+        for expiry, (first, before) in self._spans():
+            values = {
+                "series": expiry.series, "classes": list(expiry.classes), "first": first,
+                "before": before,
+            }  # fmt: skip
+            rows = self._connection.execute(query("count_rows"), values).fetchall()
+            found += _overdue(expiry, cast("list[Counted]", rows))
+        for expiry in quarantine_expiries(self._rule.retention, self._at):
+            values = {"before": expiry.before, "classes": list(expiry.classes) or None}
+            rows = self._connection.execute(query("count_old_quarantine"), values).fetchall()
+            found += _overdue(expiry, cast("list[Counted]", rows))
+        return tuple(found)
+
+    def _spans(self) -> Iterator[tuple[Expiry, Span]]:
+        """Every rule with the spans of time in which it forbids rows."""
+        for series in PARTITIONED:
+            rooms = self._rooms(series)
+            whole = whole_room_expiry(series, self._rule.retention, self._at)
+            for expiry in expiries(series, self._rule.retention, self._at):
+                for first, before in rooms:
+                    if before <= expiry.before:
+                        yield expiry, (first, before)
+                    elif first < expiry.before and expiry != whole:
+                        yield expiry, (first, expiry.before)
+        for series in UNPARTITIONED:
+            for expiry in expiries(series, self._rule.retention, self._at):
+                yield expiry, (EPOCH, expiry.before)
+
+    def _rooms(self, series: str) -> list[Span]:
+        rows = self._connection.execute(query("select_rooms"), {"series": series}).fetchall()
+        return [(cast("datetime", first), cast("datetime", before)) for _, first, before in rows]
+
+    def _expire_rooms(self, series: str) -> Iterator[Deletion]:
+        whole = whole_room_expiry(series, self._rule.retention, self._at)
+        for first, before in self._rooms(series):
+            if whole is not None and before <= whole.before:
+                yield from self._drop_room(whole, (first, before))
+                continue
+            for expiry in expiries(series, self._rule.retention, self._at):
+                if expiry != whole and first < expiry.before:
+                    yield from self._delete_rows(expiry, (first, min(before, expiry.before)))
+
+    def _drop_room(self, expiry: Expiry, room: Span) -> Sequence[Deletion]:
+        """Drop a partition; if somebody reads in it for long, the next pass does."""
+        values = {"series": expiry.series, "first": room[0], "before": room[1]}
+        try:
+            with self._connection.transaction():
+                rows = self._connection.execute(query("drop_room"), values).fetchall()
+                return self._prove(expiry.series, cast("list[Counted]", rows), rule=expiry.rule)
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            facts = {"series": expiry.series, "from": room[0].isoformat()}
+            logger.warning("partition_in_use", extra=facts)
+            return ()
+
+    def _delete_rows(self, expiry: Expiry, span: Span) -> Iterator[Deletion]:
+        values = {
+            "series": expiry.series, "classes": list(expiry.classes), "first": span[0],
+            "before": span[1], "most": MOST_ROWS,
+        }  # fmt: skip
+        while True:
+            with self._connection.transaction():
+                rows = self._connection.execute(query("delete_rows"), values).fetchall()
+                deletions = self._prove(
+                    expiry.series, cast("list[Counted]", rows), rule=expiry.rule
+                )
+            if not deletions:
+                return
+            yield from deletions
+
+    def _expire_quarantine(self) -> Iterator[Deletion]:
+        for expiry in quarantine_expiries(self._rule.retention, self._at):
+            values: dict[str, object] = {
+                "before": expiry.before,
+                "classes": list(expiry.classes) or None,
+            }
+            yield from self._change("quarantine", "delete_quarantine", values, rule=expiry.rule)
+        most = self._rule.retention.quarantine_bytes
+        if most > 0:
+            rule = f"store.quarantine_bytes = {most}"
+            yield from self._change(
+                "quarantine.payload", "clear_payloads", {"most": most}, rule=rule
+            )
+
+    def _change(
+        self, series: str, name: str, values: dict[str, object], *, rule: str
+    ) -> Sequence[Deletion]:
+        with self._connection.transaction():
+            rows = self._connection.execute(query(name), values).fetchall()
+            return self._prove(series, cast("list[Counted]", rows), rule=rule)
+
+    def _prove(self, series: str, rows: Iterable[Counted], *, rule: str) -> Sequence[Deletion]:
+        """Write entries of the proof, inside the transaction of the deletion."""
+        plain = [
+            Deletion(
+                number=0, deleted_at=self._at, series=series, privacy_class=privacy_class,
+                t_from=first, t_to=last, row_count=count, rule=rule,
+                made_by=self._rule.made_by,
+            )
+            for privacy_class, count, first, last in rows
+        ]  # fmt: skip
+        if not plain:
+            return ()
+        cursor = self._connection.cursor(row_factory=class_row(Deletion))
+        newest = cursor.execute(query("select_newest_deletion")).fetchone()
+        sealed = chained(plain, after=newest)
+        self._connection.cursor().executemany(
+            query("insert_deletion"), [asdict(entry) for entry in sealed]
+        )
+        return sealed
+
+
+def _overdue(expiry: Expiry, rows: Iterable[Counted]) -> Iterator[Overdue]:
+    for privacy_class, count, first, last in rows:
+        yield Overdue(expiry.series, privacy_class, count, first, last, expiry.rule)
