@@ -26,6 +26,8 @@ from twin.model.tables import rows
 REFRESH_S = 10.0
 CHART_SPAN_S = 3600
 CHART_PIXELS = 400
+FILE_SPAN_S = 86_400
+FILE_FORMATS = {"csv": "CSV", "parquet": "Parquet"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,4 +193,21 @@ def chart(subject: Subject, texts: Texts) -> list[Component]:
             labels=texts.under("chart."),
             refresh_s=REFRESH_S,
         ),
+        _files(stream, texts),
     ]
+
+
+def _files(stream: Datastream, texts: Texts) -> html.P:
+    """Links to the readings of the last day in full resolution."""
+    address = f"/api/export/readings.{{form}}?stream={quote(stream.uid, safe='')}"
+    links = [
+        html.A(
+            name,
+            href=f"{address.format(form=form)}&last={FILE_SPAN_S}",
+            download="",
+            className="file",
+            **{"aria-label": texts("chart_title.file_as", form=name)},
+        )
+        for form, name in FILE_FORMATS.items()
+    ]
+    return html.P([texts("chart_title.files"), *links], className="files note")
