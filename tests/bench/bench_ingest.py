@@ -1,0 +1,436 @@
+"""Our ingester beside other programmes that bring MQTT into PostgreSQL.
+
+Run ``scripts/bench ingest [throughput|latency|batch|loss|sizes ...]`` on a quiet machine; without a
+part all of them. Every candidate gets the same bytes from the same Mosquitto and writes into the
+same table; before each round the broker forgets everybody and the table is emptied. A peer counts
+only if its rows equal the messages sent. What the peers are: ``tests/bench/peers/README.md``.
+"""
+
+import argparse
+import math
+import os
+import platform
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+import numpy as np
+import psycopg
+from bench.flood import Order, iso, payload
+from bench.ingest_stage import (
+    STREAMS,
+    DidNotCountError,
+    Stage,
+    cpu_s,
+    flood,
+    stage,
+    stop,
+)
+from bench.peers.candidates import Candidate, available, versions
+from faults.loadgen import LoadGenerator, Plan
+from faults.oracle import judge, lacking
+from faults.rig import Rig
+from services import open_folder
+
+from twin.model.observations import Batch, Readings, Waveform
+from twin.model.times import to_us, utc_now
+from twin.store import open_store
+
+MESSAGES = 40_000
+ROUNDS = 3
+LATENCY_HZ = 1000.0
+LATENCY_MESSAGES = 9000
+WARM_UP = 1000
+SAMPLED_EVERY = 20
+BATCH_MESSAGES = 2000
+PER_MESSAGE = 100
+BARE_ROWS = 20_000
+LOSS_HZ = 2000.0
+SIZE_ROWS = 1_000_000
+BLOCKS, SAMPLES = 10_000, 100
+DONE_WITHIN_S = 180.0
+LONG_S = 5.0
+US = 1e6
+
+say: Callable[[str], object] = sys.stdout.write
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One round of one candidate."""
+
+    rate: float
+    cpu_us: float
+
+
+def throughput(at: Stage, candidates: Sequence[Candidate], *, rounds: int, count: int) -> None:
+    """Sustained QoS 1 single readings, processor time per reading, and the broker alone."""
+    say(f"\n## Single readings: {count:,} messages, QoS 1, {STREAMS} streams\n\n")
+    found: dict[str, list[Run]] = {}
+    failures: dict[str, str] = {}
+    for _ in range(rounds):
+        for candidate in candidates:
+            try:
+                run = sustained(at, candidate, count=count)
+            except DidNotCountError as error:
+                failures[candidate.name] = str(error)
+            else:
+                found.setdefault(candidate.name, []).append(run)
+    say("| | messages/s | our bulk client is | processor time per reading |\n|---|---|---|---|\n")
+    ours = statistics.median(run.rate for run in found[candidates[0].name])
+    for name, runs in found.items():
+        if name in failures:
+            continue
+        rate = statistics.median(run.rate for run in runs)
+        cpu = statistics.median(run.cpu_us for run in runs)
+        say(f"| {name} | {rate:,.0f} | {ours / rate:.2f} x | {cpu:.1f} us |\n")
+    _say_failures(failures)
+
+
+def sustained(at: Stage, candidate: Candidate, *, count: int, per_message: int = 1) -> Run:
+    """Publish as fast as the broker takes; the time until the last reading is visible."""
+    at.clear()
+    order = at.order(count=count, per_message=per_message)
+    process = at.start(candidate, order)
+    readings = count * per_message
+    try:
+        with flood(order) as publisher:
+            spent_s = cpu_s(process.pid)
+            publisher.go()
+            last = readings - 1
+            if not at.waited(lambda: at.is_visible(order, last), DONE_WITHIN_S, 0.01):
+                raise DidNotCountError(f"{at.stored(order):,} of {readings:,} rows")
+            # not every candidate keeps the order
+            at.waited(lambda: at.stored(order) == readings, LONG_S, 0.05)
+            ended = time.monotonic()
+            spent_s = cpu_s(process.pid) - spent_s
+            result = publisher.result()
+        stored = at.stored(order)
+        if stored != readings:
+            raise DidNotCountError(f"{stored:,} of {readings:,} rows")
+        took_s = ended - float(str(result["begun_s"]))
+        return Run(readings / took_s, spent_s / readings * US)
+    finally:
+        stop(process)
+
+
+def latency(at: Stage, candidates: Sequence[Candidate], *, rounds: int, count: int) -> None:
+    """Time from handing a message to the broker until its row is visible to others."""
+    say(f"\n## Publish to visible at {LATENCY_HZ:,.0f} messages/s\n\n")
+    figures: dict[str, list[tuple[float, float]]] = {}
+    failures: dict[str, str] = {}
+    for _ in range(rounds):
+        for candidate in candidates:
+            try:
+                found = visible_after(at, candidate, count=count)
+            except DidNotCountError as error:
+                failures[candidate.name] = str(error)
+                continue
+            both = (float(np.percentile(found, 50)), float(np.percentile(found, 95)))
+            figures.setdefault(candidate.name, []).append(both)
+    ours = _medians(figures[candidates[0].name])
+    say("| | p50 | ours is | p95 | ours is |\n|---|---|---|---|---|\n")
+    for name, runs in figures.items():
+        p50, p95 = _medians(runs)
+        say(f"| {name} | {p50 * 1000:.1f} ms | {ours[0] / p50:.2f} x | {p95 * 1000:.1f} ms | ")
+        say(f"{ours[1] / p95:.2f} x |\n")
+    _say_failures(failures)
+
+
+def visible_after(at: Stage, candidate: Candidate, *, count: int) -> list[float]:
+    """Delays [s] of every twentieth message."""
+    at.clear()
+    order = at.order(count=count, rate_hz=LATENCY_HZ)
+    process = at.start(candidate, order)
+    seen: dict[int, float] = {}
+    try:
+        with flood(order) as publisher:
+            publisher.go()
+            for number in range(WARM_UP, count, SAMPLED_EVERY):
+                if not at.waited(lambda number=number: at.is_visible(order, number), 20, 0.0005):
+                    raise DidNotCountError(f"message {number} is not visible after 20 s")
+                seen[number] = time.monotonic()
+            sent_s = publisher.result()["sent_s"]
+        if not at.waited(lambda: at.stored(order) == count, LONG_S, 0.05):
+            raise DidNotCountError(f"{at.stored(order):,} of {count:,} rows")
+    finally:
+        stop(process)
+    return [at_s - sent_s[number] for number, at_s in seen.items()]  # type: ignore[index]
+
+
+def batch(at: Stage, candidates: Sequence[Candidate], *, rounds: int) -> None:
+    """A hundred readings per message against the bare staging writer."""
+    say(f"\n## {PER_MESSAGE} readings per message, {BATCH_MESSAGES * PER_MESSAGE:,} readings\n\n")
+    ours = [
+        sustained(at, candidates[0], count=BATCH_MESSAGES, per_message=PER_MESSAGE)
+        for _ in range(rounds)
+    ]
+    bare = statistics.median(bare_staging(at) for _ in range(rounds))
+    rate = statistics.median(run.rate for run in ours)
+    cpu = statistics.median(run.cpu_us for run in ours)
+    say("| | readings/s | ours is | processor time per reading |\n|---|---|---|---|\n")
+    say(f"| {candidates[0].name}, from publish to visible | {rate:,.0f} | | {cpu:.2f} us |\n")
+    say(f"| bare COPY into staging and INSERT, no broker | {bare:,.0f} | {rate / bare:.2f} x | |\n")
+
+
+def bare_staging(at: Stage) -> float:
+    """Rows per second of COPY BINARY and INSERT ON CONFLICT alone, rows packed before."""
+    at.clear()
+    order = at.order(count=BATCH_MESSAGES, per_message=PER_MESSAGE)
+    total = BATCH_MESSAGES * PER_MESSAGE
+    blocks = [packed(order, begin, BARE_ROWS) for begin in range(0, total, BARE_ROWS)]
+    with psycopg.connect(at.rig.owner_dsn) as connection:
+        connection.execute(
+            b"CREATE TEMP TABLE bare (t timestamptz, v double precision, ds integer, q smallint)"
+            b" ON COMMIT DELETE ROWS"
+        )
+        connection.commit()
+        begun = time.monotonic()
+        for block in blocks:
+            cursor = connection.cursor()
+            with cursor.copy(b"COPY bare FROM STDIN (FORMAT BINARY)") as copy:
+                copy.write(block)
+            cursor.execute(
+                b"INSERT INTO reading (t, v, ds, q) SELECT t, v, ds, q FROM bare "
+                b"ON CONFLICT DO NOTHING"
+            )
+            connection.commit()
+        took_s = time.monotonic() - begun
+    if at.stored(order) != total:
+        raise DidNotCountError(f"the bare writer stored {at.stored(order)} rows")
+    return total / took_s
+
+
+def packed(order: Order, begin: int, count: int) -> bytes:
+    """A COPY BINARY stream, made with numpy: 40 bytes a row."""
+    row = np.arange(begin, begin + count)
+    number = np.array(order.numbers)[(row // order.per_message) % len(order.numbers)]
+    kinds = [("n", ">i2"), ("lt", ">i4"), ("t", ">i8"), ("lv", ">i4"), ("v", ">f8")]
+    kinds += [("ld", ">i4"), ("ds", ">i4"), ("lq", ">i4"), ("q", ">i2")]
+    rows = np.zeros(count, np.dtype(kinds))
+    rows["n"], rows["lt"], rows["lv"], rows["ld"], rows["lq"] = 4, 8, 8, 4, 2
+    rows["t"] = (order.base_ms + row) * 1000 - 946_684_800_000_000
+    rows["v"], rows["ds"] = row / 4, number
+    return b"PGCOPY\n\xff\r\n\0" + bytes(8) + rows.tobytes() + b"\xff\xff"
+
+
+def loss(at: Stage, candidates: Sequence[Candidate], *, kills: int, restarts: int) -> None:
+    """Rows lost and doubled over kills of the ingester, and for ours restarts of the services."""
+    say(f"\n## Rows lost and doubled at {LOSS_HZ:,.0f} messages/s\n\n")
+    say("| | kills | restarts of database and broker | messages | lost | doubled |\n")
+    say("|---|---|---|---|---|---|\n")
+    for candidate in candidates:
+        rounds = restarts if candidate.is_ours else 0
+        try:
+            say(f"| {candidate.name} | {kills} | {rounds} and {rounds} | ")
+            say(lost_and_doubled(at, candidate, kills=kills, restarts=rounds) + " |\n")
+        except DidNotCountError as error:
+            say(f"did not count: {error} |\n")
+
+
+@dataclass(frozen=True)
+class BenchPlan(Plan):
+    """The messages of the other parts, for the generator that outlives its broker."""
+
+    contents: Order | None = None
+
+    def payload(self, number: int) -> bytes:
+        assert self.contents is not None
+        return payload(self.contents, number)
+
+
+def lost_and_doubled(at: Stage, candidate: Candidate, *, kills: int, restarts: int) -> str:
+    """Messages, lost and doubled rows as cells of the table."""
+    at.clear()
+    faults = ["kill"] * kills + ["database", "broker"] * restarts
+    random.Random(1).shuffle(faults)  # noqa: S311 - an order, no secret
+    count = int(LOSS_HZ * 2.5 * (len(faults) + 1))
+    order = at.order(count=count)
+    plan = BenchPlan(
+        topic=lambda stream: f"twin/v1/demo/B1/s{stream:03}/obs",
+        streams=STREAMS,
+        count=count,
+        rate_hz=LOSS_HZ,
+        begin_ms=order.base_ms,
+        contents=order,
+    )
+    process = at.start(candidate, order)
+    generator = LoadGenerator(replace(at.rig.target(), client_id="loss"), plan)
+    generator.start()
+    try:
+        for row, fault in enumerate(faults, start=1):
+            due = row * count // (len(faults) + 1)
+            if not at.waited(lambda due=due: generator.acknowledged >= due, 60, 0.01):
+                raise DidNotCountError(f"only {generator.acknowledged} messages confirmed")
+            process = inflict(at, candidate, process, fault)
+        generator.wait(60)
+        settled(at, generator)
+    finally:
+        stop(process)
+    verdict = judge(_WithoutProbes(at.rig, order), [generator])
+    return f"{verdict.published:,} | {len(verdict.lost):,} | {len(verdict.doubled):,}"
+
+
+def inflict(
+    at: Stage, candidate: Candidate, process: "subprocess.Popen[bytes]", fault: str
+) -> "subprocess.Popen[bytes]":
+    if fault == "kill":
+        process.kill()
+        process.wait(10)
+        return candidate.start(at.rig, at.work)
+    if fault == "broker":
+        at.rig.broker.stop()
+        at.rig.broker.start()
+        return process
+    at.connection.close()
+    at.rig.stop_database()
+    at.rig.start_database()
+    at.connection = psycopg.connect(at.rig.owner_dsn, autocommit=True)
+    return process
+
+
+def settled(at: Stage, generator: LoadGenerator) -> None:
+    """Wait until nothing lacks, or nothing more has come for a while."""
+    still, since_s = -1, time.monotonic()
+    pause = threading.Event()
+    while (short := lacking(at.rig, [generator])) > -1 and time.monotonic() - since_s < 2 * LONG_S:
+        if short != still:
+            still, since_s = short, time.monotonic()
+        pause.wait(0.2)
+
+
+class _WithoutProbes:
+    """The database as the oracle asks for it, without what told that a candidate is ready."""
+
+    def __init__(self, rig: Rig, order: Order) -> None:
+        rig.rows("DELETE FROM reading WHERE t < %s::timestamptz RETURNING 1", iso(order.base_ms))
+        self._rig = rig
+
+    def rows(self, statement: str, *values: object) -> list[tuple[object, ...]]:
+        return self._rig.rows(statement, *values)
+
+
+def sizes(at: Stage) -> None:
+    """Bytes per reading and per waveform sample, with all indexes."""
+    at.clear()
+    store = open_store(at.rig.settings.database.dsn)
+    begin_us = to_us(utc_now()) - 3600 * 1_000_000
+    incarnation = uuid4()
+    size, sequence = 20_000, 0
+    for begin in range(0, SIZE_ROWS, size):
+        row = np.arange(begin, begin + size)
+        readings = Readings(
+            number=np.array(at.numbers, np.int32)[row % STREAMS],
+            time_us=begin_us + (row // STREAMS) * 1_000_000,
+            value=np.random.default_rng(begin).normal(20.0, 5.0, size),
+            quality=np.zeros(size, np.int16),
+        )
+        sequence += 1
+        store.record(Batch(incarnation=incarnation, sequence=sequence, readings=readings))
+    wave = int(str(at.one(b"SELECT number FROM datastream WHERE kind = 'waveform'")))
+    generator = np.random.default_rng(1)
+    for begin in range(0, BLOCKS, 500):
+        blocks = tuple(
+            Waveform(
+                number=wave,
+                t0_us=begin_us + row * 1_000_000 // 10,
+                rate_hz=1000.0,
+                samples=generator.normal(0.0, 0.1, SAMPLES).astype(np.float32),
+            )
+            for row in range(begin, begin + 500)
+        )
+        sequence += 1
+        store.record(Batch(incarnation=incarnation, sequence=sequence, waveforms=blocks))
+    store.close()
+    say("\n## Size on disk, table and index\n\n")
+    for table, units, unit in (
+        (b"reading", SIZE_ROWS, "reading"),
+        (b"waveform", BLOCKS * SAMPLES, f"sample, {SAMPLES} in a block"),
+    ):
+        total = at.one(
+            b"SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree(%s) WHERE isleaf",
+            table.decode(),
+        )
+        say(f"- {float(str(total)) / units:.1f} bytes per {unit}\n")
+
+
+def _medians(runs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    return statistics.median(p50 for p50, _ in runs), statistics.median(p95 for _, p95 in runs)
+
+
+def _say_failures(failures: dict[str, str]) -> None:
+    for name, why in failures.items():
+        say(f"\n{name} does not count: {why}\n")
+
+
+def sync_ms() -> float:
+    """Time of one write that reaches the disk [ms], median."""
+    took: list[float] = []
+    with open_folder() as folder, (folder / "sync").open("wb", buffering=0) as file:
+        for _ in range(50):
+            begun = time.monotonic()
+            file.write(b"x" * 8192)
+            os.fdatasync(file.fileno())
+            took.append(time.monotonic() - begun)
+    return statistics.median(took) * 1000
+
+
+def introduce(at: Stage) -> None:
+    """Machine, versions and load."""
+    server = str(at.one(b"SHOW server_version"))
+    broker = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    said = subprocess.run(
+        [broker or "mosquitto", "-h"], capture_output=True, text=True, check=False
+    )
+    facts = {
+        "mosquitto": said.stdout.split("\n")[0].removeprefix("mosquitto version "),
+        "PostgreSQL": server,
+        "Python": platform.python_version(),
+        "psycopg": psycopg.__version__,
+        **versions(),
+    }
+    say(f"# Ingest, {utc_now():%Y-%m-%d}\n\n{platform.machine()}, {os.cpu_count()} cores, ")
+    say(f"load {os.getloadavg()[0]:.1f} at the start, disk sync {sync_ms():.2f} ms; ")
+    say(", ".join(f"{name} {version}" for name, version in facts.items()) + ".\n")
+
+
+PARTS = ("throughput", "latency", "batch", "loss", "sizes")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--messages", type=int, default=MESSAGES)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--only", default="", help="names of candidates begin with this")
+    options = parser.parse_args()
+    candidates, absent = available()
+    candidates = [one for one in candidates if one.name.startswith(options.only)]
+    parts = options.parts or PARTS
+    with stage() as at:
+        introduce(at)
+        for reason in absent:
+            say(f"\nNot compared: {reason}\n")
+        if "throughput" in parts:
+            throughput(at, candidates, rounds=options.rounds, count=options.messages)
+        if "latency" in parts:
+            latency(at, candidates, rounds=options.rounds, count=LATENCY_MESSAGES)
+        if "batch" in parts:
+            batch(at, candidates, rounds=options.rounds)
+        if "loss" in parts:
+            loss(at, candidates, kills=options.kills, restarts=math.ceil(options.kills / 4))
+        if "sizes" in parts:
+            sizes(at)
+        say(f"\nLoad at the end: {os.getloadavg()[0]:.1f}\n")
+
+
+if __name__ == "__main__":
+    main()
