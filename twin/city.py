@@ -1,6 +1,6 @@
 """The public face of the city: one class with the use cases that every edge calls."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,6 +12,7 @@ from twin.model.assets import Asset, Component
 from twin.model.city import City, LoadReport
 from twin.model.datastreams import Datastream
 from twin.model.findings import MonitoringState
+from twin.model.gaps import Gap, GapState
 from twin.model.history import Binned, Instants
 from twin.model.jobs import JobStatus
 from twin.model.observations import (
@@ -37,6 +38,7 @@ LONGEST_HOLD_US = 86_400_000_000
 LOOKUP_ROWS = 4
 """What one look-up of an instant costs, in rows read in sequence."""
 MOST_ALARMS = 1000
+MOST_GAPS = 10_000
 RUN_HEARTBEAT_EXPIRES_S = 60.0
 
 
@@ -316,6 +318,33 @@ class Twin:
     def beat(self, status: JobStatus) -> None:
         """Report that a job is alive."""
         self._store.beat(status)
+
+    def note_gaps(self, gaps: Iterable[Gap]) -> None:
+        """Write down gaps; one that lasts gets its end when it is noted again."""
+        self._store.gaps.note(gaps, at=self._clock())
+
+    def gaps(
+        self,
+        *,
+        only_open: bool = True,
+        source: str | None = None,
+        uid: str | None = None,
+        since: datetime | None = None,
+        limit: int = MOST_GAPS,
+    ) -> Sequence[Gap]:
+        """Gaps that reach beyond ``since``, the newest first."""
+        number = None if uid is None else self.datastream(uid).number
+        return self._store.gaps.gaps(
+            only_open=only_open, source=source, number=number, since=since, limit=limit
+        )
+
+    def resolve_gap(self, gap_id: int, state: GapState) -> None:
+        """Say that a gap was filled or is lost; one that was filled stays filled."""
+        self._store.gaps.resolve(gap_id, state)
+
+    def count_gap_attempt(self, gap_id: int) -> None:
+        """Count that the hook was asked for a gap."""
+        self._store.gaps.count_attempt(gap_id)
 
     def open_alarm(self, kind: str, subject: str, detail: str) -> None:
         """Open an alarm, or confirm the one of this kind and subject that is open."""

@@ -1,6 +1,6 @@
 """What the city needs from the outside: the Protocols that rooms and plugins implement."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -8,6 +8,7 @@ from twin.model.alarms import Alarm
 from twin.model.assets import Asset, Component
 from twin.model.city import City, LoadReport
 from twin.model.datastreams import Datastream
+from twin.model.gaps import Gap, GapState
 from twin.model.history import Binned, Instants
 from twin.model.jobs import JobStatus
 from twin.model.messages import CodecContext, Message, Outcome
@@ -160,6 +161,34 @@ class JobBoard(Protocol):
 
     def jobs(self) -> Sequence[JobStatus]:
         """Return the newest status of every job."""
+        ...
+
+
+class GapBook(Protocol):
+    """What never reached us, and what was done about it."""
+
+    def note(self, gaps: Iterable[Gap], *, at: datetime) -> None:
+        """Add gaps; one that lasts gets its end, one that has ended stays as it is."""
+        ...
+
+    def gaps(
+        self,
+        *,
+        only_open: bool,
+        source: str | None = None,
+        number: int | None = None,
+        since: datetime | None = None,
+        limit: int,
+    ) -> Sequence[Gap]:
+        """Return gaps that reach beyond ``since``, the newest first."""
+        ...
+
+    def resolve(self, gap_id: int, state: GapState) -> None:
+        """Say that a gap was filled or is lost; one that was filled stays filled."""
+        ...
+
+    def count_attempt(self, gap_id: int) -> None:
+        """Count that the hook was asked for a gap."""
         ...
 
 
@@ -316,6 +345,11 @@ class Store(Inventory, ObservationStore, JobBoard, RunQueue, Protocol):
     @property
     def instances(self) -> InstanceLocks:
         """Return the names that this process holds."""
+        ...
+
+    @property
+    def gaps(self) -> GapBook:
+        """Return the book of gaps."""
         ...
 
     @property

@@ -27,6 +27,7 @@ from twin.store import registry
 from twin.store.changes import ChangeSignal
 from twin.store.intake import RETENTION_DAYS
 from twin.store.memory_alarms import MemoryAlarms
+from twin.store.memory_gaps import MemoryGaps
 from twin.store.memory_history import MemoryHistory
 from twin.store.memory_instances import MemoryInstances
 from twin.store.memory_observations import MemoryObservations
@@ -66,6 +67,7 @@ class MemoryStore:
         self._heartbeats: dict[int, datetime] = {}
         self._results: dict[int, Result] = {}
         self.alarms = MemoryAlarms()
+        self.gaps = MemoryGaps()
         self.history = MemoryHistory(self._observations, self._find)
         self.instances = MemoryInstances()
         self.upkeep = MemoryUpkeep(self._observations, self.datastreams)

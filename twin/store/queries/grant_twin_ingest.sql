@@ -6,3 +6,4 @@ GRANT UPDATE (seen, last_seen) ON quarantine TO twin_ingest;
 GRANT SELECT, INSERT, UPDATE ON latest, ingest_commit, ingest_balance, job_status TO twin_ingest;
 GRANT USAGE ON SEQUENCE change_rev TO twin_ingest;
 GRANT SELECT, INSERT, UPDATE ON alarm TO twin_ingest;
+GRANT SELECT, INSERT, UPDATE ON gap TO twin_ingest;

@@ -3,3 +3,5 @@ GRANT SELECT ON reading, reading_revision, waveform, latest, quarantine, ingest_
 GRANT SELECT, INSERT, UPDATE ON run, job_status TO twin_serve;
 GRANT SELECT ON alarm TO twin_serve;
 GRANT SELECT ON rollup_10s, rollup_1m, rollup_1h, rollup_1d, deletion TO twin_serve;
+GRANT SELECT ON dirty, pending, rollup_stream TO twin_serve;
+GRANT SELECT ON gap TO twin_serve;

@@ -4,3 +4,5 @@ GRANT SELECT, UPDATE ON run TO twin_work;
 GRANT SELECT, INSERT ON run_result TO twin_work;
 GRANT INSERT, UPDATE ON job_status TO twin_work;
 GRANT SELECT ON rollup_10s, rollup_1m, rollup_1h, rollup_1d TO twin_work;
+GRANT SELECT ON dirty, pending, rollup_stream TO twin_work;
+GRANT SELECT ON gap TO twin_work;

@@ -1,0 +1,1 @@
+UPDATE gap SET attempts = attempts + 1 WHERE id = %(id)s

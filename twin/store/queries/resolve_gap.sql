@@ -1,0 +1,1 @@
+UPDATE gap SET state = %(state)s WHERE id = %(id)s AND state <> 1
