@@ -16,7 +16,7 @@ from sensors.spool.draining import (
     write_file,
 )
 from sensors.spool.errors import SpoolError, SpoolFullError
-from sensors.spool.opening import PROBE_FILE, take_stock
+from sensors.spool.opening import CORRUPT_SUFFIX, PROBE_FILE, take_stock
 from sensors.spool.places import Block, Cursor, Loss, SpoolReport, start_of
 from sensors.spool.reading import Ending, Reader
 from sensors.spool.records import FOOTER_BYTES, HEADER_BYTES, Record, Spoolable, pack_records
@@ -275,6 +275,11 @@ class Spool:
                 "is_estimate": loss.is_estimate,
             }
             logger.error("spool_corrupt", extra=facts)
+            about = "about " if loss.is_estimate else ""
+            self._notes.append(
+                f"{segment_name(loss.segment)} is damaged from byte {loss.offset} on: "
+                f"{about}{loss.count} messages lost; it is kept as *{CORRUPT_SUFFIX}"
+            )
         return loss
 
     def commit(self, cursor: Cursor) -> None:

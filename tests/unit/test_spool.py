@@ -278,6 +278,7 @@ def test_damage_in_the_middle_costs_the_rest_of_its_segment_and_is_counted_exact
     assert not loss.is_estimate
     found.commit(block.cursor)
     assert found.report.losses == (loss,)
+    assert f"{lost} messages lost" in found.report.notes[0]
     kept = [name for name in disk.files if name.endswith(".corrupt")]
     assert kept == [f"{names[0][:20]}.{loss.offset}.corrupt"]
     assert found.size_bytes == len(disk.files[kept[0]].content)
