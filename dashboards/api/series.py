@@ -95,25 +95,26 @@ def read_span(parameters: dict[str, str], *, now: datetime) -> Span:
             raise FieldError(name, f"unknown; use {', '.join(sorted(KNOWN))}")
     if parameters.get("agg", "auto") != "auto":
         raise FieldError("agg", "only auto is possible")
-    pixels = _number("px", parameters.get("px", "600"))
+    pixels = read_number("px", parameters.get("px", "600"))
     if not LEAST_PIXELS <= pixels <= MOST_PIXELS:
         raise FieldError("px", f"must be {LEAST_PIXELS} to {MOST_PIXELS}")
-    end = _time("t1", parameters["t1"]) if "t1" in parameters else now + timedelta(seconds=1)
+    end = read_time("t1", parameters["t1"]) if "t1" in parameters else now + timedelta(seconds=1)
     if "t0" in parameters:
-        start = _time("t0", parameters["t0"])
+        start = read_time("t0", parameters["t0"])
     else:
-        last_s = _number("last", parameters.get("last", str(DEFAULT_S)))
+        last_s = read_number("last", parameters.get("last", str(DEFAULT_S)))
         if not 0 < last_s <= LONGEST_S:
             raise FieldError("last", f"must be more than 0 and at most {LONGEST_S} seconds")
         start = end - timedelta(seconds=last_s)
     length_s = (end - start).total_seconds()
     if not 0 < length_s <= LONGEST_S + 1:
         raise FieldError("t1", "must lie after t0, and at most 50 years after it")
-    as_of = _time("as_of", parameters["as_of"]) if "as_of" in parameters else None
+    as_of = read_time("as_of", parameters["as_of"]) if "as_of" in parameters else None
     return Span(start, end, int(pixels), as_of)
 
 
-def _number(name: str, text: str) -> float:
+def read_number(name: str, text: str) -> float:
+    """Finite number of a parameter; FieldError if it is none."""
     try:
         number = float(text)
     except ValueError:
@@ -123,7 +124,8 @@ def _number(name: str, text: str) -> float:
     return number
 
 
-def _time(name: str, text: str) -> datetime:
+def read_time(name: str, text: str) -> datetime:
+    """Time of a parameter in UTC; FieldError if it is none or has no offset."""
     try:
         # In an address a plus sign may have become a space.
         time = datetime.fromisoformat(text.strip().replace(" ", "+"))

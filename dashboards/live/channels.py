@@ -160,22 +160,22 @@ def _newest_ms(newest: NewestValues, numbers: Int64) -> float:
 
 
 # Where several streams share a place, the worst one decides.
-_SEVERITY = np.zeros(NO_VALUE + 1, dtype=np.uint8)
-_BY_SEVERITY = (
+SEVERITY = np.zeros(NO_VALUE + 1, dtype=np.uint8)
+BY_SEVERITY = (
     QualityClass.GOOD,
     QualityClass.SIMULATED,
     QualityClass.NEVER_REPORTED,
     QualityClass.STALE,
     QualityClass.SUSPECT,
 )
-for _rank, _class in enumerate(_BY_SEVERITY):
-    _SEVERITY[_class] = _rank
+for _rank, _class in enumerate(BY_SEVERITY):
+    SEVERITY[_class] = _rank
 
 
 def _worst(classes: Bytes, rows: Int64, features: int) -> Bytes:
     rank = np.zeros(features, dtype=np.uint8)
-    np.maximum.at(rank, rows, _SEVERITY[classes])
-    return np.array(_BY_SEVERITY, dtype=np.uint8)[rank]
+    np.maximum.at(rank, rows, SEVERITY[classes])
+    return np.array(BY_SEVERITY, dtype=np.uint8)[rank]
 
 
 def _monitoring(classes: Bytes, rows: Int64, bridges: int) -> Bytes:
