@@ -1,17 +1,17 @@
 """A peer that speaks MQTT byte by byte as a test prescribes; no broker, and no mock of one.
 
-It answers CONNECT and SUBSCRIBE by itself and leaves everything else to a script, so that a test
-decides where the stream is cut, what arrives together and what is wrong.
+The test is the broker: it decides where the stream is cut, what arrives together, what is wrong.
 """
 
 import socket
 import struct
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 LIMIT_S = 20.0
 CONNECT, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = 0x10, 0x30, 0x40, 0x50, 0x62, 0x70
+PINGRESP = b"\xd0\x00"
+PROBE = b"twin/probe/"
 SUBSCRIBE, PINGREQ, DISCONNECT = 0x82, 0xC0, 0xE0
 
 
@@ -51,11 +51,6 @@ class Peer:
     def send(self, content: bytes) -> None:
         self.connection.sendall(content)
 
-    def send_cut(self, content: bytes, at: int) -> None:
-        """Send in two segments."""
-        self.send(content[:at])
-        self.send(content[at:])
-
     def read(self) -> tuple[int, bytes]:
         """First byte and body of the next packet; EOFError at the end."""
         first = self._take(1)[0]
@@ -68,27 +63,38 @@ class Peer:
                 return first, self._take(size)
 
     def expect(self, kind: int) -> bytes:
-        """Body of the next packet, which must be of this kind; pings are answered."""
+        """Body of the next packet, which must be of this kind; probes come back, pings, too."""
         while True:
             first, body = self.read()
             if first == PINGREQ and kind != PINGREQ:
-                self.send(b"\xd0\x00")
+                self.send(PINGRESP)
+                continue
+            if first == PUBLISH and PROBE in body:
+                self.send(packet(first, body))
                 continue
             assert first == kind, f"expected {kind:#x}, got {first:#x}"
             return body
 
     def connect(self) -> bytes:
-        """The CONNECT packet; notes its version."""
+        """Body of the CONNECT packet; notes its version."""
         body = self.expect(CONNECT)
         self.is_five = body[6] == 5
         return body
 
-    def greet(self, *, is_resumed: bool = True, then: bytes = b"") -> None:
-        """Accept a client and its subscriptions; ``then`` follows CONNACK in the same segment."""
-        self.connect()
-        end = b"\x00" if self.is_five else b""
+    def accept(
+        self, *, properties: bytes = b"", is_resumed: bool = True, then: bytes = b""
+    ) -> None:
+        """CONNACK, and ``then`` in the same segment."""
+        end = length(len(properties)) + properties if self.is_five else b""
         self.send(packet(0x20, bytes([is_resumed, 0]) + end) + then)
+
+    def greet(self, *, then: bytes = b"") -> bytes:
+        """Accept a client and both its subscriptions; body of its CONNECT."""
+        body = self.connect()
+        self.accept(then=then)
         self.confirm_subscription()
+        self.confirm_subscription()
+        return body
 
     def confirm_subscription(self) -> bytes:
         body = self.expect(SUBSCRIBE)
@@ -129,33 +135,37 @@ def count_filters(body: bytes) -> int:
     return count
 
 
-@contextmanager
-def scripted_broker(*scripts: Callable[[Peer], None]) -> Iterator[int]:
-    """Port where the n-th connection is served by the n-th script, then closed.
+class ScriptedBroker:
+    """A door where the test itself is the broker, connection by connection."""
 
-    Raises what a script raised. After the last script nobody is accepted any more.
-    """
-    troubles: list[BaseException] = []
-    current: list[socket.socket] = []
+    def __init__(self, door: socket.socket) -> None:
+        self._door = door
+        self._connections: list[socket.socket] = []
+
+    @property
+    def port(self) -> int:
+        return self._door.getsockname()[1]
+
+    def accept(self) -> Peer:
+        """The next connection."""
+        connection = self._door.accept()[0]
+        connection.settimeout(LIMIT_S)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._connections.append(connection)
+        return Peer(connection)
+
+    def close(self) -> None:
+        for connection in self._connections:
+            connection.close()
+
+
+@contextmanager
+def scripted_broker() -> Iterator[ScriptedBroker]:
+    """A scripted broker on a free port of this machine."""
     with socket.create_server(("127.0.0.1", 0)) as door:
         door.settimeout(LIMIT_S)
-
-        def serve() -> None:
-            try:
-                for script in scripts:
-                    connection = door.accept()[0]
-                    connection.settimeout(LIMIT_S)
-                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    current[:] = [connection]
-                    with connection:
-                        script(Peer(connection))
-            except (OSError, EOFError, AssertionError) as error:
-                troubles.append(error)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield door.getsockname()[1]
-        thread.join(LIMIT_S)
-        assert not thread.is_alive(), "the script has not come to its end"
-    if troubles:
-        raise troubles[0]
+        broker = ScriptedBroker(door)
+        try:
+            yield broker
+        finally:
+            broker.close()

@@ -4,7 +4,9 @@ One thread owns the client of a connection, and every connection has its own cli
 an old connection, least of all an acknowledgement, can reach a new one.
 """
 
+import contextlib
 import logging
+import os
 import select
 import socket
 import ssl
@@ -38,6 +40,7 @@ SHORT_S = 5.0
 TURN_S = 0.25
 PACKETS_PER_TURN = 200
 CLOSE_WITHIN_S = 5.0
+FAREWELL_S = 1.0
 CREDENTIALS_CHECK_S = 3.0
 FIRST_ROOM = Room(1, 4096)
 UNSUPPORTED_VERSION = 0x84
@@ -252,7 +255,8 @@ class Link:
             self._bell.recv(4096)
         if writable:
             client.loop_write()
-        if is_buffered or connection in readable:
+        is_still_hungry = not self.is_open or self._is_hungry()  # a pause may have begun
+        if (is_buffered or connection in readable) and is_still_hungry:
             if isinstance(connection, BulkSocket):
                 self._read_in_bulk(client, connection)
             else:
@@ -398,13 +402,31 @@ def _expiry(client: Client) -> datetime | None:
 
 
 def _close(client: Client) -> None:
-    """Say goodbye if the broker still listens; the session stays as long as was agreed."""
-    if client.socket() is None:
-        return
-    client.disconnect()
+    """Say goodbye if the broker still listens; the session stays as long as was agreed.
+
+    A socket that is closed with unread bytes resets the connection, and a broker that sees that
+    may forget the acknowledgements it has not read yet. So a second descriptor keeps the
+    connection until the broker has closed its side.
+    """
     connection = client.socket()
-    if connection is not None:
-        connection.close()
+    if connection is None:
+        return
+    with socket.socket(fileno=os.dup(connection.fileno())) as line:
+        client.disconnect()
+        left = client.socket()
+        if left is not None:
+            left.close()
+        with contextlib.suppress(OSError):
+            line.shutdown(socket.SHUT_WR)
+            _drain(line, until_s=time.monotonic() + FAREWELL_S)
+
+
+def _drain(line: socket.socket, *, until_s: float) -> None:
+    """Read and forget until the other side closes; the broker keeps what is not acknowledged."""
+    while time.monotonic() < until_s:
+        line.settimeout(max(0.001, until_s - time.monotonic()))
+        if not line.recv(1 << 16):
+            return
 
 
 def _log_ending(endpoint: Endpoint, ending: Ending, *, reason: str, delay_s: float) -> None:

@@ -159,6 +159,7 @@ class Subscriber:
     def pause(self) -> None:
         """Read nothing more; after half a keepalive the connection is closed cleanly."""
         self._is_paused = True
+        self._link.wake()
 
     def resume(self) -> None:
         """Read again, over a new connection if need be."""

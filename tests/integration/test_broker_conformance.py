@@ -1,0 +1,711 @@
+"""One suite for both clients: what a broker may do, on every transport and with both versions.
+
+Against Mosquitto as it is shipped, against the embedded broker, and against a peer that is the
+test itself and sends exact bytes.
+"""
+
+import logging
+import socket
+import struct
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from numpy.random import default_rng
+from scripted_broker import (
+    DISCONNECT,
+    PINGREQ,
+    PINGRESP,
+    PUBCOMP,
+    PUBLISH,
+    PUBREC,
+    Peer,
+    ScriptedBroker,
+    length,
+    packet,
+    publish,
+    scripted_broker,
+)
+from services import MosquittoAddress, embedded_broker, mosquitto_broker, open_folder
+from waiting import wait_for
+
+from sensors.broker import Delivery, Publisher, Subscriber, bulk, link, watchdog
+from twin.embedded.broker import free_port
+from twin.errors import SettingsError
+from twin.settings import BrokerSettings, IngestSettings
+
+pytestmark = pytest.mark.broker
+Choice = Literal["stock", "bulk"]
+Version = Literal["5", "3.1.1"]
+CHOICES: tuple[Choice, ...] = ("stock", "bulk")
+VERSIONS: tuple[Version, ...] = ("5", "3.1.1")
+TRANSPORTS = ("tcp", "tls", "ws", "wss")
+LARGEST = 8 << 20
+MANY = 100_000
+PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a case connects."""
+
+    choice: Choice
+    version: Version
+    transport: str = "tcp"
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """Mosquitto with the shipped configuration and one listener more, for plain WebSocket."""
+
+    address: MosquittoAddress
+    port_ws: int
+    password_file: Path
+
+    def settings(self, way: Way) -> BrokerSettings:
+        ports = {
+            "tcp": self.address.port,
+            "tls": self.address.port_tls,
+            "ws": self.port_ws,
+            "wss": self.address.port_wss,
+        }
+        return BrokerSettings(
+            host="127.0.0.1",
+            port=ports[way.transport],
+            protocol=way.version,
+            username="ingest",
+            password_file=str(self.password_file),
+            ca_file=str(self.address.ca_file),
+            use_tls=way.transport in ("tls", "wss"),
+            transport="websockets" if way.transport.startswith("ws") else "tcp",
+        )
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Iterator[Shipped]:
+    with open_folder() as folder:
+        more = folder / "more"
+        more.mkdir()
+        port_ws = free_port(besides=())
+        (more / "ws.conf").write_text(f"listener {port_ws} 127.0.0.1\nprotocol websockets\n")
+        with mosquitto_broker(folder, extra_lines=(f"include_dir {more}",)) as address:
+            password_file = folder / "ingest.password"
+            password_file.write_text(address.passwords["ingest"])
+            yield Shipped(address, port_ws, password_file)
+
+
+@pytest.fixture(
+    params=[Way(c, v, t) for c in CHOICES for v in VERSIONS for t in TRANSPORTS],
+    ids=lambda way: f"{way.choice}-{way.version}-{way.transport}",
+)
+def way(request: pytest.FixtureRequest) -> Way:
+    return request.param
+
+
+@pytest.fixture(
+    params=[Way(c, v) for c in CHOICES for v in VERSIONS],
+    ids=lambda way: f"{way.choice}-{way.version}",
+)
+def plain(request: pytest.FixtureRequest) -> Way:
+    return request.param
+
+
+@contextmanager
+def reading(
+    broker: BrokerSettings,
+    way: Way,
+    *,
+    name: str,
+    filters: tuple[str, ...] = ("twin/v1/#",),
+    ingest: IngestSettings | None = None,
+) -> Iterator[Subscriber]:
+    """A subscriber that is connected."""
+    chosen = replace(ingest or IngestSettings(), client=way.choice)
+    found = Subscriber(broker, chosen, client_id=name, filters=filters)
+    found.start()
+    try:
+        wait_for(lambda: found.figures().is_connected, "the connection")
+        assert found.figures().is_bulk == (way.choice == "bulk")
+        yield found
+    finally:
+        found.close()
+
+
+def take(source: Subscriber, count: int) -> list[Delivery]:
+    """Exactly so many deliveries."""
+    taken: list[Delivery] = []
+    until = time.monotonic() + PATIENCE_S
+    while len(taken) < count:
+        assert time.monotonic() < until, f"{len(taken)} of {count} messages"
+        taken.extend(source.poll(max_messages=20_000, max_bytes=1 << 26, timeout_s=0.5))
+    assert len(taken) == count
+    return taken
+
+
+def rest(source: Subscriber) -> list[Delivery]:
+    """What still comes within a moment."""
+    return source.poll(max_messages=1000, max_bytes=1 << 24, timeout_s=0.2)
+
+
+def contents(deliveries: list[Delivery]) -> Counter[tuple[bytes, bytes]]:
+    return Counter((one.topic, one.payload) for one in deliveries)
+
+
+@contextmanager
+def sending(shipped: Shipped) -> Iterator[Peer]:
+    """A publisher that is not ours: bytes, seen from the client."""
+    with socket.create_connection(("127.0.0.1", shipped.address.port)) as connection:
+        connection.settimeout(PATIENCE_S)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        peer = Peer(connection)
+        texts = (b"sender", b"ingest", shipped.address.passwords["ingest"].encode())
+        login = b"".join(struct.pack(">H", len(one)) + one for one in texts)
+        peer.send(packet(0x10, b"\x00\x04MQTT\x04\xc2\x00\x3c" + login))
+        peer.expect(0x20)
+        yield peer
+        peer.send(packet(DISCONNECT, b""))
+
+
+def publish_all(shipped: Shipped, messages: list[tuple[str, bytes, int, bool]]) -> None:
+    """Publish (topic, payload, QoS, retain), one after the other."""
+    with sending(shipped) as peer:
+        for topic, payload, qos, retain in messages:
+            number = 1 if qos else 0
+            flags = retain | (0x04 if qos > 1 else 0)
+            peer.send(publish(topic.encode(), payload, number=number, flags=flags, is_five=False))
+            if qos == 1:
+                assert peer.acknowledged(1) == [1]
+            elif qos > 1:
+                peer.expect(PUBREC)
+                peer.send(packet(0x62, b"\x00\x01"))
+                peer.expect(PUBCOMP)
+
+
+# Against Mosquitto
+
+
+def test_mixed_messages_arrive_once_and_stay_acknowledged(shipped: Shipped, way: Way) -> None:
+    name = f"mixed-{way.choice}-{way.version}-{way.transport}".replace(".", "-")
+    root = f"twin/v1/{name}"
+    generator = default_rng(len(name))
+    sizes = [1, 2, 125, 126, 127, 128, 1000, 16_383, 16_384, 20_000, *([30] * 90)]
+    mixed = [
+        (f"{root}/{row % 7}", generator.bytes(size), row % 3, False)
+        for row, size in enumerate(sizes)
+    ]
+    kept = (f"{root}/kept", b"kept", 1, True)
+    publish_all(shipped, [kept])
+    broker = shipped.settings(way)
+    with reading(broker, way, name=name, filters=(f"{root}/#",)) as source:
+        (first,) = take(source, 1)
+        assert (first.topic, first.payload) == (kept[0].encode(), b"kept")
+        assert first.is_retained
+        publish_all(shipped, mixed)
+        taken = take(source, len(mixed))
+        assert contents(taken) == Counter((topic.encode(), text) for topic, text, *_ in mixed)
+        assert Counter(one.qos for one in taken) == {0: 34, 1: 66}
+        assert not any(one.is_retained for one in taken)
+        assert source.ack([first, *taken]) == 0
+    with reading(broker, way, name=name, filters=(f"{root}/#",)) as source:
+        # 3.1.1 repeats what is retained with every subscription
+        assert [one for one in rest(source) if not one.is_retained] == []
+        assert source.figures().sessions_lost == 0
+    publish_all(shipped, [(kept[0], b"", 1, True)])
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_eight_mebibytes_are_one_message(shipped: Shipped, plain: Way, transport: str) -> None:
+    way = replace(plain, transport=transport)
+    name = f"large-{way.choice}-{way.version}-{transport}".replace(".", "-")
+    payload = default_rng(1).bytes(LARGEST)
+    with reading(shipped.settings(way), way, name=name, filters=(f"twin/v1/{name}",)) as source:
+        publish_all(shipped, [(f"twin/v1/{name}", payload, 1, False)])
+        (found,) = take(source, 1)
+        assert found.payload == payload
+        assert source.ack([found]) == 0
+
+
+def test_a_pause_stops_the_flow_and_loses_nothing(shipped: Shipped, way: Way) -> None:
+    name = f"pause-{way.choice}-{way.version}-{way.transport}".replace(".", "-")
+    sent = [(f"twin/v1/{name}", b"%d" % row, 1, False) for row in range(300)]
+    broker = shipped.settings(way)
+    with reading(broker, way, name=name, filters=(f"twin/v1/{name}",)) as source:
+        source.pause()
+        publish_all(shipped, sent)
+        assert rest(source) == []
+        assert source.figures().is_paused
+        source.resume()
+        taken = take(source, 300)
+        assert [one.payload for one in taken] == [text for _, text, *_ in sent]
+        assert source.ack(taken) == 0
+        assert source.figures().connections == 1
+
+
+def test_a_long_pause_closes_and_resuming_connects_again(
+    shipped: Shipped, plain: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "LONGEST_PAUSE_S", 0.2)
+    name = f"longer-{plain.choice}-{plain.version}".replace(".", "-")
+    with reading(shipped.settings(plain), plain, name=name, filters=(f"twin/v1/{name}",)) as source:
+        source.pause()
+        wait_for(lambda: not source.figures().is_connected, "the end of the connection")
+        publish_all(shipped, [(f"twin/v1/{name}", b"x", 1, False)] * 50)
+        source.resume()
+        assert source.ack(take(source, 50)) == 0
+        assert source.figures().sessions_lost == 0
+
+
+def test_both_clients_see_the_same_hundred_thousand_messages(shipped: Shipped) -> None:
+    streams = default_rng(3).integers(500, size=MANY).tolist()
+    sent = [
+        (b"twin/v1/many/%d" % stream, b"%d %s" % (row, b"x" * (row % 90)))
+        for row, stream in enumerate(streams)
+    ]
+    way = Way("bulk", "5")
+    broker = shipped.settings(way)
+    only = ("twin/v1/many/#",)
+    with (
+        reading(broker, way, name="many-bulk", filters=only) as fast,
+        reading(broker, replace(way, choice="stock"), name="many-stock", filters=only) as slow,
+    ):
+        blast(shipped, sent)
+        wanted = Counter(sent)
+        for source in (fast, slow):
+            seen: Counter[tuple[bytes, bytes]] = Counter()
+            until = time.monotonic() + PATIENCE_S
+            while seen.total() < MANY:
+                assert time.monotonic() < until
+                found = source.poll(max_messages=20_000, max_bytes=1 << 26, timeout_s=0.5)
+                assert source.ack(found) == 0
+                seen.update(contents(found))
+            assert seen == wanted
+
+
+def blast(shipped: Shipped, messages: list[tuple[bytes, bytes]]) -> None:
+    """Publish as fast as the broker confirms, and no faster."""
+    with sending(shipped) as peer:
+        for start in range(0, len(messages), 1000):
+            block = messages[start : start + 1000]
+            peer.send(
+                b"".join(
+                    publish(topic, payload, number=row + 1, is_five=False)
+                    for row, (topic, payload) in enumerate(block)
+                )
+            )
+            peer.acknowledged(len(block))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_two_subscribers_share_a_stream_and_none_is_lost(
+    shipped: Shipped, version: Version
+) -> None:
+    way = Way("bulk", version)
+    broker = shipped.settings(way)
+    topic = f"twin/v1/shared{version[0]}"
+    group = IngestSettings(shared_group=f"g{version[0]}")
+    filters = (f"{topic}/#",)
+    with (
+        reading(broker, way, name=f"s{version[0]}-1", filters=filters, ingest=group) as first,
+        reading(broker, way, name=f"s{version[0]}-2", filters=filters, ingest=group) as second,
+    ):
+        sent = [(f"{topic}/a", b"%d" % row, 1, False) for row in range(400)]
+        publish_all(shipped, sent)
+        seen: dict[str, list[Delivery]] = {"first": [], "second": []}
+
+        def complete() -> bool:
+            for key, source in (("first", first), ("second", second)):
+                found = rest(source)
+                source.ack(found)
+                seen[key].extend(found)
+            return sum(map(len, seen.values())) >= len(sent)
+
+        wait_for(complete, "all messages")
+        both = seen["first"] + seen["second"]
+        assert Counter(int(one.payload) for one in both) == Counter(range(400))
+        assert min(map(len, seen.values())) > 0
+
+
+# Against the embedded broker
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_the_embedded_broker_speaks_with_both_clients(choice: Choice) -> None:
+    with open_folder() as folder, embedded_broker(folder) as address:
+        ports: dict[Version, int] = {"5": address.port_v5, "3.1.1": address.port_v311}
+        for version, port in ports.items():
+            broker = BrokerSettings(
+                host=address.host,
+                port=port,
+                protocol=version,
+                username=address.username,
+                password_file=str(address.password_file),
+                use_tls=False,
+            )
+            name = f"e-{version[0]}"
+            with reading(broker, Way(choice, version), name=name) as source:
+                publisher = Publisher(broker, f"p{name}")
+                for row in range(500):
+                    assert publisher.publish("twin/v1/a", b"%d" % row)
+                assert publisher.close(30.0) == 0
+                taken: list[Delivery] = []
+                while len(taken) < 500:  # a hundred in flight
+                    found = take_some(source)
+                    assert source.ack(found) == 0
+                    taken.extend(found)
+                assert [int(one.payload) for one in taken] == list(range(500))
+
+
+def take_some(source: Subscriber) -> list[Delivery]:
+    return wait_for(lambda: rest(source) or None, "messages")
+
+
+# Against a peer that sends exact bytes
+
+
+@contextmanager
+def scene(
+    way: Way, *, ingest: IngestSettings | None = None, will: tuple[str, bytes] | None = None
+) -> Iterator[tuple[ScriptedBroker, Subscriber]]:
+    """A subscriber on its way to a broker that the test plays."""
+    with scripted_broker() as broker:
+        settings = BrokerSettings(
+            host="127.0.0.1", port=broker.port, use_tls=False, protocol=way.version
+        )
+        chosen = replace(ingest or IngestSettings(), client=way.choice)
+        source = Subscriber(settings, chosen, client_id="twin-t-1", filters=["#"], will=will)
+        source.start()
+        try:
+            yield broker, source
+        finally:
+            broker.close()
+            source.close()
+
+
+def test_a_frame_may_be_cut_at_every_byte(plain: Way) -> None:
+    with scene(plain) as (broker, source):
+        peer = broker.accept()
+        peer.greet()
+        whole = peer.publish(b"a/b", b"x" * 130, number=2)
+        for at in range(1, len(whole)):
+            before = peer.publish(b"before", b"", number=1)
+            peer.send(before + whole[:at])
+            # it has come: what was cut lies with the client now
+            assert [one.topic for one in take(source, 1)] == [b"before"]
+            peer.send(whole[at:])
+            assert [one.payload for one in take(source, 1)] == [b"x" * 130]
+
+
+def test_messages_in_the_segment_of_the_answer_to_connect_are_kept(plain: Way) -> None:
+    with scene(plain) as (broker, source):
+        peer = broker.accept()
+        is_five = plain.version == "5"
+        three = [
+            publish(b"t", b"%d" % row, number=row, flags=8 * (row > 0), is_five=is_five)
+            for row in (7, 8, 0)
+        ]
+        peer.greet(then=b"".join(three))
+        taken = take(source, 3)
+        assert [(one.payload, one.packet, one.qos, one.is_repeat) for one in taken] == [
+            (b"7", 7, 1, True),
+            (b"8", 8, 1, True),
+            (b"0", 0, 0, False),
+        ]
+        assert source.ack(taken) == 0
+        assert peer.acknowledged(2) == [7, 8]
+
+
+def test_acknowledgements_follow_the_order_of_delivery(plain: Way) -> None:
+    with scene(plain) as (broker, source):
+        peer = broker.accept()
+        peer.greet()
+        numbers = [(row * 7919) % 65_535 + 1 for row in range(500)]
+        peer.send(b"".join(peer.publish(b"t", b"", number=number) for number in numbers))
+        assert source.ack(take(source, 500)) == 0
+        assert peer.acknowledged(500) == numbers
+
+
+def test_a_broker_that_grants_twenty_at_a_time_is_served_at_once(plain: Way) -> None:
+    with scene(plain) as (broker, source):
+        peer = broker.accept()
+        greeting = peer.greet()
+        if plain.version == "5":
+            assert b"\x21" + struct.pack(">H", 20_000) in greeting
+        for start in range(1, 200, 20):
+            block = range(start, start + 20)
+            peer.send(b"".join(peer.publish(b"t", b"", number=number) for number in block))
+            assert source.ack(take(source, 20)) == 0
+            assert peer.acknowledged(20) == list(block)
+
+
+def test_a_publisher_keeps_within_the_window_of_the_broker() -> None:
+    with scripted_broker() as broker:
+        settings = BrokerSettings(host="127.0.0.1", port=broker.port, use_tls=False)
+        publisher = Publisher(settings, "p")
+        for _ in range(50):
+            assert publisher.publish("t", b"x")
+        peer = broker.accept()
+        peer.connect()
+        peer.accept(properties=b"\x21" + struct.pack(">H", 20))
+        for _ in range(20):
+            peer.read()
+        peer.connection.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            peer.read()
+        broker.close()
+        publisher.close(0.0)
+
+
+def test_messages_of_every_quality_are_acknowledged_as_it_demands(plain: Way) -> None:
+    with scene(plain) as (broker, source):
+        peer = broker.accept()
+        peer.greet()
+        peer.send(
+            peer.publish(b"t", b"one", number=1)
+            + peer.publish(b"t", b"two", number=2, flags=0x04)
+            + peer.publish(b"t", b"none")
+        )
+        assert struct.unpack(">H", peer.expect(PUBREC)[:2]) == (2,)
+        peer.send(packet(0x62, b"\x00\x02"))
+        taken = take(source, 3)
+        assert {one.payload: one.qos for one in taken} == {b"one": 1, b"two": 2, b"none": 0}
+        assert source.ack(taken) == 0
+        assert peer.acknowledged(1) == [1]
+        assert struct.unpack(">H", peer.expect(PUBCOMP)[:2]) == (2,)
+
+
+def test_an_acknowledgement_after_a_reconnect_reaches_nobody(plain: Way) -> None:
+    with scene(plain) as (broker, source):
+        first = broker.accept()
+        first.greet()
+        first.send(first.publish(b"t", b"old", number=5))
+        held = take(source, 1)
+        first.connection.close()
+        second = broker.accept()
+        second.greet()
+        second.send(second.publish(b"t", b"new", number=5))
+        fresh = take(source, 1)
+        assert source.ack(held) == 1
+        second.send(second.publish(b"t", b"later", number=6))
+        assert source.ack(take(source, 1)) == 0
+        assert second.acknowledged(1) == [6]
+        assert source.ack(fresh) == 0
+        assert second.acknowledged(1) == [5]
+
+
+def test_a_connection_cut_in_the_middle_of_a_frame_delivers_it_once(plain: Way) -> None:
+    with scene(plain) as (broker, source):
+        first = broker.accept()
+        first.greet()
+        whole = first.publish(b"t", b"payload", number=1)
+        first.send(first.publish(b"t", b"first") + whole[:-3])
+        assert [one.payload for one in take(source, 1)] == [b"first"]
+        first.connection.close()
+        second = broker.accept()
+        second.greet(then=whole)
+        assert [one.payload for one in take(source, 1)] == [b"payload"]
+        assert source.figures().connections == 2
+
+
+def test_messages_that_come_with_the_end_are_still_delivered(plain: Way) -> None:
+    with scene(plain) as (broker, source):
+        peer = broker.accept()
+        peer.greet()
+        peer.send(b"".join(peer.publish(b"t", b"%d" % row) for row in range(100)))
+        peer.connection.close()
+        assert [int(one.payload) for one in take(source, 100)] == list(range(100))
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_pings_are_sent_and_answered_under_constant_messages_and_in_silence(
+    choice: Choice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "KEEPALIVE_S", 1)
+    with scene(Way(choice, "5")) as (broker, source):
+        peer = broker.accept()
+        peer.greet()
+        peer.connection.settimeout(0.01)
+        pings = 0
+        until = time.monotonic() + PATIENCE_S
+        while pings < 2:
+            assert time.monotonic() < until
+            burst = b"".join(peer.publish(b"t", b"x") for _ in range(10))
+            peer.send(burst)
+            pings += answer(peer, around=burst)
+            rest_now(source)
+        peer.connection.settimeout(PATIENCE_S)
+        peer.expect(PINGREQ)
+        peer.send(PINGRESP)
+        assert source.figures().connections == 1
+        assert source.figures().is_connected
+
+
+def answer(peer: Peer, *, around: bytes) -> int:
+    """Answer a ping if one came, in the midst of messages; how many came."""
+    try:
+        first, body = peer.read()
+    except TimeoutError:
+        return 0
+    if first != PINGREQ:
+        assert first == PUBLISH
+        peer.send(packet(first, body))  # the watchdog's probe
+        return 0
+    peer.send(around[: len(around) // 10] + PINGRESP)
+    return 1
+
+
+def rest_now(source: Subscriber) -> list[Delivery]:
+    return source.poll(max_messages=1000, max_bytes=1 << 24, timeout_s=0.0)
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_a_broker_that_answers_no_ping_is_left(
+    choice: Choice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "KEEPALIVE_S", 1)
+    with scene(Way(choice, "5")) as (broker, source):
+        peer = broker.accept()
+        peer.greet()
+        peer.wait_for_end()
+        broker.accept().greet()
+        wait_for(lambda: source.figures().connections == 2, "the second connection")
+
+
+def refusal(way: Way, content: Callable[[Peer], bytes]) -> Subscriber:
+    """A subscriber that was sent these bytes and has come back."""
+    with scene(way) as (broker, source):
+        peer = broker.accept()
+        peer.greet()
+        peer.send(content(peer))
+        peer.wait_for_end()
+        again = broker.accept()
+        again.greet()
+        again.send(again.publish(b"t", b"good"))
+        assert [one.payload for one in take(source, 1)] == [b"good"]
+        return source
+
+
+def test_five_length_bytes_end_the_connection_and_are_counted(plain: Way) -> None:
+    source = refusal(plain, lambda _: b"\x30\xff\xff\xff\xff\x01")
+    assert source.figures().frames_refused == 1
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    "content",
+    [b"\x30" + length(9 << 20), packet(0x32, b"\x00\x00\x00\x01\x00"), packet(0x32, b"\x00\x09t")],
+    ids=["longer than announced", "empty topic", "topic beyond the packet"],
+)
+def test_what_the_splitter_refuses_ends_the_connection(version: Version, content: bytes) -> None:
+    source = refusal(Way("bulk", version), lambda _: content)
+    assert source.figures().frames_refused == 1
+
+
+def test_a_message_before_the_answer_to_connect_is_refused() -> None:
+    with scene(Way("bulk", "5")) as (broker, source):
+        peer = broker.accept()
+        peer.connect()
+        peer.send(peer.publish(b"t", b"early"))
+        peer.wait_for_end()
+        wait_for(lambda: source.figures().frames_refused == 1, "the refusal")
+        assert rest_now(source) == []
+
+
+def test_an_id_that_is_contested_backs_off(plain: Way, caplog: pytest.LogCaptureFixture) -> None:
+    with scene(plain) as (broker, source):
+        for _ in range(3):
+            peer = broker.accept()
+            peer.greet()
+            wait_for(lambda: source.figures().is_connected, "the connection")
+            peer.connection.close()
+        wait_for(lambda: source.figures().is_contested, "the pause")
+        assert any(vars(one).get("retry_in_s") == 60.0 for one in caplog.records)
+
+
+def test_notices_are_published_again_after_the_will_may_have_replaced_them(plain: Way) -> None:
+    with scene(plain, will=("twin/status/ingest/1", b"offline")) as (broker, source):
+        source.announce("twin/status/ingest/1", b"old")
+        source.announce("twin/status/ingest/1", b"online")
+        source.announce("twin/once", b"once", is_retained=False)
+        first = broker.accept()
+        greeting = first.greet()
+        assert b"twin/status/ingest/1" in greeting
+        assert b"offline" in greeting
+        found = [announced(first) for _ in range(2)]
+        assert found == [(b"twin/status/ingest/1", b"online", True), (b"twin/once", b"once", False)]
+        first.connection.close()
+        second = broker.accept()
+        second.greet()
+        assert announced(second) == found[0]
+
+
+def announced(peer: Peer) -> tuple[bytes, bytes, bool]:
+    """Topic, payload and retain of the next notice."""
+    while True:
+        first, body = peer.read()
+        if b"twin/probe" in body:
+            continue
+        assert first & 0xF6 == 0x32, hex(first)
+        size = struct.unpack(">H", body[:2])[0]
+        start = 2 + size + 2 + peer.is_five
+        return body[2 : 2 + size], body[start:], bool(first & 1)
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_a_lost_probe_brings_a_new_connection_and_probes_stay_hidden(
+    choice: Choice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchdog, "SILENT_AFTER_S", 0.3)
+    monkeypatch.setattr(watchdog, "PROBE_WITHIN_S", 0.3)
+    with scene(Way(choice, "5")) as (broker, source):
+        first = broker.accept()
+        first.greet()
+        for _ in range(2):
+            kind, body = first.read()
+            assert (kind, b"twin/probe/twin-t-1" in body) == (PUBLISH, True)
+            first.send(packet(kind, body))
+        wait_for(lambda: source.figures().silent == ("#",), "the silent subscription")
+        first.wait_for_end()
+        second = broker.accept()
+        second.greet()
+        second.send(second.publish(b"t", b"x"))
+        assert [one.topic for one in take(source, 1)] == [b"t"]
+        assert source.figures().silent == ()
+
+
+# Choice of the client
+
+
+def test_a_paho_without_the_hooks_is_used_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(bulk, "HOOKS", ("_create_socket", "_no_such_hook"))
+    with scripted_broker() as broker:
+        settings = BrokerSettings(host="127.0.0.1", port=broker.port, use_tls=False)
+        source = Subscriber(settings, IngestSettings(), client_id="t", filters=["#"])
+        logged = [one for one in caplog.records if one.message == "bulk_client_unavailable"]
+        assert [vars(one)["missing"] for one in logged] == ["_no_such_hook"]
+        source.start()
+        for _ in range(2):
+            peer = broker.accept()
+            peer.greet()
+            peer.send(peer.publish(b"t", b"x", number=1))
+            assert source.ack(take(source, 1)) == 0
+            assert peer.acknowledged(1) == [1]
+            peer.connection.close()
+        assert not source.figures().is_bulk
+        broker.close()
+        source.close()
+        demanding = IngestSettings(client="bulk")
+        with pytest.raises(SettingsError, match="_no_such_hook"):
+            Subscriber(settings, demanding, client_id="t", filters=["#"])
+    assert len([one for one in caplog.records if one.message == "bulk_client_unavailable"]) == 1
+
+
+@pytest.fixture(autouse=True)
+def log_level(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
