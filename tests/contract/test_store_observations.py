@@ -167,7 +167,7 @@ def test_a_repeated_waveform_is_a_duplicate_and_another_one_a_conflict(
 
 
 FAULTY_WAVEFORMS = {
-    "length_mismatch": Waveform(1, 0, 10.0, np.empty(0, np.float32)),
+    "waveform_incomplete": Waveform(1, 0, 10.0, np.empty(0, np.float32)),
     "not_finite": Waveform(1, 0, 10.0, np.array([np.nan], np.float32)),
     "unknown_stream": Waveform(99, 0, 10.0, np.ones(1, np.float32)),
 }
@@ -186,7 +186,7 @@ def test_a_faulty_waveform_costs_only_itself(store: Store, now_us: int, reason: 
 def test_a_rate_near_zero_is_refused(store: Store, now_us: int) -> None:
     block = Waveform(1, now_us, 5e-324, np.ones(3, np.float32))
     assert store.record(batch(waveforms=(block,))).quarantined == 1
-    assert store.quarantine_counts() == {(LEFT, "length_mismatch"): 1}
+    assert store.quarantine_counts() == {(LEFT, "waveform_incomplete"): 1}
 
 
 def test_each_bad_reading_is_quarantined_with_its_reason(store: Store, now_us: int) -> None:

@@ -261,12 +261,14 @@ RIGHTS = {
     "twin_keep": {"meta": "r", "job_status": "arw"},
     "twin_ingest": {
         **dict.fromkeys(REGISTRY, "r"),
-        **dict.fromkeys(("reading", "waveform", "quarantine"), "ar"),
+        **dict.fromkeys(("reading", "waveform", "quarantine", "arrival", "dirty"), "ar"),
+        "reading_revision": "r",
         **dict.fromkeys(("latest", "ingest_commit", "ingest_balance", "job_status"), "arw"),
     },
     "twin_work": {
         **dict.fromkeys(REGISTRY, "r"),
         **dict.fromkeys(("reading", "waveform", "latest", "quarantine", "ingest_balance"), "r"),
+        "reading_revision": "r",
         "run": "rw",
         "run_result": "ar",
         "job_status": "arw",
@@ -274,6 +276,7 @@ RIGHTS = {
     "twin_serve": {
         **dict.fromkeys(REGISTRY, "r"),
         **dict.fromkeys(("reading", "waveform", "latest", "quarantine", "ingest_balance"), "r"),
+        "reading_revision": "r",
         "run_result": "r",
         "run": "arw",
         "job_status": "arw",
@@ -293,6 +296,9 @@ FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', '
 
 FURTHER_RIGHTS = """
 SELECT has_function_privilege(oid, 'twin_make_room(text, date)', 'EXECUTE'),
+  has_function_privilege(
+    oid, 'twin_correct(integer[], timestamptz[], double precision[], smallint[])', 'EXECUTE'
+  ),
   rolsuper, rolcreaterole, rolbypassrls
 FROM pg_roles WHERE oid = '{role}'::regrole
 """
@@ -305,7 +311,8 @@ def test_each_role_has_exactly_its_rights(database: Database, role: str) -> None
     assert {name: rights for name, rights in found.items() if rights} == RIGHTS[role]
     may_make_room = role in ("twin_keep", "twin_ingest")
     answer = database.run(FURTHER_RIGHTS.format(role=role))
-    assert answer == [(may_make_room, False, False, False)]
+    may_correct = role == "twin_ingest"
+    assert answer == [(may_make_room, may_correct, False, False, False)]
 
 
 @pytest.mark.duty("S6")

@@ -11,12 +11,13 @@ from twin.model.observations import Tally
 from twin.model.times import to_us
 from twin.store.accounts import balance_changes, quarantine_rows
 from twin.store.intake import DAY_US, days_of, horizon, inspect
+from twin.store.sources import Sources
 from twin.store.text import cleaned, is_storable
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 NOW_US = to_us(NOW)
 LIMITS = horizon(NOW, retention_days=730)
-SOURCES = {1: LEFT, 2: RIGHT}
+SOURCES = Sources({1: LEFT, 2: RIGHT})
 
 
 def test_the_first_of_equal_keys_wins_in_the_order_of_delivery() -> None:

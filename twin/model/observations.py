@@ -266,7 +266,11 @@ class BalanceRow:
 
 @dataclass(frozen=True, slots=True)
 class QuarantineEntry:
-    """A message or reading that could not be stored, kept with its reason."""
+    """A message or reading that could not be stored, kept with its reason.
+
+    ``datastream_number``, ``time`` and ``value`` name the reading in question, if there is one; of
+    a conflict, ``stored_value`` is the value that was there already.
+    """
 
     id: int
     first_seen: datetime
@@ -280,3 +284,7 @@ class QuarantineEntry:
     size_bytes: int
     head: bytes
     state: str
+    datastream_number: int | None = None
+    time: datetime | None = None
+    value: float | None = None
+    stored_value: float | None = None

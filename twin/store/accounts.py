@@ -3,12 +3,16 @@
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
 
 from twin.model.messages import Rejection
-from twin.model.observations import Tally
+from twin.model.observations import Readings, Tally, Waveform
 from twin.model.times import EPOCH, from_us, to_us
 from twin.store.text import cleaned
 
@@ -17,6 +21,8 @@ LARGEST_KEPT_PAYLOAD_BYTES = 256 * 1024
 SMALLEST_INTEGER, LARGEST_INTEGER = -(2**31), 2**31 - 1
 EARLIEST_US = to_us(EPOCH.replace(year=1))
 LATEST_US = to_us(EPOCH.replace(year=9999))
+MINUTE_US = 60_000_000
+YEAR_2000_US = to_us(EPOCH.replace(year=2000))
 
 STATES = ("open", "replayed", "discarded", "failed again")
 
@@ -43,6 +49,23 @@ class QuarantineRow:
     number: int | None
     time: datetime | None
     value: float | None
+    stored_value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dirty:
+    """Distinct (datastream, minute) pairs in which a batch stored or corrected something.
+
+    Parameters
+    ----------
+    number : (n,)
+        Datastream numbers.
+    grain : (n,)
+        Minutes since 2000-01-01 UTC.
+    """
+
+    number: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    grain: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +76,7 @@ class BalanceChange:
     stored: int
     duplicate: int
     quarantined: int
+    declared_lost: int
     ignored: int
     missing: int
     unassigned: int
@@ -78,33 +102,66 @@ def balance_changes(
     stored: Counter[str],
     duplicates: Counter[str],
     rejections: Iterable[Rejection],
+    declared_lost: Mapping[str, int] = MappingProxyType({}),
 ) -> dict[str, BalanceChange]:
-    """Change per source, in the order of the names; sources without any change are left out."""
+    """Change per source, in the order of the names; sources without any change are left out.
+
+    What was declared lost had been taken over: it counts as received, too.
+    """
     quarantined = Counter(cleaned(rejection.source) for rejection in rejections)
-    counted: dict[str, Tally] = {}
-    for source, tally in tallies.items():
-        counted[cleaned(source)] = tally
-    names = sorted({*counted, *stored, *duplicates, *quarantined})
-    return {name: _change(name, counted, stored, duplicates, quarantined) for name in names}
+    counted = {cleaned(source): tally for source, tally in tallies.items()}
+    lost: Counter[str] = Counter()
+    for source, count in declared_lost.items():
+        lost[cleaned(source)] += count
+    changes = {}
+    for name in sorted({*counted, *stored, *duplicates, *quarantined, *lost}):
+        tally = counted.get(name, Tally())
+        changes[name] = BalanceChange(
+            received=tally.received + lost[name],
+            stored=stored[name],
+            duplicate=duplicates[name],
+            quarantined=quarantined[name],
+            declared_lost=lost[name],
+            ignored=tally.ignored,
+            missing=tally.missing,
+            unassigned=tally.unassigned,
+        )
+    return changes
 
 
-def _change(
-    source: str,
-    tallies: Mapping[str, Tally],
-    stored: Counter[str],
-    duplicates: Counter[str],
-    quarantined: Counter[str],
-) -> BalanceChange:
-    tally = tallies.get(source, Tally())
-    return BalanceChange(
-        received=tally.received,
-        stored=stored[source],
-        duplicate=duplicates[source],
-        quarantined=quarantined[source],
-        ignored=tally.ignored,
-        missing=tally.missing,
-        unassigned=tally.unassigned,
-    )
+def dirty_minutes(readings: Readings, waveforms: Sequence[Waveform] = ()) -> Dirty:
+    """The minutes that these rows lie in; of a waveform every minute that it touches.
+
+    Parameters
+    ----------
+    readings
+        In any order; quickest if ordered by number and time.
+    waveforms
+        Blocks of any datastreams.
+
+    Examples
+    --------
+    >>> block = Waveform(7, YEAR_2000_US, 1.0, np.zeros(61, np.float32))
+    >>> dirty_minutes(Readings(*(np.empty(0, "i8"),) * 4), [block]).grain.tolist()
+    [0, 1]
+    """
+    grain = ((readings.time_us - YEAR_2000_US) // MINUTE_US).astype(np.int32)
+    is_first = np.ones(len(grain), np.bool_)
+    is_first[1:] = (grain[1:] != grain[:-1]) | (readings.number[1:] != readings.number[:-1])
+    numbers, grains = [readings.number[is_first]], [grain[is_first]]
+    for block in waveforms:
+        first = (block.t0_us - YEAR_2000_US) // MINUTE_US
+        last = (block.end_us - YEAR_2000_US) // MINUTE_US
+        grains.append(np.arange(first, last + 1, dtype=np.int32))
+        numbers.append(np.full(last + 1 - first, block.number, np.int32))
+    return _distinct(np.concatenate(numbers, dtype=np.int32), np.concatenate(grains))
+
+
+def _distinct(number: NDArray[np.int32], grain: NDArray[np.int32]) -> Dirty:
+    pairs = (number.astype(np.int64) << 32) | grain.astype(np.uint32)
+    if (pairs[1:] <= pairs[:-1]).any():
+        pairs = np.unique(pairs)
+    return Dirty((pairs >> 32).astype(np.int32), pairs.astype(np.int32))
 
 
 def _quarantine_row(rejection: Rejection, at: datetime) -> QuarantineRow:
@@ -132,6 +189,7 @@ def _quarantine_row(rejection: Rejection, at: datetime) -> QuarantineRow:
         number=number,
         time=None if time_us is None else from_us(time_us),
         value=value,
+        stored_value=rejection.stored_value,
     )
 
 

@@ -1,8 +1,8 @@
 """Which part of a batch may be stored at all: pure, the same for every store."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from twin.errors import StoreError
 from twin.model.messages import Rejection
-from twin.model.observations import Batch, Readings, Waveform
+from twin.model.observations import Arrivals, Batch, Readings, Waveform, no_readings
 from twin.model.times import to_us
+from twin.store.columns import joined, pick
+from twin.store.sources import Sources
 
 FUTURE_DAYS = 4
 RETENTION_DAYS = 730
@@ -54,8 +56,9 @@ class Intake:
         What may be stored: every (datastream, time) once, readings in this order.
     rejections
         What may not: the batch's own rejections and those found here.
-    received
-        Readings and waveforms that may be stored, per source.
+    corrections
+        Later values of a key that ``readings`` holds already, of sources that correct theirs; in
+        the order of delivery.
     duplicates
         Repeats inside the batch, per source.
     conflicts
@@ -64,18 +67,22 @@ class Intake:
 
     readings: Readings
     waveforms: tuple[Waveform, ...]
+    corrections: Readings
     rejections: tuple[Rejection, ...]
-    received: Counter[str]
     duplicates: Counter[str]
     conflicts: int
+
+
+Resolve = Callable[[Arrivals], Readings]
 
 
 def inspect(
     batch: Batch,
     *,
-    sources: Mapping[int, str],
+    sources: Sources,
     limits: Horizon,
     full_days: Collection[int] = (),
+    resolve: Resolve | None = None,
 ) -> Intake:
     """Inspect a batch; StoreError if its columns differ in length.
 
@@ -84,40 +91,31 @@ def inspect(
     batch
         As handed over.
     sources
-        Source per datastream number; other numbers are unknown.
+        The registered datastreams; other numbers are unknown.
     limits
         Times that may be stored.
     full_days
         Days since 1970-01-01 for which the store cannot make room now.
+    resolve
+        Gives arrivals the time of their first one; needed only if the batch holds any.
     """
     rejections = list(batch.rejections)
-    readings, repeats, contradictions = _unique(
-        _allowed(batch.readings, rejections, sources=sources, limits=limits, full_days=full_days),
-        rejections,
-        sources,
-    )
+    columns = _same_types(batch.readings)
+    if resolve is not None and len(batch.arrivals):
+        arrivals = _possible(batch.arrivals, rejections, sources=sources, limits=limits)
+        columns = joined(columns, resolve(arrivals))
+    fine = _allowed(columns, rejections, sources=sources, limits=limits, full_days=full_days)
+    found = _unique(fine, rejections, sources=sources, correcting=batch.correcting)
     waveforms, repeated_waveforms, contradicting_waveforms = _unique_waveforms(
         batch.waveforms, rejections, sources=sources, limits=limits, full_days=full_days
     )
-    received = count_by_source(readings.number, sources)
-    received.update(sources[waveform.number] for waveform in waveforms)
-    return Intake(
-        readings=readings,
+    return replace(
+        found,
         waveforms=waveforms,
         rejections=tuple(rejections),
-        received=received,
-        duplicates=repeats + repeated_waveforms,
-        conflicts=contradictions + contradicting_waveforms,
+        duplicates=found.duplicates + repeated_waveforms,
+        conflicts=found.conflicts + contradicting_waveforms,
     )
-
-
-def count_by_source(numbers: NDArray[np.int32], sources: Mapping[int, str]) -> Counter[str]:
-    """How many of these datastream numbers belong to each source; all must be known."""
-    counts: Counter[str] = Counter()
-    distinct, times = np.unique(numbers, return_counts=True)
-    for number, count in zip(distinct.tolist(), times.tolist(), strict=True):
-        counts[sources[number]] += count
-    return counts
 
 
 def contradiction(
@@ -131,6 +129,20 @@ def contradiction(
         datastream_number=number,
         time_us=time_us,
         value=value,
+        stored_value=stored,
+    )
+
+
+def refused_reading(readings: Readings, *, sources: Sources, detail: str) -> Rejection:
+    """The rejection of one reading, the first of these columns, that the database refuses."""
+    number = int(readings.number[0])
+    return Rejection(
+        reason="db_rejected",
+        detail=detail,
+        source=sources.of(number),
+        datastream_number=number,
+        time_us=int(readings.time_us[0]),
+        value=float(readings.value[0]),
     )
 
 
@@ -153,105 +165,161 @@ def waveform_bytes(waveform: Waveform) -> bytes:
 
 def days_of(batch: Batch, limits: Horizon) -> tuple[set[int], set[int]]:
     """Days since 1970-01-01 of the readings and of the waveforms that lie inside the limits."""
-    times = np.asarray(batch.readings.time_us, dtype=np.int64)
-    times = times[(times >= limits.earliest_us) & (times <= limits.latest_us)]
+    days = _days(batch.readings.time_us, limits) | _days(batch.arrivals.time_us, limits)
     starts = {
         waveform.t0_us // DAY_US
         for waveform in batch.waveforms
         if limits.earliest_us <= waveform.t0_us <= limits.latest_us
     }
-    return set(np.unique(times // DAY_US).tolist()), starts
+    return days, starts
+
+
+def _days(times: Int64, limits: Horizon) -> set[int]:
+    if not len(times):
+        return set()
+    first, last = int(times.min()) // DAY_US, int(times.max()) // DAY_US
+    if first == last and limits.earliest_us <= int(times.min()) <= limits.latest_us:
+        return {first}
+    inside = times[(times >= limits.earliest_us) & (times <= limits.latest_us)]
+    return set(np.unique(inside // DAY_US).tolist())
+
+
+def _same_types(readings: Readings) -> Readings:
+    columns = Readings(
+        number=np.asarray(readings.number, dtype=np.int32),
+        time_us=np.asarray(readings.time_us, dtype=np.int64),
+        value=np.asarray(readings.value, dtype=np.float64),
+        quality=np.asarray(readings.quality, dtype=np.int16),
+    )
+    lengths = {
+        "numbers": len(columns.number),
+        "times": len(columns.time_us),
+        "values": len(columns.value),
+        "masks": len(columns.quality),
+    }
+    _require_whole_rows(lengths)
+    return columns
+
+
+def _require_whole_rows(lengths: dict[str, int]) -> None:
+    if len(set(lengths.values())) > 1:
+        named = ", ".join(f"{length} {name}" for name, length in lengths.items())
+        raise StoreError(f"the columns of a batch differ in length: {named}; hand over whole rows")
+
+
+def _possible(
+    arrivals: Arrivals, rejections: list[Rejection], *, sources: Sources, limits: Horizon
+) -> Arrivals:
+    """Arrivals that may be stored, so that the others leave no key behind."""
+    columns = _same_types(
+        Readings(arrivals.number, arrivals.time_us, arrivals.value, arrivals.quality)
+    )
+    key = np.asarray(arrivals.key, dtype=np.int64)
+    _require_whole_rows({"numbers": len(columns), "keys": len(key)})
+    fine = _fine(columns, rejections, sources=sources, limits=limits, full_days=())
+    kept = pick(columns, fine)
+    return Arrivals(kept.number, key[fine], kept.time_us, kept.value, kept.quality)
 
 
 def _allowed(
     readings: Readings,
     rejections: list[Rejection],
     *,
-    sources: Mapping[int, str],
+    sources: Sources,
     limits: Horizon,
     full_days: Collection[int],
 ) -> Readings:
-    number = np.asarray(readings.number, dtype=np.int32)
-    time_us = np.asarray(readings.time_us, dtype=np.int64)
-    value = np.asarray(readings.value, dtype=np.float64)
-    quality = np.asarray(readings.quality, dtype=np.int16)
-    if not len(number) == len(time_us) == len(value) == len(quality):
-        raise StoreError(
-            f"the columns of a batch differ in length: {len(number)} numbers, {len(time_us)} "
-            f"times, {len(value)} values, {len(quality)} masks; hand over whole rows"
-        )
-    checks = (
-        ("unknown_stream", _UNKNOWN, _unknown(number, sources)),
-        ("not_finite", "the value is not a finite number", ~np.isfinite(value)),
+    fine = _fine(readings, rejections, sources=sources, limits=limits, full_days=full_days)
+    return readings if fine.all() else pick(readings, fine)
+
+
+def _fine(
+    readings: Readings,
+    rejections: list[Rejection],
+    *,
+    sources: Sources,
+    limits: Horizon,
+    full_days: Collection[int],
+) -> Bool:
+    """Which rows may be stored; the others are rejected for the first reason that holds."""
+    time_us = readings.time_us
+    checks: list[tuple[str, str, Bool]] = [
+        ("unknown_stream", _UNKNOWN, ~sources.are_known(readings.number)),
+        ("not_finite", "the value is not a finite number", ~np.isfinite(readings.value)),
         ("too_old", _TOO_OLD, time_us < limits.earliest_us),
         ("clock_future", _FUTURE, time_us > limits.latest_us),
-        ("partition_cap", _NO_ROOM, np.isin(time_us // DAY_US, sorted(full_days))),
-    )
-    fine = np.ones(len(number), dtype=np.bool_)
+    ]
+    if full_days:
+        checks.append(
+            ("partition_cap", _NO_ROOM, np.isin(time_us // DAY_US, np.array(sorted(full_days))))
+        )
+    fine = np.ones(len(readings), dtype=np.bool_)
     for reason, detail, wrong in checks:
+        if not wrong.any():
+            continue
         rejections.extend(
             Rejection(
                 reason=reason,
                 detail=detail,
-                source=sources.get(int(number[row]), ""),
-                datastream_number=int(number[row]),
+                source=sources.of(int(readings.number[row])),
+                datastream_number=int(readings.number[row]),
                 time_us=int(time_us[row]),
-                value=float(value[row]),
+                value=float(readings.value[row]),
             )
             for row in np.flatnonzero(wrong & fine).tolist()
         )
         fine &= ~wrong
-    return _rows(Readings(number, time_us, value, quality), fine)
-
-
-def _unknown(number: NDArray[np.int32], sources: Mapping[int, str]) -> Bool:
-    unknown = [key for key in np.unique(number).tolist() if key not in sources]
-    return np.isin(number, unknown) if unknown else np.zeros(len(number), dtype=np.bool_)
-
-
-def _rows(readings: Readings, rows: Bool | Int64) -> Readings:
-    return Readings(
-        number=readings.number[rows],
-        time_us=readings.time_us[rows],
-        value=readings.value[rows],
-        quality=readings.quality[rows],
-    )
+    return fine
 
 
 def _unique(
-    readings: Readings, rejections: list[Rejection], sources: Mapping[int, str]
-) -> tuple[Readings, Counter[str], int]:
-    """Rows ordered by (number, time), the first of each key; what repeats or contradicts it."""
-    ordered = _rows(readings, np.lexsort((readings.time_us, readings.number)))
+    readings: Readings,
+    rejections: list[Rejection],
+    *,
+    sources: Sources,
+    correcting: Collection[str],
+) -> Intake:
+    """Rows ordered by (number, time), the first of each key; what repeats or replaces it."""
+    order = np.lexsort((readings.time_us, readings.number))
+    ordered = pick(readings, order)
     is_first = np.ones(len(ordered), dtype=np.bool_)
     is_first[1:] = (ordered.number[1:] != ordered.number[:-1]) | (
         ordered.time_us[1:] != ordered.time_us[:-1]
     )
-    unique = _rows(ordered, is_first)
-    if len(unique) == len(ordered):
-        return unique, Counter(), 0
+    if is_first.all():
+        return Intake(ordered, (), no_readings(), (), Counter(), 0)
+    unique = pick(ordered, is_first)
     kept = unique.value[np.cumsum(is_first) - 1]
     differs = ordered.value != kept
-    for row in np.flatnonzero(differs).tolist():
+    corrects = differs & sources.belong(ordered.number, correcting)
+    later = np.flatnonzero(corrects)
+    contradicts = np.flatnonzero(differs & ~corrects)
+    for row in contradicts.tolist():
         number = int(ordered.number[row])
         rejections.append(
             contradiction(
-                source=sources[number],
+                source=sources.of(number),
                 number=number,
                 time_us=int(ordered.time_us[row]),
                 value=float(ordered.value[row]),
                 stored=float(kept[row]),
             )
         )
-    repeats = count_by_source(ordered.number[~is_first & ~differs], sources)
-    return unique, repeats, int(differs.sum())
+    return Intake(
+        readings=unique,
+        waveforms=(),
+        corrections=pick(ordered, later[np.argsort(order[later])]),
+        rejections=(),
+        duplicates=sources.count(ordered.number[~is_first & ~differs]),
+        conflicts=len(contradicts),
+    )
 
 
 def _unique_waveforms(
     waveforms: tuple[Waveform, ...],
     rejections: list[Rejection],
     *,
-    sources: Mapping[int, str],
+    sources: Sources,
     limits: Horizon,
     full_days: Collection[int],
 ) -> tuple[tuple[Waveform, ...], Counter[str], int]:
@@ -259,7 +327,7 @@ def _unique_waveforms(
     repeats: Counter[str] = Counter()
     contradictions = 0
     for waveform in waveforms:
-        source = sources.get(waveform.number, "")
+        source = sources.of(waveform.number)
         fault = _fault(waveform, sources=sources, limits=limits, full_days=full_days)
         if fault is not None:
             rejections.append(_of_waveform(waveform, source, *fault))
@@ -284,7 +352,7 @@ def is_same_waveform(one: Waveform, other: Waveform) -> bool:
 def _fault(
     waveform: Waveform,
     *,
-    sources: Mapping[int, str],
+    sources: Sources,
     limits: Horizon,
     full_days: Collection[int],
 ) -> tuple[str, str] | None:
@@ -293,12 +361,12 @@ def _fault(
         return "not_finite", "a sample or the sample rate is not a finite number"
     span_s = (samples - 1) / waveform.rate_hz
     if not 0 < samples <= LARGEST_WAVEFORM_SAMPLES or span_s > LONGEST_WAVEFORM_S:
-        return "length_mismatch", (
+        return "waveform_incomplete", (
             f"a block holds {samples} samples over {span_s:g} s; send 1 to "
             f"{LARGEST_WAVEFORM_SAMPLES} samples over at most {LONGEST_WAVEFORM_S:g} s"
         )
     checks = (
-        ("unknown_stream", _UNKNOWN, waveform.number not in sources),
+        ("unknown_stream", _UNKNOWN, not sources.is_known(waveform.number)),
         ("too_old", _TOO_OLD, waveform.t0_us < limits.earliest_us),
         ("clock_future", _FUTURE, waveform.end_us > limits.latest_us),
         ("partition_cap", _NO_ROOM, waveform.t0_us // DAY_US in full_days),

@@ -10,17 +10,25 @@ import numpy as np
 
 from twin.model.messages import Rejection
 from twin.model.observations import (
+    Arrivals,
     BalanceRow,
     Batch,
     Latest,
     QuarantineEntry,
+    Readings,
     RecordResult,
     Series,
     Waveform,
 )
+from twin.model.quality import Quality
 from twin.model.times import to_us
 from twin.store import accounts, intake
+from twin.store.arrivals import Key, resolve
 from twin.store.refusals import too_many_rows
+from twin.store.sources import Sources
+
+Value = tuple[float, int]
+"""A value with its quality."""
 
 
 class MemoryObservations:
@@ -28,7 +36,9 @@ class MemoryObservations:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._readings: dict[int, dict[int, tuple[float, int]]] = {}
+        self._readings: dict[int, dict[int, Value]] = {}
+        self._replaced: dict[tuple[int, int], list[tuple[Value, int]]] = {}
+        self._arrivals: dict[Key, int] = {}
         self._waveforms: dict[int, dict[int, Waveform]] = {}
         self._latest: dict[int, tuple[int, float, int, int]] = {}
         self._revision = 0
@@ -46,17 +56,25 @@ class MemoryObservations:
     ) -> RecordResult:
         """Record a batch once; see `twin.ports.ObservationStore`."""
         limits = intake.horizon(now, retention_days=retention_days)
-        accepted = intake.inspect(batch, sources=sources, limits=limits)
+        known = Sources(sources)
         with self._lock:
             if batch.sequence <= self._commits.get(batch.incarnation, batch.sequence - 1):
                 return RecordResult(0, 0, 0, 0, 0, repeated=True)
+            accepted = intake.inspect(
+                batch,
+                sources=known,
+                limits=limits,
+                resolve=lambda arrivals: resolve(arrivals, self),
+            )
             self._commits[batch.incarnation] = batch.sequence
-            writer = _Writer(sources)
-            writer.write_readings(accepted, self._readings)
+            writer = _Writer(known, correcting=batch.correcting, now_us=to_us(now))
+            writer.write_readings(accepted.readings, self._readings, self._replaced)
+            writer.write_readings(accepted.corrections, self._readings, self._replaced)
             writer.write_waveforms(accepted, self._waveforms)
             if writer.stored:
                 self._revision += 1
                 self._update_latest(writer.newest)
+                self._correct_latest(writer.corrections)
             rejections = (*accepted.rejections, *writer.conflicts)
             duplicates = accepted.duplicates + writer.duplicates
             self._keep(rejections, now)
@@ -67,6 +85,7 @@ class MemoryObservations:
                     stored=writer.stored,
                     duplicates=duplicates,
                     rejections=rejections,
+                    declared_lost=batch.declared_lost,
                 ),
             )
             return RecordResult(
@@ -75,7 +94,39 @@ class MemoryObservations:
                 conflict=accepted.conflicts + len(writer.conflicts),
                 quarantined=len(rejections),
                 revision=self._revision if writer.stored else 0,
+                corrected=writer.corrected,
             )
+
+    def find(self, arrivals: Arrivals) -> dict[Key, int]:
+        """The kept times of those keys that are known."""
+        keys = zip(arrivals.number.tolist(), arrivals.key.tolist(), strict=True)
+        return {key: self._arrivals[key] for key in keys if key in self._arrivals}
+
+    def are_taken(self, arrivals: Arrivals) -> list[int]:
+        """The places of those at whose time their datastream has a reading already."""
+        rows = zip(arrivals.number.tolist(), arrivals.time_us.tolist(), strict=True)
+        return [
+            place
+            for place, (number, time_us) in enumerate(rows)
+            if time_us in self._readings.get(number, {})
+        ]
+
+    def keep(self, arrivals: Arrivals) -> bool:
+        """Keep the times of new keys."""
+        keys = zip(arrivals.number.tolist(), arrivals.key.tolist(), strict=True)
+        self._arrivals.update(zip(keys, arrivals.time_us.tolist(), strict=True))
+        return True
+
+    def as_of(self, rows: Readings, as_of_us: int) -> Readings:
+        """Readings with the values that they had at an earlier time."""
+        value, quality = rows.value.copy(), rows.quality.copy()
+        keys = zip(rows.number.tolist(), rows.time_us.tolist(), strict=True)
+        with self._lock:
+            for place, key in enumerate(keys):
+                later = [old for old, until in self._replaced.get(key, ()) if until > as_of_us]
+                if later:
+                    value[place], quality[place] = later[0]
+        return replace(rows, value=value, quality=quality)
 
     def latest(self, since: int) -> Latest:
         """Newest value per datastream that changed after revision ``since``."""
@@ -115,7 +166,7 @@ class MemoryObservations:
         first = _day(since)
         with self._lock:
             rows = [
-                BalanceRow(day=day, source=source, declared_lost=0, **_balance_fields(counts))
+                BalanceRow(day=day, source=source, **_balance_fields(counts))
                 for (day, source), counts in sorted(self._balance.items(), key=lambda row: row[0])
             ]
         return tuple(row for row in rows if row.day >= first)
@@ -184,6 +235,11 @@ class MemoryObservations:
             if known is None or time_us > known[0]:
                 self._latest[number] = (time_us, value, mask, self._revision)
 
+    def _correct_latest(self, corrections: Mapping[tuple[int, int], Value]) -> None:
+        for (number, time_us), (value, mask) in corrections.items():
+            if number in self._latest and self._latest[number][0] == time_us:
+                self._latest[number] = (time_us, value, mask, self._revision)
+
     def _keep(self, rejections: Sequence[Rejection], now: datetime) -> None:
         for row in accounts.quarantine_rows(rejections, at=now):
             known = self._quarantine.get(row.fingerprint)
@@ -205,6 +261,10 @@ class MemoryObservations:
                 size_bytes=row.size_bytes,
                 head=row.head,
                 state=accounts.STATES[0],
+                datastream_number=row.number,
+                time=row.time,
+                value=row.value,
+                stored_value=row.stored_value,
             )
 
     def _count(self, now: datetime, changes: Mapping[str, accounts.BalanceChange]) -> None:
@@ -216,43 +276,56 @@ class MemoryObservations:
 class _Writer:
     """Writes the accepted rows of one batch and counts what became of them."""
 
-    def __init__(self, sources: Mapping[int, str]) -> None:
+    def __init__(self, sources: Sources, *, correcting: frozenset[str], now_us: int) -> None:
         self._sources = sources
+        self._correcting = correcting
+        self._now_us = now_us
         self.stored: Counter[str] = Counter()
         self.duplicates: Counter[str] = Counter()
         self.conflicts: list[Rejection] = []
         self.newest: dict[int, tuple[int, float, int]] = {}
+        self.corrections: dict[tuple[int, int], Value] = {}
+        self.corrected = 0
 
     def write_readings(
-        self, accepted: intake.Intake, readings: dict[int, dict[int, tuple[float, int]]]
+        self,
+        rows: Readings,
+        readings: dict[int, dict[int, Value]],
+        replaced: dict[tuple[int, int], list[tuple[Value, int]]],
     ) -> None:
         for number, time_us, value, mask in zip(
-            accepted.readings.number.tolist(),
-            accepted.readings.time_us.tolist(),
-            accepted.readings.value.tolist(),
-            accepted.readings.quality.tolist(),
+            rows.number.tolist(),
+            rows.time_us.tolist(),
+            rows.value.tolist(),
+            rows.quality.tolist(),
             strict=True,
         ):
-            source = self._sources[number]
+            source = self._sources.of(number)
             known = readings.setdefault(number, {}).get(time_us)
-            if known is not None and known[0] != value:
+            if known is None:
+                readings[number][time_us] = (value, mask)
+                self._accept(number, time_us, value, mask)
+                continue
+            earlier = replaced.get((number, time_us), [])
+            may_correct = source in self._correcting
+            if known[0] == value or (may_correct and value in [old[0] for old, _ in earlier]):
+                self.duplicates[source] += 1
+            elif may_correct:
+                replaced[number, time_us] = [*earlier, (known, self._now_us)]
+                readings[number][time_us] = (value, mask | Quality.CORRECTED)
+                self._correct(number, time_us, value, mask | Quality.CORRECTED)
+            else:
                 self.conflicts.append(
                     intake.contradiction(
                         source=source, number=number, time_us=time_us, value=value, stored=known[0]
                     )
                 )
-                continue
-            if known is None:
-                readings[number][time_us] = (value, mask)
-                self._accept(number, time_us, value, mask)
-            else:
-                self.duplicates[source] += 1
 
     def write_waveforms(
         self, accepted: intake.Intake, waveforms: dict[int, dict[int, Waveform]]
     ) -> None:
         for block in accepted.waveforms:
-            source = self._sources[block.number]
+            source = self._sources.of(block.number)
             known = waveforms.setdefault(block.number, {}).get(block.t0_us)
             if known is None:
                 waveforms[block.number][block.t0_us] = block
@@ -263,10 +336,15 @@ class _Writer:
                 self.conflicts.append(intake.contradicting_waveform(block, source=source))
 
     def _accept(self, number: int, time_us: int, value: float, mask: int) -> None:
-        self.stored[self._sources[number]] += 1
+        self.stored[self._sources.of(number)] += 1
         newest = self.newest.get(number)
         if newest is None or time_us > newest[0]:
             self.newest[number] = (time_us, value, mask)
+
+    def _correct(self, number: int, time_us: int, value: float, mask: int) -> None:
+        self.stored[self._sources.of(number)] += 1
+        self.corrected += 1
+        self.corrections[number, time_us] = (value, mask)
 
 
 def _day(time: datetime) -> datetime:

@@ -10,7 +10,7 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 from psycopg.abc import AdaptContext, Buffer, DumperKey
-from psycopg.adapt import Dumper, PyFormat
+from psycopg.adapt import Dumper, Loader, PyFormat
 from psycopg.pq import Format
 
 from twin.errors import StoreError
@@ -25,11 +25,14 @@ EPOCH_SHIFT_US = 946_684_800_000_000
 _FIELDS = {"t": ">i8", "v": ">f8", "ds": ">i4", "q": ">i2", "rev": ">i8"}
 _READING_FIELDS = ("t", "v", "ds", "q")
 
+_ARRAY_HEADER = struct.Struct(">iiIii")
+
 # Object ids of an element type and of its array type, from pg_type.
 _ARRAYS = {
     "int16": (21, 1005),
     "int32": (23, 1007),
     "int64": (20, 1016),
+    "float32": (700, 1021),
     "float64": (701, 1022),
     "datetime64[us]": (1184, 1185),
 }
@@ -106,7 +109,7 @@ class ArrayDumper(Dumper):
         rows = np.empty(len(obj), [("size", ">i4"), ("value", kind)])
         rows["size"] = kind.itemsize
         rows["value"] = obj
-        header = struct.pack(">iiIii", 1, 0, element, len(obj), 1)
+        header = _ARRAY_HEADER.pack(1, 0, element, len(obj), 1)
         return header + rows.tobytes() if len(obj) else struct.pack(">iiI", 0, 0, element)
 
 
@@ -115,3 +118,33 @@ def register_arrays(context: AdaptContext | psycopg.Connection) -> None:
     adapters = context.adapters
     if adapters is not None:
         adapters.register_dumper(np.ndarray, ArrayDumper)
+
+
+class NumberArrayLoader(Loader):
+    """An array of integers without NULLs as a numpy column."""
+
+    format = Format.BINARY
+    kind: np.dtype[np.signedinteger] = np.dtype(">i4")
+    shift = 0
+
+    def load(self, data: Buffer) -> NDArray[np.generic]:
+        """Size and value of each element, after the header."""
+        elements = np.dtype([("size", ">i4"), ("value", self.kind)])
+        start = _ARRAY_HEADER.size
+        if len(data) < start:
+            return np.empty(0, self.kind.newbyteorder("="))
+        rows = np.frombuffer(data, elements, offset=start)
+        return rows["value"].astype(self.kind.newbyteorder("=")) + self.shift
+
+
+class TimeArrayLoader(NumberArrayLoader):
+    """An array of times without NULLs [us since 1970-01-01 UTC]."""
+
+    kind: np.dtype[np.signedinteger] = np.dtype(">i8")
+    shift = EPOCH_SHIFT_US
+
+
+def register_array_loaders(cursor: psycopg.Cursor[tuple[object, ...]]) -> None:
+    """Let this cursor give ``integer[]`` and ``timestamptz[]`` as numpy columns."""
+    cursor.adapters.register_loader(_ARRAYS["int32"][1], NumberArrayLoader)
+    cursor.adapters.register_loader(_ARRAYS["datetime64[us]"][1], TimeArrayLoader)

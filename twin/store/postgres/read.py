@@ -128,6 +128,7 @@ def _entry(
     last_seen: datetime,
     topic: bytes,
     state: int,
+    time: datetime | None,
     **rest: Any,  # noqa: ANN401 - columns
 ) -> QuarantineEntry:
     return QuarantineEntry(
@@ -135,5 +136,6 @@ def _entry(
         last_seen=last_seen.astimezone(UTC),
         topic=topic.decode(),
         state=accounts.STATES[state],
+        time=None if time is None else time.astimezone(UTC),
         **rest,
     )

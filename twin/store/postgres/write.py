@@ -2,28 +2,57 @@
 
 import logging
 import threading
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, fields
 from datetime import datetime
-from typing import cast
+from functools import partial
+from typing import Literal, cast
 
+import numpy as np
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from twin.errors import StoreUnavailableError
-from twin.model.messages import Rejection
-from twin.model.observations import Batch, RecordResult
+from twin.model.observations import Batch, Readings, RecordResult
 from twin.model.times import to_us
 from twin.ports import Clock
 from twin.store import accounts, intake
+from twin.store.arrivals import resolve
+from twin.store.postgres.arrive import PostgresArrivals
 from twin.store.postgres.connections import Connection, Connections
 from twin.store.postgres.failures import classify, store_error
-from twin.store.postgres.insert import Written, insert_readings, insert_waveforms
+from twin.store.postgres.insert import (
+    COPY_FROM_ROWS,
+    Written,
+    all_new,
+    columns_of,
+    insert_new,
+    insert_readings,
+    insert_waveforms,
+)
 from twin.store.postgres.native import Rooms
 from twin.store.postgres.queries import query
+from twin.store.sources import Sources
 
 logger = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 5
+MOST_REGISTRY_CHANGES = 20
+UNIQUE_VIOLATION = "23505"
+# Redelivery comes in storms: after one repeat, that many batches look at every key first.
+GUARDED_BATCHES = 50
+# A few rows are found by their key with a plan that is made once; many are worth a plan of theirs.
+FEW_ROWS = 200
+
+_COUNTS = tuple(item.name for item in fields(accounts.BalanceChange))
+
+Manner = Literal["swift", "guarded", "careful"]
+"""How a batch is written: as if all rows were new; looking at every key; finding poison."""
+
+
+class _RegistryChangedError(Exception):
+    """The registered datastreams are not those that the batch was inspected with."""
 
 
 class Writer:
@@ -36,28 +65,35 @@ class Writer:
         self._lock = threading.Lock()
         self._connection: Connection | None = None
         self._rooms = Rooms(is_needed=True)
-        self._sources: Mapping[int, str] = {}
+        self._sources = Sources({})
         self._registry_revision: object = None
+        self._guarded_batches = 0
         self._is_committing = False
 
     def record(self, batch: Batch) -> RecordResult:
         """Record a batch; see `twin.ports.ObservationStore`."""
         with self._lock:
-            is_careful = False
-            for _ in range(MOST_ATTEMPTS):
+            manner: Manner = "guarded" if self._guarded_batches else "swift"
+            attempts = 0
+            while attempts < MOST_ATTEMPTS:
                 was_open = self._connection is not None
                 try:
-                    return self._record(batch, is_careful=is_careful)
+                    return self._record_with_registry(batch, manner)
                 except psycopg.Error as error:
+                    if manner == "swift" and error.sqlstate == UNIQUE_VIOLATION:
+                        manner = "guarded"
+                        self._guarded_batches = GUARDED_BATCHES
+                        continue
                     failure = classify(error)
-                    if failure == "poison" and not is_careful:
-                        is_careful = True
+                    if failure == "poison" and manner != "careful":
+                        manner = "careful"
                         self._rooms.forget()
                     elif failure != "repeat":
                         self._drop_connection()
                         may_be_stale = failure == "unavailable" and was_open
                         if not may_be_stale or self._is_committing:
                             raise store_error(error) from error
+                    attempts += 1
                     facts = {"failure": failure, "sqlstate": error.sqlstate}
                     logger.warning("batch_repeated", extra=facts)
             raise StoreUnavailableError(
@@ -69,26 +105,112 @@ class Writer:
         """Close the connection."""
         self._drop_connection()
 
-    def _record(self, batch: Batch, *, is_careful: bool) -> RecordResult:
+    def _record_with_registry(self, batch: Batch, manner: Manner) -> RecordResult:
+        for _ in range(MOST_REGISTRY_CHANGES):
+            try:
+                return self._record(batch, manner)
+            except _RegistryChangedError:
+                continue
+        raise StoreUnavailableError("the registry changes all the time; repeat the batch later")
+
+    def _record(self, batch: Batch, manner: Manner) -> RecordResult:
         self._is_committing = False
         connection = self._open()
         now = self._clock()
         limits = intake.horizon(now, retention_days=self._retention_days)
         full_days = self._make_room(connection, batch, limits=limits, today_us=to_us(now))
-        with connection.transaction():
-            if not self._pass_fence(connection, batch):
+        inspect = partial(
+            intake.inspect, batch, sources=self._sources, limits=limits, full_days=full_days
+        )
+        with _transaction(connection):
+            accepted = None if len(batch.arrivals) else inspect()
+            is_early = manner == "swift" and accepted is not None and _is_small(accepted)
+            with connection.pipeline():
+                connection.execute(query("begin_batch"))
+                fence = _fence(connection, batch)
+                if is_early and accepted is not None:
+                    insert_new(connection, accepted.readings)
+            if not self._has_passed(connection, fence):
                 return RecordResult(0, 0, 0, 0, 0, repeated=True)
-            accepted = intake.inspect(
-                batch, sources=self._sources, limits=limits, full_days=full_days
+            if accepted is None:
+                book = PostgresArrivals(connection)
+                accepted = inspect(resolve=lambda arrivals: resolve(arrivals, book))
+            if is_early:
+                written = all_new(accepted.readings, sources=self._sources)
+            else:
+                written = self._write_readings(connection, batch, accepted, manner=manner)
+            written += insert_waveforms(
+                connection,
+                accepted.waveforms,
+                sources=self._sources,
+                is_careful=manner == "careful",
             )
-            written = insert_readings(
-                connection, accepted.readings, sources=self._sources, is_careful=is_careful
-            ) + insert_waveforms(
-                connection, accepted.waveforms, sources=self._sources, is_careful=is_careful
-            )
-            result = _account(connection, batch, accepted=accepted, written=written, now=now)
-            self._is_committing = True
+            result = self._publish(connection, batch, accepted=accepted, written=written, now=now)
+        if manner != "swift":
+            is_repeated = bool(result.duplicate or result.conflict)
+            self._guarded_batches = GUARDED_BATCHES if is_repeated else self._guarded_batches - 1
         return result
+
+    def _write_readings(
+        self, connection: Connection, batch: Batch, accepted: intake.Intake, *, manner: Manner
+    ) -> Written:
+        if manner == "swift" and not len(accepted.corrections):
+            insert_new(connection, accepted.readings)
+            return all_new(accepted.readings, sources=self._sources)
+        return insert_readings(
+            connection,
+            accepted,
+            sources=self._sources,
+            correcting=batch.correcting,
+            is_careful=manner == "careful",
+        )
+
+    def _publish(
+        self,
+        connection: Connection,
+        batch: Batch,
+        *,
+        accepted: intake.Intake,
+        written: Written,
+        now: datetime,
+    ) -> RecordResult:
+        """Quarantine, revision, latest, dirty, balance, notice and COMMIT, in one round trip.
+
+        The order is that of the locks: from the revision on, one transaction at a time.
+        """
+        rejections = (*accepted.rejections, *written.rejections)
+        duplicates = accepted.duplicates + written.duplicates
+        changes = accounts.balance_changes(
+            batch.tallies,
+            stored=written.stored,
+            duplicates=duplicates,
+            rejections=rejections,
+            declared_lost=batch.declared_lost,
+        )
+        kept = accounts.quarantine_rows(rejections, at=now)
+        newest = written.newest
+        dirty = accounts.dirty_minutes(written.rows, written.waveforms)
+        revision: psycopg.Cursor[tuple[object, ...]] | None = None
+        with connection.pipeline():
+            if kept:
+                rows = [asdict(row) for row in kept]
+                connection.cursor().executemany(query("upsert_quarantine"), rows)
+            if written.stored:
+                revision = _update(connection, written, newest=newest, dirty=dirty)
+            if changes:
+                _count(connection, batch, changes)
+            if written.stored:
+                connection.execute(query("notify_latest"), prepare=True)
+            self._is_committing = True
+            connection.execute(query("commit_batch"))
+        return RecordResult(
+            stored=written.stored.total(),
+            duplicate=duplicates.total(),
+            conflict=accepted.conflicts + written.conflicts,
+            quarantined=len(rejections),
+            revision=0 if revision is None else _revision(revision),
+            corrected=written.corrected,
+        )
 
     def _open(self) -> Connection:
         if self._connection is not None and not self._connection.closed:
@@ -96,9 +218,15 @@ class Writer:
         connection = self._connection = self._connections.open()
         connection.execute(query("prepare_writer"))
         answer = connection.execute(query("select_meta")).fetchone()
-        self._rooms = Rooms(is_needed=answer is not None and answer[1] == "native")
-        self._registry_revision = None
+        if answer is not None:
+            self._rooms = Rooms(is_needed=answer[1] == "native")
+            self._load_sources(connection, answer[3])
         return connection
+
+    def _load_sources(self, connection: Connection, registry_revision: object) -> None:
+        rows = connection.execute(query("select_sources")).fetchall()
+        self._sources = Sources(dict(cast("list[tuple[int, str]]", rows)))
+        self._registry_revision = registry_revision
 
     def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
@@ -113,74 +241,68 @@ class Writer:
         full = self._rooms.make(connection, "reading", days=days, today=today)
         return full | self._rooms.make(connection, "waveform", days=waveform_days, today=today)
 
-    def _pass_fence(self, connection: Connection, batch: Batch) -> bool:
-        """False if this batch was committed before; waits for a transaction that still runs."""
-        values = {"incarnation": batch.incarnation, "sequence": batch.sequence}
-        answer = connection.execute(query("fence_batch"), values).fetchone()
+    def _has_passed(
+        self, connection: Connection, fence: psycopg.Cursor[tuple[object, ...]]
+    ) -> bool:
+        """False if this batch was committed before."""
+        answer = fence.fetchone()
         if answer is None:
             return False
         if answer[0] != self._registry_revision:
-            rows = connection.execute(query("select_sources")).fetchall()
-            self._sources = dict(cast("list[tuple[int, str]]", rows))
-            self._registry_revision = answer[0]
+            self._load_sources(connection, answer[0])
+            raise _RegistryChangedError
         return True
 
 
-def _account(
-    connection: Connection,
-    batch: Batch,
-    *,
-    accepted: intake.Intake,
-    written: Written,
-    now: datetime,
-) -> RecordResult:
-    """Quarantine, revision, latest, balance and the notice, in this order of locks."""
-    rejections = (*accepted.rejections, *written.rejections)
-    duplicates = accepted.duplicates + written.duplicates
-    _keep(connection, rejections, now=now)
-    revision = _publish(connection, written) if written.stored else 0
-    changes = accounts.balance_changes(
-        batch.tallies, stored=written.stored, duplicates=duplicates, rejections=rejections
-    )
-    _count(connection, batch, changes)
-    if revision:
-        connection.execute(query("notify_change"), {"topic": f"latest {revision}"})
-    return RecordResult(
-        stored=written.stored.total(),
-        duplicate=duplicates.total(),
-        conflict=accepted.conflicts + written.conflicts,
-        quarantined=len(rejections),
-        revision=revision,
-    )
+@contextmanager
+def _transaction(connection: Connection) -> Generator[None]:
+    """Roll back whatever the block has begun and not committed."""
+    try:
+        yield
+    finally:
+        if connection.info.transaction_status != TransactionStatus.IDLE and not connection.closed:
+            with suppress(psycopg.OperationalError):
+                connection.execute(query("abort_batch"))
+            if connection.info.transaction_status != TransactionStatus.IDLE:
+                connection.close()
 
 
-def _keep(connection: Connection, rejections: tuple[Rejection, ...], *, now: datetime) -> None:
-    rows = [asdict(row) for row in accounts.quarantine_rows(rejections, at=now)]
-    if rows:
-        connection.cursor().executemany(query("upsert_quarantine"), rows)
+def _is_small(accepted: intake.Intake) -> bool:
+    return 0 < len(accepted.readings) < COPY_FROM_ROWS and not len(accepted.corrections)
 
 
-def _publish(connection: Connection, written: Written) -> int:
-    answer = connection.execute(query("next_revision")).fetchone()
-    revision = cast("int", answer[1]) if answer is not None else 0
-    newest = written.newest
-    values = {
-        "t": newest.time_us.astype("datetime64[us]"),
-        "v": newest.value,
-        "ds": newest.number,
-        "q": newest.quality,
-        "revision": revision,
-    }
-    connection.execute(query("upsert_latest"), values)
+def _fence(connection: Connection, batch: Batch) -> psycopg.Cursor[tuple[object, ...]]:
+    """Waits for a transaction of the same batch that still runs."""
+    values = {"incarnation": batch.incarnation, "sequence": batch.sequence}
+    return connection.execute(query("fence_batch"), values, prepare=True)
+
+
+def _update(
+    connection: Connection, written: Written, *, newest: Readings, dirty: accounts.Dirty
+) -> psycopg.Cursor[tuple[object, ...]]:
+    """Take the next revision and write what carries it."""
+    revision = connection.execute(query("next_revision"), prepare=True)
+    if len(newest):
+        is_small = len(newest) < FEW_ROWS
+        connection.execute(query("update_latest"), columns_of(newest), prepare=is_small)
+    if len(written.corrections):
+        connection.execute(query("correct_latest"), columns_of(written.corrections))
+    values = {"ds": dirty.number, "grain": dirty.grain}
+    connection.execute(query("insert_dirty"), values, prepare=True)
     return revision
+
+
+def _revision(cursor: psycopg.Cursor[tuple[object, ...]]) -> int:
+    answer = cursor.fetchone()
+    return cast("int", answer[1]) if answer is not None else 0
 
 
 def _count(
     connection: Connection, batch: Batch, changes: Mapping[str, accounts.BalanceChange]
 ) -> None:
-    rows = [
-        {"source": source, "incarnation": batch.incarnation, **asdict(change)}
-        for source, change in changes.items()
-    ]
-    if rows:
-        connection.cursor().executemany(query("upsert_balance"), rows)
+    columns = {
+        name: np.array([getattr(change, name) for change in changes.values()], np.int64)
+        for name in _COUNTS
+    }
+    values = {"incarnation": batch.incarnation, "source": list(changes), **columns}
+    connection.execute(query("upsert_balance"), values, prepare=True)

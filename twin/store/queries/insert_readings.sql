@@ -1,5 +1,5 @@
-WITH new AS (
-  INSERT INTO reading (t, v, ds, q) SELECT t, v, ds, q FROM stage ON CONFLICT DO NOTHING
-  RETURNING ds
-)
-SELECT ds, count(*) FROM new GROUP BY ds
+INSERT INTO reading (t, v, ds, q)
+SELECT n.t, n.v, n.ds, n.q
+FROM unnest(
+  %(t)s::timestamptz [], %(v)s::double precision [], %(ds)s::integer [], %(q)s::smallint []
+) AS n (t, v, ds, q)

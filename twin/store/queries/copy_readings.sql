@@ -1,0 +1,1 @@
+COPY reading (t, v, ds, q) FROM STDIN (FORMAT BINARY)

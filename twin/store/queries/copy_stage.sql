@@ -1,1 +1,0 @@
-COPY stage (t, v, ds, q) FROM STDIN (FORMAT BINARY)
