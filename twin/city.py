@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from twin.model.observations import (
 )
 from twin.model.provenance import Reference
 from twin.model.quality import STALE_AFTER_CADENCES, QualityClass, quality_class
+from twin.model.quarantine import Case, CaseFilter, Settlement
 from twin.model.scenarios import Result, Run, Scenario
 from twin.model.times import from_us, to_us
 from twin.ports import Clock, Store
@@ -38,6 +40,7 @@ LONGEST_HOLD_US = 86_400_000_000
 LOOKUP_ROWS = 4
 """What one look-up of an instant costs, in rows read in sequence."""
 MOST_ALARMS = 1000
+MOST_CASES = 1000
 MOST_GAPS = 10_000
 RUN_HEARTBEAT_EXPIRES_S = 60.0
 
@@ -318,6 +321,20 @@ class Twin:
     def beat(self, status: JobStatus) -> None:
         """Report that a job is alive."""
         self._store.beat(status)
+
+    def cases(
+        self, chosen: CaseFilter, *, limit: int = MOST_CASES, below: int | None = None
+    ) -> Sequence[QuarantineEntry]:
+        """Quarantined entries that fit, the newest first, or below an id by falling id."""
+        return self._store.desk.search(chosen, limit=limit, below=below)
+
+    def case(self, case_id: int) -> Case:
+        """One quarantined entry with all that is kept of it; RegistryError if there is none."""
+        return self._store.desk.case(case_id)
+
+    def settle_case(self, settlement: Settlement, *, incarnation: UUID) -> bool:
+        """Close a case and move its counts; False if somebody else closed it meanwhile."""
+        return self._store.desk.settle(settlement, incarnation=incarnation, at=self._clock())
 
     def note_gaps(self, gaps: Iterable[Gap]) -> None:
         """Write down gaps; one that lasts gets its end when it is noted again."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 from twin.model.alarms import Alarm
 from twin.model.assets import Asset, Component
@@ -23,6 +24,7 @@ from twin.model.observations import (
     Waveform,
 )
 from twin.model.provenance import Reference
+from twin.model.quarantine import Case, CaseFilter, Settlement
 from twin.model.scenarios import Result, Run, Scenario
 from twin.model.upkeep import Compression, Deletion, Overdue, RollupReport, UpkeepRule
 
@@ -192,6 +194,27 @@ class GapBook(Protocol):
         ...
 
 
+class QuarantineDesk(Protocol):
+    """Where cases of the quarantine are found and closed."""
+
+    def search(
+        self, chosen: CaseFilter, *, limit: int, below: int | None = None
+    ) -> Sequence[QuarantineEntry]:
+        """Return entries that fit, the newest first, or below an id by falling id."""
+        ...
+
+    def case(self, case_id: int) -> Case:
+        """Return one case; RegistryError if there is none."""
+        ...
+
+    def settle(self, settlement: Settlement, *, incarnation: UUID, at: datetime) -> bool:
+        """Close a case and move its counts; False if somebody else closed it meanwhile.
+
+        What was recorded by the replay (``moved``) goes to the original day in any case.
+        """
+        ...
+
+
 class AlarmBoard(Protocol):
     """Where the jobs say what somebody should look at."""
 
@@ -345,6 +368,11 @@ class Store(Inventory, ObservationStore, JobBoard, RunQueue, Protocol):
     @property
     def instances(self) -> InstanceLocks:
         """Return the names that this process holds."""
+        ...
+
+    @property
+    def desk(self) -> QuarantineDesk:
+        """Return the quarantine desk."""
         ...
 
     @property

@@ -27,6 +27,7 @@ from twin.store import registry
 from twin.store.changes import ChangeSignal
 from twin.store.intake import RETENTION_DAYS
 from twin.store.memory_alarms import MemoryAlarms
+from twin.store.memory_desk import MemoryDesk
 from twin.store.memory_gaps import MemoryGaps
 from twin.store.memory_history import MemoryHistory
 from twin.store.memory_instances import MemoryInstances
@@ -67,6 +68,7 @@ class MemoryStore:
         self._heartbeats: dict[int, datetime] = {}
         self._results: dict[int, Result] = {}
         self.alarms = MemoryAlarms()
+        self.desk = MemoryDesk(self._observations)
         self.gaps = MemoryGaps()
         self.history = MemoryHistory(self._observations, self._find)
         self.instances = MemoryInstances()

@@ -17,6 +17,13 @@ def unknown_run(run_id: int) -> RegistryError:
     return RegistryError(f"run {run_id} is unknown; use a number that submit returned")
 
 
+def unknown_case(case_id: int) -> RegistryError:
+    """A number of the quarantine that was never given, or whose entry was deleted."""
+    return RegistryError(
+        f"the quarantine has no entry {case_id}; `twin quarantine list` shows those that are kept"
+    )
+
+
 def check_alarm_kind(kind: str) -> None:
     """StoreError if the table ``alarm_kinds.csv`` has no such kind."""
     if kind not in ALARM_KINDS:

@@ -24,6 +24,7 @@ from twin.ports import Clock
 from twin.store.intake import RETENTION_DAYS
 from twin.store.postgres.alarms import PostgresAlarms
 from twin.store.postgres.connections import Connections
+from twin.store.postgres.desk import PostgresDesk
 from twin.store.postgres.gaps import PostgresGaps
 from twin.store.postgres.history import PostgresHistory
 from twin.store.postgres.instances import PostgresInstances
@@ -71,6 +72,7 @@ class PostgresStore:
         self._runs = PostgresRuns(self._connections)
         self._description = ""
         self.alarms = PostgresAlarms(self._connections)
+        self.desk = PostgresDesk(self._connections)
         self.gaps = PostgresGaps(self._connections)
         self.history = PostgresHistory(self._connections, clock=clock)
         self.instances = PostgresInstances(self._connections)
