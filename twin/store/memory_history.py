@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from twin.errors import StoreError
 from twin.model import history
 from twin.model.datastreams import Datastream
 from twin.model.history import Binned, Instants
@@ -125,9 +124,7 @@ class MemoryHistory:
         rows = Readings(
             np.full(found.total, number, np.int32), found.time_us, found.value, found.quality
         )
-        if as_of_us is not None:
-            raise StoreError("the store in memory keeps no earlier values; ask without as_of")
-        return rows
+        return rows if as_of_us is None else self._observations.as_of(rows, as_of_us)
 
 
 def _ended(block: Waveform) -> Readings:
