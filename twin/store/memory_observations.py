@@ -3,7 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -21,12 +21,15 @@ from twin.model.observations import (
     Waveform,
 )
 from twin.model.quality import Quality
+from twin.model.quarantine import Counts
 from twin.model.times import to_us
 from twin.store import accounts, intake
 from twin.store.arrivals import Key, resolve
 from twin.store.refusals import too_many_rows
 from twin.store.sources import Sources
 
+Move = tuple[str, datetime, Counts]
+"""Source, time in the day, and what is added to its balance."""
 Value = tuple[float, int]
 """A value with its quality."""
 
@@ -45,6 +48,7 @@ class MemoryObservations:
         self._commits: dict[Hashable, int] = {}
         self._balance: dict[tuple[datetime, str], Counter[str]] = {}
         self._quarantine: dict[bytes, QuarantineEntry] = {}
+        self._kept: dict[bytes, accounts.QuarantineRow] = {}
 
     def record(
         self,
@@ -240,6 +244,20 @@ class MemoryObservations:
             if number in self._latest and self._latest[number][0] == time_us:
                 self._latest[number] = (time_us, value, mask, self._revision)
 
+    def cases(self) -> list[tuple[QuarantineEntry, accounts.QuarantineRow]]:
+        """Entries of the quarantine with what is kept of them."""
+        with self._lock:
+            return [(entry, self._kept[key]) for key, entry in self._quarantine.items()]
+
+    def settle_case(self, case_id: int, *, state: str, moves: Sequence[Move]) -> None:
+        """Give a case another state, if one is named, and move counts of the balance."""
+        with self._lock:
+            for key, entry in self._quarantine.items():
+                if entry.id == case_id and state:
+                    self._quarantine[key] = replace(entry, state=state)
+            for source, day, counts in moves:
+                self._balance.setdefault((_day(day), source), Counter()).update(asdict(counts))
+
     def _keep(self, rejections: Sequence[Rejection], now: datetime) -> None:
         for row in accounts.quarantine_rows(rejections, at=now):
             known = self._quarantine.get(row.fingerprint)
@@ -248,6 +266,7 @@ class MemoryObservations:
                     known, seen=known.seen + row.seen, last_seen=max(known.last_seen, row.seen_at)
                 )
                 continue
+            self._kept[row.fingerprint] = row
             self._quarantine[row.fingerprint] = QuarantineEntry(
                 id=len(self._quarantine) + 1,
                 first_seen=row.seen_at,
