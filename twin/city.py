@@ -31,6 +31,7 @@ from twin.model.quality import STALE_AFTER_CADENCES, QualityClass, quality_class
 from twin.model.quarantine import Case, CaseFilter, Settlement
 from twin.model.scenarios import Result, Run, Scenario
 from twin.model.times import from_us, to_us
+from twin.model.upkeep import Compression, Deletion, Overdue, RollupReport, UpkeepRule
 from twin.ports import Clock, Store
 from twin.rules.monitoring import monitoring_state
 
@@ -317,6 +318,26 @@ class Twin:
     def release_instance(self, name: str) -> None:
         """Let another process hold this name."""
         self._store.instances.release(name)
+
+    def roll_up(self, rule: UpkeepRule, *, settle_s: float = 5.0) -> RollupReport | None:
+        """Recompute the rollups that are due; None if another process does the upkeep."""
+        return self._store.upkeep.roll(rule, at=self._clock(), settle_s=settle_s)
+
+    def expire(self, rule: UpkeepRule) -> Sequence[Deletion] | None:
+        """Delete what is too old; the new entries of the proof, or None as in `roll_up`."""
+        return self._store.upkeep.expire(rule, at=self._clock())
+
+    def compress(self, rule: UpkeepRule) -> Compression:
+        """Switch the compression of old data on or off where the server offers it."""
+        return self._store.upkeep.compress(rule)
+
+    def deletions(self) -> Sequence[Deletion]:
+        """The proof of deletion, from its first entry on; `first_broken` verifies it."""
+        return self._store.upkeep.deletions()
+
+    def overdue(self, rule: UpkeepRule, *, grace: timedelta = timedelta(0)) -> Sequence[Overdue]:
+        """What should have been deleted this long ago and is still there."""
+        return self._store.upkeep.overdue(rule, at=self._clock() - grace)
 
     def beat(self, status: JobStatus) -> None:
         """Report that a job is alive."""

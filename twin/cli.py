@@ -33,6 +33,7 @@ JOB_HELP = {
     "work": "solve queued scenario runs",
     "serve": "web server: map, pages, HTTP interface",
     "simulate": "publish the simulated sensors of the city over MQTT",
+    "maintain": "rollups, retention, compression; --proof verifies what was deleted",
     "backup": "write a backup of the whole database into a folder: Parquet, GeoPackage, hashes",
     "restore": "restore a backup into an empty database",
     "broker": "make accounts for Mosquitto: twin broker init FOLDER --device NAME",

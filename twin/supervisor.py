@@ -26,7 +26,7 @@ from twin.store import migrate
 logger = logging.getLogger(__name__)
 
 ROLES: tuple[Role, ...] = ("owner", "keep", "ingest", "work", "serve")
-JOBS = ("ingest", "work", "serve")
+JOBS = ("ingest", "work", "serve", "maintain")
 STOP_S = 25.0
 PROBE_S = 10.0
 PROBE_FAILURES = 2

@@ -28,7 +28,7 @@ from twin.store.upkeep import SERIES, SETTLE_S, Level, PlanRow, UpkeepStream, pl
 logger = logging.getLogger(__name__)
 
 MOST_BUCKETS = 50_000
-MOST_GROUPS = 200
+MOST_PER_LEVEL = 100_000
 MOST_TAKES = 40
 POSTPONED = timedelta(minutes=5)
 COMPRESS_AFTER = timedelta(days=30)
@@ -98,16 +98,8 @@ class PostgresUpkeep:
             taken = self._take(connection, at=at, settle_s=settle_s)
             computed = removed = postponed = 0
             for level in Level:
-                for _ in range(MOST_GROUPS):
-                    group = _next_group(connection, level, rule, at=at)
-                    if group is None:
-                        break
-                    if not self._make_room(connection, group):
-                        postponed += _postpone(connection, group)
-                        continue
-                    made, gone = _compute(connection, group)
-                    computed += made
-                    removed += gone
+                made, gone, waiting = self._roll_level(connection, level, rule, at=at)
+                computed, removed, postponed = computed + made, removed + gone, postponed + waiting
             row = connection.execute(query("count_pending"), {"at": at}).fetchone()
             pending, oldest = cast("tuple[int, datetime | None]", row)
             return RollupReport(taken, computed, removed, postponed, pending, oldest)
@@ -210,6 +202,23 @@ class PostgresUpkeep:
             if not taken:
                 break
         return total
+
+    def _roll_level(
+        self, connection: Connection, level: Level, rule: UpkeepRule, *, at: datetime
+    ) -> tuple[int, int, int]:
+        """Buckets of a level that were written, removed, postponed; the backlog may stay."""
+        computed = removed = postponed = 0
+        while computed + removed < MOST_PER_LEVEL:
+            group = _next_group(connection, level, rule, at=at)
+            if group is None:
+                break
+            if self._make_room(connection, group):
+                made, gone = _compute(connection, group)
+                computed += made
+                removed += gone
+            else:
+                postponed += _postpone(connection, group)
+        return computed, removed, postponed
 
     def _make_room(self, connection: Connection, group: _Group) -> bool:
         """Whether there are partitions for these buckets."""
