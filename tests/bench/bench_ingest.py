@@ -28,6 +28,7 @@ from bench.ingest_stage import (
     STREAMS,
     DidNotCountError,
     Stage,
+    ceiling,
     cpu_s,
     flood,
     stage,
@@ -43,7 +44,7 @@ from twin.model.observations import Batch, Readings, Waveform
 from twin.model.times import to_us, utc_now
 from twin.store import open_store
 
-MESSAGES = 40_000
+MESSAGES = 60_000
 ROUNDS = 3
 LATENCY_HZ = 1000.0
 LATENCY_MESSAGES = 9000
@@ -85,6 +86,9 @@ def throughput(at: Stage, candidates: Sequence[Candidate], *, rounds: int, count
                 found.setdefault(candidate.name, []).append(run)
     say("| | messages/s | our bulk client is | processor time per reading |\n|---|---|---|---|\n")
     ours = statistics.median(run.rate for run in found[candidates[0].name])
+    alone = statistics.median(ceiling(at, at.order(count=count)) for _ in range(rounds))
+    say(f"| the broker alone, acknowledged at once, nothing stored | {alone:,.0f} | ")
+    say(f"{ours / alone:.2f} x | |\n")
     for name, runs in found.items():
         if name in failures:
             continue

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -139,6 +139,27 @@ def stage() -> Iterator[Stage]:
                 b"ORDER BY route_key"
             ).fetchall()
             yield Stage(rig, work, connection, [int(str(number)) for (number,) in rows])
+
+
+def ceiling(at: Stage, order: Order) -> float:
+    """Messages per second that the broker alone passes on, acknowledged at once."""
+    at.clear()
+    command = [sys.executable, str(Path(__file__).with_name("drain.py"))]
+    wanted = {"target": asdict(replace(order.target, client_id="drain")), "count": order.count}
+    with (
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as drain,
+        flood(order) as publisher,
+    ):
+        assert drain.stdin is not None
+        assert drain.stdout is not None
+        drain.stdin.write(json.dumps(wanted) + "\n")
+        drain.stdin.flush()
+        drain.stdout.readline()
+        publisher.go()
+        ended_s = float(drain.stdout.readline())
+        return order.count / (ended_s - float(str(publisher.result()["begun_s"])))
 
 
 @dataclass

@@ -6,13 +6,11 @@ are patched in this process only; no defect is a switch of the product.
 
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from typing import Any
-
-import psycopg
 
 from sensors.broker import Delivery, Subscriber
 from twin.cli import main
+from twin.store.postgres import write
 
 
 def acknowledge_before_the_commit() -> None:
@@ -32,15 +30,13 @@ def acknowledge_before_the_commit() -> None:
 
 
 def roll_the_commit_back() -> None:
-    """End every transaction with ROLLBACK and say that it went well."""
-    transaction = psycopg.Connection.transaction
+    """End the transaction of every batch with ROLLBACK and say that it went well."""
+    query = write.query
 
-    def rolled_back(
-        self: psycopg.Connection[Any], *_: object, **__: object
-    ) -> AbstractContextManager[psycopg.Transaction]:
-        return transaction(self, force_rollback=True)
+    def rolled_back(name: str) -> bytes:
+        return b"ROLLBACK" if name == "commit_batch" else query(name)
 
-    psycopg.Connection.transaction = rolled_back  # type: ignore[method-assign]
+    write.query = rolled_back  # pyrefly: ignore[bad-assignment]
 
 
 def none() -> None:

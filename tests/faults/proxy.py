@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 CHUNK_BYTES = 65_536
 CHUNKS_WAITING = 64
@@ -256,12 +256,10 @@ class FaultProxy:
     async def _until_over(self, connection: _Connection, pumps: "list[asyncio.Task[None]]") -> None:
         """Wait until both directions are at their end, or the connection is reset."""
         closing = asyncio.ensure_future(connection.closed.wait())
-        both = asyncio.gather(*pumps)
-        try:
-            await asyncio.wait([closing, both], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            closing.cancel()
-            both.cancel()
+        waiting: set[asyncio.Future[Any]] = {closing, *pumps}
+        while closing in waiting and len(waiting) > 1:
+            _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        closing.cancel()
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if isinstance(self._target, Path):
