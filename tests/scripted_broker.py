@@ -112,10 +112,11 @@ class Peer:
         return publish(topic, payload, number=number, flags=flags, is_five=self.is_five)
 
     def wait_for_end(self) -> None:
-        """Read until the client closes."""
+        """Read until the client closes, then close, too."""
         with suppress(EOFError, ConnectionError):
             while True:
                 self.read()
+        self.connection.close()
 
     def _take(self, count: int) -> bytes:
         while len(self._held) < count:
@@ -155,6 +156,8 @@ class ScriptedBroker:
         return Peer(connection)
 
     def close(self) -> None:
+        """End all connections and accept no more."""
+        self._door.close()
         for connection in self._connections:
             connection.close()
 
