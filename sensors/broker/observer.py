@@ -170,6 +170,7 @@ class BrokerObserver:
         self._record = BrokerRecord(time.monotonic())
         self._lock = threading.Lock()
         self._vain = 0
+        self._is_given_up = False
         self._link = Link(broker, Identity(client_id), self)
 
     def start(self) -> None:
@@ -189,8 +190,7 @@ class BrokerObserver:
 
     def room(self) -> Room:
         """Room for anything, or for nothing once it is given up."""
-        is_vain = self._vain >= MOST_VAIN_CONNECTIONS
-        return Room(0, 0) if is_vain else Room(1000, 1 << 20)
+        return Room(0, 0) if self._is_given_up else Room(1000, 1 << 20)
 
     def is_idle(self) -> bool:
         """Nothing is sent."""
@@ -225,8 +225,9 @@ class BrokerObserver:
         """Nothing is published."""
 
     def closed(self) -> None:
-        """Say so if it is given up."""
+        """Connect no more if it was in vain."""
         if self._vain >= MOST_VAIN_CONNECTIONS:
+            self._is_given_up = True
             logger.warning("broker_not_observable", extra={"why": "it offers no $SYS figures"})
 
 
