@@ -1,6 +1,9 @@
 """Any order, batching and repeats of the same readings lead to the same city, in every store."""
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from itertools import count
 from typing import NamedTuple
 
@@ -8,10 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from store_samples import batch, city, source_of
+from store_samples import LEFT, RIGHT, batch, city, source_of
 from store_servers import Server
 
-from twin.model.observations import Waveform
+from twin.model.messages import Rejection
+from twin.model.observations import Arrivals, Batch, Tally, Waveform
 from twin.model.times import to_us, utc_now
 from twin.ports import Store
 from twin.store import MemoryStore, open_store
@@ -183,6 +187,83 @@ def test_a_database_keeps_the_same_set(databases: Databases, delivery: Delivery)
     deliver(store, delivery)
     assert contents(store) == expected(delivery)
     assert balance(store) == expected_balance(delivery)
+
+
+VALUES = st.sampled_from([0.0, -0.0, 1.0, 2.0, float("nan"), float("-inf")])
+TIMES = st.sampled_from([NOW_US, NOW_US + 1, NOW_US - 10**17])
+
+
+@st.composite
+def mixtures(draw: st.DrawFn) -> list[Batch]:
+    """Batches of everything at once, with tallies of what was taken over."""
+    numbers = st.integers(0, STREAMS)
+    rows = st.lists(st.tuples(numbers, TIMES, VALUES), max_size=8)
+    arrived = st.lists(st.tuples(numbers, st.integers(0, 3), TIMES, VALUES), max_size=8)
+    blocks = st.lists(st.integers(0, 2), max_size=3)
+    lost = st.dictionaries(st.sampled_from([LEFT, RIGHT]), st.integers(0, 3))
+    correcting = st.frozensets(st.sampled_from([LEFT, RIGHT]))
+    pieces = st.tuples(rows, arrived, blocks, lost, correcting, st.booleans())
+    found = []
+    for readings, arrivals, offsets, declared, corrects, is_scaled in draw(
+        st.lists(pieces, max_size=5)
+    ):
+        one = batch(
+            readings,
+            # The same start time with other samples is a conflict.
+            waveforms=tuple(
+                replace(block_of(offset), samples=block_of(offset).samples * (1 + is_scaled))
+                for offset in offsets
+            ),
+            rejections=(Rejection("not_json", "", LEFT),) if is_scaled else (),
+        )
+        columns = list(zip(*arrivals, strict=True)) or [(), (), (), ()]
+        sources = Counter(source_of(number) if number else "" for number in columns[0])
+        sources.update({name: tally.received for name, tally in one.tallies.items() if name})
+        # Number 0 is registered nowhere: its rejections have no source.
+        wrong = sum(1 for number, _, _ in readings if not number)
+        sources.subtract({source_of(0): wrong})
+        sources[""] += wrong
+        found.append(
+            replace(
+                one,
+                arrivals=Arrivals(
+                    np.array(columns[0], np.int32),
+                    np.array(columns[1], np.int64),
+                    np.array(columns[2], np.int64),
+                    np.array(columns[3], np.float64),
+                    np.zeros(len(arrivals), np.int16),
+                ),
+                tallies={name: Tally(received=count) for name, count in sources.items()},
+                declared_lost=declared,
+                correcting=corrects,
+            )
+        )
+    return found
+
+
+@settings(
+    deadline=None,
+    max_examples=EXAMPLES,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(batches=mixtures())
+def test_whatever_comes_the_balance_adds_up_and_memory_agrees(
+    databases: Databases, batches: list[Batch]
+) -> None:
+    memory = MemoryStore()
+    memory.load(city(streams=STREAMS), at=utc_now())
+    database = databases.emptied()
+    for one in batches:
+        ours, theirs = memory.record(one), database.record(one)
+        assert replace(ours, revision=0) == replace(theirs, revision=0)
+        for store in (memory, database):
+            for row in store.balance(since=utc_now() - timedelta(days=1)):
+                assert row.received == (
+                    row.stored + row.duplicate + row.quarantined + row.declared_lost
+                )
+    assert contents(memory) == contents(database)
+    assert balance(memory) == balance(database)
+    assert memory.quarantine_counts() == database.quarantine_counts()
 
 
 @st.composite
