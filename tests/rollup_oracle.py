@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
+from psycopg.rows import kwargs_row
 
 from twin.model.quality import SUSPECT_MASK
 from twin.model.quantities import quantity
@@ -16,6 +18,12 @@ from twin.ports import Store
 
 SECOND_US = 1_000_000
 DAY_US = 86_400 * SECOND_US
+SERIES = ("rollup_10s", "rollup_1m", "rollup_1h", "rollup_1d")
+ROLLUPS = """
+SELECT ds AS number, b, n AS good_count, n_bad AS bad_count, v_sum AS total, v_min AS lowest,
+  v_max AS highest, v_last AS last, t_last, c_sum AS cosine, s_sum AS sine
+FROM rollup_1m ORDER BY ds, b
+"""
 NO_VALUE = float("nan")
 
 
@@ -44,6 +52,26 @@ def recomputed(
             for begin_us, rows in groups.items():
                 found[series, number, begin_us] = _rollup(number, begin_us, rows, aggregation)
     return found
+
+
+def read_rollups(dsn: str, series: str) -> Sequence[Rollup]:
+    """All buckets of a level as they lie in the database."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        cursor = connection.cursor(row_factory=kwargs_row(_of_row))
+        return cursor.execute(ROLLUPS.replace("rollup_1m", series).encode()).fetchall()
+
+
+def all_rollups(dsn: str) -> dict[tuple[str, int, int], Rollup]:
+    """All buckets of all levels by (table, number, begin)."""
+    return {
+        (series, row.number, row.begin_us): row
+        for series in SERIES
+        for row in read_rollups(dsn, series)
+    }
+
+
+def _of_row(*, b: datetime, t_last: datetime, **columns: object) -> Rollup:
+    return Rollup(begin_us=to_us(b), last_us=to_us(t_last), **columns)  # pyrefly: ignore[bad-argument-type] - columns
 
 
 def check(kept: Mapping[tuple[str, int, int], Rollup], wanted: Mapping) -> None:

@@ -7,10 +7,17 @@ from datetime import datetime, timedelta
 from typing import cast
 
 import numpy as np
-import psycopg
 import pytest
-from psycopg.rows import kwargs_row
-from rollup_oracle import DAY_US, SECOND_US, check, days, recomputed, utc
+from rollup_oracle import (
+    DAY_US,
+    SECOND_US,
+    SERIES,
+    check,
+    days,
+    read_rollups,
+    recomputed,
+    utc,
+)
 from store_samples import LEFT, RIGHT, batch, city, stream
 from store_servers import Database, Server
 
@@ -22,15 +29,9 @@ from twin.model.upkeep import Retention, Rollup, UpkeepRule, first_broken
 from twin.ports import Store
 from twin.store import MemoryStore, open_store
 
-SERIES = ("rollup_10s", "rollup_1m", "rollup_1h", "rollup_1d")
 FAST, WAVE, WIND, RAIN, BARRIER, PERSON, VEHICLE = range(1, 8)
 RULE = UpkeepRule(zone="Europe/Berlin")
 LATER = timedelta(days=2)
-ROLLUPS = """
-SELECT ds AS number, b, n AS good_count, n_bad AS bad_count, v_sum AS total, v_min AS lowest,
-  v_max AS highest, v_last AS last, t_last, c_sum AS cosine, s_sum AS sine
-FROM rollup_1m ORDER BY ds, b
-"""
 
 
 def streams() -> tuple[Datastream, ...]:
@@ -59,10 +60,7 @@ class Kept:
     def rollups(self, series: str) -> Sequence[Rollup]:
         if self.database is None:
             return cast("MemoryStore", self.store).upkeep.rollups(series)
-        statement = ROLLUPS.replace("rollup_1m", series)
-        with psycopg.connect(self.database.dsn(), autocommit=True) as connection:
-            cursor = connection.cursor(row_factory=kwargs_row(_rollup))
-            return cursor.execute(statement.encode()).fetchall()
+        return read_rollups(self.database.dsn(), series)
 
     def all(self) -> dict[tuple[str, int, int], Rollup]:
         return {
@@ -83,10 +81,6 @@ class Kept:
             self.store, zone=rule.zone, start_us=now_us - 800 * DAY_US, end_us=now_us + 9 * DAY_US
         )
         check(self.all(), wanted)
-
-
-def _rollup(*, b: datetime, t_last: datetime, **columns: object) -> Rollup:
-    return Rollup(begin_us=to_us(b), last_us=to_us(t_last), **columns)  # pyrefly: ignore[bad-argument-type] - columns
 
 
 @pytest.fixture(
