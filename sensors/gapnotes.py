@@ -1,0 +1,113 @@
+"""Gaps on their way to the store: found in the loop, written aside, kept until they are in."""
+
+import logging
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor, Future
+
+from sensors.gaps import GapTracker
+from sensors.meter import Meter
+from sensors.preparation import Prepared
+from twin.city import Twin
+from twin.errors import TwinError
+from twin.model.datastreams import Datastream
+from twin.model.gaps import Gap, GapCause
+from twin.model.observations import Readings
+from twin.model.times import to_us
+
+logger = logging.getLogger(__name__)
+
+MOST_KEPT = 10_000
+
+
+class GapNotes:
+    """Finds gaps in what is recorded and writes them down.
+
+    Parameters
+    ----------
+    twin
+        Where to write.
+    aside
+        Where to talk to the database.
+    meter
+        Where to count.
+    """
+
+    def __init__(self, twin: Twin, aside: Executor, meter: Meter) -> None:
+        self._twin = twin
+        self._aside = aside
+        self._meter = meter
+        self._tracker = GapTracker()
+        self._lock = threading.Lock()
+        self._waiting: list[Gap] = []
+        self._writing: Future[None] | None = None
+        self._is_started = False
+
+    def update(self, datastreams: Sequence[Datastream]) -> None:
+        """Take note of a changed registry."""
+        self._tracker.update(datastreams)
+
+    def start(self) -> None:
+        """Begin with what the store holds, once."""
+        if self._is_started:
+            return
+        try:
+            latest = self._twin.latest()
+        except TwinError as error:
+            logger.warning("latest_unreadable", extra={"reason": str(error)})
+            return
+        self._tracker.start(latest, now_us=to_us(self._twin.now()))
+        self._is_started = True
+
+    def note(self, prepared: Prepared) -> None:
+        """Take note of a recorded batch."""
+        now_us, tracker = to_us(self._twin.now()), self._tracker
+        arrivals = prepared.arrivals
+        found = tracker.note(prepared.readings, now_us=now_us)
+        if len(arrivals):
+            timed = Readings(arrivals.number, arrivals.time_us, arrivals.value, arrivals.quality)
+            found += tracker.note(timed, now_us=now_us)
+        counted = prepared.counted
+        if len(counted.number):
+            found += tracker.note_counted(counted.number, counted.sequence, at_us=now_us)
+        for one in prepared.sequences:
+            found += tracker.note_sequences(
+                one.source, one.key, numbers=one.numbers, missing=one.missing, at_us=now_us
+            )
+        for source in prepared.by_source:
+            tracker.note_source(source, at_us=now_us)
+        self._keep(found)
+
+    def look(self) -> None:
+        """Find datastreams that have fallen silent."""
+        self._keep(self._tracker.check(now_us=to_us(self._twin.now())))
+
+    def note_loss(self, cause: GapCause, sources: Iterable[str]) -> None:
+        """Take note that the broker lost messages of these sources, nobody knows how many."""
+        self._keep(self._tracker.note_loss(cause, sources, at_us=to_us(self._twin.now())))
+
+    def write(self) -> None:
+        """Write down what was found; what the database does not take now is written later."""
+        if self._waiting and (self._writing is None or self._writing.done()):
+            self._writing = self._aside.submit(self._write)
+
+    def _keep(self, found: Sequence[Gap]) -> None:
+        if not found:
+            return
+        exact = [gap for gap in found if gap.cause == "sequence"]
+        self._meter.note("sequence_gaps", len(exact))
+        self._meter.note("sequence_missing", sum(gap.missing or 0 for gap in exact))
+        with self._lock:
+            room = MOST_KEPT - len(self._waiting)
+            self._waiting.extend(found[:room])
+        self._meter.note("gaps_not_noted", max(0, len(found) - room))
+
+    def _write(self) -> None:
+        with self._lock:
+            gaps, self._waiting = self._waiting, []
+        try:
+            self._twin.note_gaps(gaps)
+        except TwinError as error:
+            logger.warning("gaps_not_written", extra={"reason": str(error)})
+            with self._lock:
+                self._waiting = [*gaps, *self._waiting]

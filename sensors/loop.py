@@ -1,0 +1,379 @@
+"""The loop of the ingester: into the database, or through the spool, and acknowledged then."""
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from uuid import UUID, uuid4
+
+from sensors.accounting import Ledger
+from sensors.broker import client_id
+from sensors.buffering import Buffer, Drained
+from sensors.clocks import ClockWatch
+from sensors.contact import Contact, InstanceTakenError, Registry
+from sensors.gapnotes import GapNotes
+from sensors.inbox import Inbox, SourceOfTopic
+from sensors.meter import Meter
+from sensors.preparation import Prepared
+from sensors.quality import TimePolicy
+from sensors.recorder import Pending, Recorder
+from sensors.reporting import Overview, Reporter
+from sensors.routing import Router
+from sensors.states import Due, State
+from twin.city import Twin
+from twin.errors import StoreError
+from twin.ports import Codec
+from twin.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 0.5
+IDLE_S = 0.1
+GATHER_S = 0.01
+BATCH_BYTES = 16 * 1024 * 1024
+ROOM_CHECK_S = 1.0
+FIRST_ANSWER_S = 3.0
+YOUNG_US = 60_000_000
+FINISH_WITHIN_S = 10.0
+MOST_FRUITLESS = 5
+
+
+class Ingester:
+    """The loop poll, decode, judge, record, acknowledge.
+
+    Nothing is acknowledged before its COMMIT, or before its fsync into the spool while the
+    database is away or refuses. A batch whose COMMIT is in doubt keeps its number: it is repeated
+    before anything else, and the store recognises it.
+
+    Parameters
+    ----------
+    twin
+        Where to record.
+    inbox
+        Where the messages come from.
+    settings
+        Routing rules and bounds.
+    codecs, policy
+        What messages mean, which times are accepted.
+    buffer
+        The spool.
+    aside
+        Runs what must not delay the loop: questions to the database, heartbeats, alarms.
+    incarnation
+        Name of this run; with the batch number the store recognises a repeated commit.
+    """
+
+    def __init__(
+        self,
+        twin: Twin,
+        inbox: Inbox,
+        *,
+        settings: Settings,
+        codecs: Mapping[str, Codec],
+        policy: TimePolicy,
+        buffer: Buffer,
+        aside: Executor,
+        incarnation: UUID | None = None,
+    ) -> None:
+        self._twin = twin
+        self._inbox = inbox
+        self._buffer = buffer
+        self._incarnation = incarnation or uuid4()
+        self._name = client_id(settings.city.name, settings.ingest.instance)
+        self._meter = Meter(time.monotonic())
+        router = Router(settings.codec.rule)
+        self._source_of = SourceOfTopic(router)
+        self._gaps = GapNotes(twin, aside, self._meter)
+        self._recorder = Recorder(
+            twin,
+            router=router,
+            codecs=codecs,
+            policy=policy,
+            meter=self._meter,
+            most_readings=settings.ingest.batch_readings,
+            incarnation=self._incarnation,
+            follower=self._gaps.update,
+        )
+        self._contact = Contact(self._ask, aside)
+        self._ledger = Ledger(inherited=buffer.messages)
+        self._clocks = ClockWatch()
+        self._overview = Overview(
+            inbox=inbox,
+            buffer=buffer,
+            contact=self._contact,
+            ledger=self._ledger,
+            meter=self._meter,
+            clocks=self._clocks,
+            gaps=self._gaps,
+            source_of=self._source_of,
+            size=self._recorder.size,
+        )
+        self._backlog = self._overview.backlog
+        self._reporter = Reporter(
+            twin, self._overview, name=self._name, settings=settings, aside=aside
+        )
+        self._due = Due()
+        self._pending: Pending | None = None
+        self._is_pending_spooled = False
+        self._was = State.LIVE
+        self._connection = 0
+        self._connected_us = 0
+
+    # Life
+
+    def open(self, stop: threading.Event) -> None:
+        """Ask the database for the registry; if it does not answer, begin without it.
+
+        Raises
+        ------
+        InstanceTakenError
+            If another ingester runs under this name.
+        """
+        begun_s = time.monotonic()
+        while not self._contact.is_ready and not stop.is_set():
+            self._renew()
+            waited_s = time.monotonic() - begun_s
+            is_silent = waited_s > FIRST_ANSWER_S and not self._contact.is_taken
+            if self._contact.is_lost or is_silent:
+                break
+            stop.wait(GATHER_S)
+        logger.info("ingest_opened", extra={"state": self.state, "spooled": self._buffer.messages})
+
+    def run(self, stop: threading.Event) -> int:
+        """Ingest until ``stop`` is set, then record or spool what was taken over."""
+        logger.info("ingest_started", extra={"incarnation": str(self._incarnation)})
+        while not stop.is_set():
+            if not self._inbox.is_alive:
+                logger.error("broker_connection_broke")
+                return 1
+            self.step(stop, timeout_s=POLL_S)
+            self._reporter.report_if_due()
+        self._finish(stop)
+        return 0
+
+    def _finish(self, stop: threading.Event) -> None:
+        """Deal with what waits at the moment of the stop; what comes later stays at the broker."""
+        left = self._inbox.figures().queue_messages + len(self._backlog)
+        until_s = time.monotonic() + FINISH_WITHIN_S
+        fruitless = 0
+        while left > 0 and fruitless < MOST_FRUITLESS and time.monotonic() < until_s:
+            done = self.step(stop, timeout_s=0.0)
+            fruitless = 0 if done else fruitless + 1
+            left -= done
+        self._sync()
+        self._reporter.tell("stopped")
+        logger.info("ingest_stopped", extra={"left_to_broker": max(left, 0)})
+
+    def _ask(self) -> Registry:
+        if not self._twin.hold_instance(self._name):
+            raise InstanceTakenError(
+                f"another ingester runs as {self._name}: stop it, or give this one another "
+                "ingest.instance"
+            )
+        version = self._twin.registry_version()
+        self._reporter.take_over_alarms()
+        return Registry(version, self._twin.datastreams())
+
+    @property
+    def state(self) -> State:
+        """What becomes of messages now."""
+        return self._overview.state
+
+    def step(self, stop: threading.Event, *, timeout_s: float) -> int:
+        """Take over, record or spool, and acknowledge; how many messages are done."""
+        self._renew()
+        self._resume_if_possible()
+        state = self.state
+        if state is not self._was:
+            logger.info("state_changed", extra={"state": state, "was": self._was})
+            self._was = state
+        if state is State.LIVE:
+            self._take(timeout_s)
+            return self._record_live()
+        if state is State.PAUSED:
+            is_new = False
+            if not self._contact.is_ready:
+                stop.wait(min(timeout_s, ROOM_CHECK_S))
+        else:
+            is_idle = state is State.SPOOLING and not self._buffer.is_waiting
+            is_new = self._take(min(timeout_s, IDLE_S) if is_idle else GATHER_S)
+        done = self._spool(is_new=is_new)
+        if self._contact.is_ready:
+            self._drain()
+        return done
+
+    def _renew(self) -> None:
+        registry = self._contact.renew()
+        if registry is not None:
+            self._recorder.load(registry)
+            self._gaps.start()
+        elif self._contact.is_ready:
+            self._recorder.refresh()
+
+    # Messages in
+
+    def _take(self, timeout_s: float) -> bool:
+        """Take over what waits, if nothing is left over; whether something came."""
+        if self._backlog:
+            return False
+        limit = self._recorder.size.readings
+        taken = self._inbox.poll(max_messages=limit, max_bytes=BATCH_BYTES, timeout_s=timeout_s)
+        if not taken:
+            return False
+        self._backlog.extend(taken)
+        self._overview.taken += len(taken)
+        counts = Counter(self._source_of[delivery.topic] for delivery in taken)
+        self._ledger.hand_over(counts)
+        self._overview.heard_us.update(dict.fromkeys(counts, taken[-1].received_us))
+        self._meter.note_messages(len(taken), now_s=time.monotonic())
+        if taken[-1].connection != self._connection:
+            self._connection, self._connected_us = taken[-1].connection, taken[0].received_us
+        return True
+
+    @property
+    def _unsure_from_us(self) -> int | None:
+        """From when on messages may be repetitions: while the connection is young."""
+        newest_us = self._backlog[-1].received_us if self._backlog else 0
+        is_young = newest_us - self._connected_us < YOUNG_US
+        return self._connected_us if is_young else None
+
+    # Live
+
+    def _record_live(self) -> int:
+        """Record the oldest messages and acknowledge them; how many."""
+        if not self._backlog:
+            return 0
+        if self._pending is None:
+            self._pending = self._recorder.prepare(
+                list(self._backlog), unsure_from_us=self._unsure_from_us
+            )
+            self._is_pending_spooled = False
+        pending = self._pending
+        if not self._commit(pending):
+            return 0
+        self._pending = None
+        done = [self._backlog.popleft() for _ in range(pending.messages)]
+        self._meter.note("acks_refused", self._inbox.ack(done))
+        return len(done)
+
+    def _commit(self, pending: Pending) -> bool:
+        """Record a batch; False if the database is away or refuses."""
+        try:
+            result = self._recorder.record(pending)
+        except StoreError as error:
+            self._contact.lose(error)
+            self._meter.note("store_refusals" if self._contact.is_refused else "store_retries")
+            return False
+        self._contact.confirm()
+        self._ledger.commit(pending.prepared.by_source)
+        if result is not None:
+            self._ledger.check(pending.batch.tallies, result)
+        self._note(pending.prepared)
+        return True
+
+    # Through the spool
+
+    def _spool(self, *, is_new: bool) -> int:
+        """Move messages into the spool; how many are acknowledged.
+
+        While messages keep coming they are gathered for an fsync, for a tenth of a second at most.
+        """
+        if self._backlog and not self._overview.is_paused:
+            unsure_us = self._unsure_from_us
+            messages = [
+                one._replace(is_repeat=True)
+                if unsure_us is not None and one.received_us >= unsure_us
+                else one
+                for one in self._backlog
+            ]
+            if not self._buffer.take(messages, [self._source_of[one.topic] for one in messages]):
+                self._pause()
+                return 0
+            self._is_pending_spooled = True
+            self._backlog.clear()
+        if is_new and not self._buffer.is_sync_due:
+            return 0
+        return self._sync()
+
+    def _sync(self) -> int:
+        if not self._buffer.is_waiting:
+            return 0
+        synced = self._buffer.sync()
+        if synced is None:
+            self._backlog.extendleft(reversed(self._buffer.take_back()))
+            self._is_pending_spooled = False
+            self._pause()
+            return 0
+        done, sources = synced
+        self._ledger.spool(sources)
+        self._meter.note("spooled", len(done))
+        self._meter.note("acks_refused", self._inbox.ack(done))
+        return len(done)
+
+    def _drain(self) -> None:
+        """Record the oldest messages of the spool; a batch in doubt comes first."""
+        drained, pending = self._next_drained()
+        if drained is None or pending is None:
+            return
+        self._pending, self._is_pending_spooled = pending, True
+        if not self._commit(pending):
+            return
+        self._pending = None
+        self._buffer.let_go(drained.block.cursor)
+        self._ledger.unspool(Counter(drained.sources))
+        self._meter.note("drained", len(drained.deliveries))
+        if pending.batch.declared_lost:
+            self._meter.note("declared_lost", sum(pending.batch.declared_lost.values()))
+            self._ledger.lose(pending.batch.declared_lost, is_spool_empty=self._buffer.is_empty)
+
+    def _next_drained(self) -> tuple[Drained | None, Pending | None]:
+        most = self._recorder.size.readings
+        if self._pending is not None and not self._is_pending_spooled:
+            return None, None  # its messages are in memory: they come when the spool is empty
+        if self._pending is not None:
+            drained = self._buffer.next(self._pending.messages, most_bytes=2 * BATCH_BYTES)
+            if drained is None:
+                return None, None
+            is_whole = len(drained.deliveries) == self._pending.messages
+            if is_whole and drained.lost == self._pending.batch.declared_lost:
+                return drained, self._pending
+        drained = self._buffer.next(most, most_bytes=BATCH_BYTES)
+        if drained is None or drained.is_empty:
+            return None, None
+        pending = self._recorder.prepare(drained.deliveries)
+        if pending.messages < len(drained.deliveries):
+            drained = self._buffer.next(pending.messages, most_bytes=2 * BATCH_BYTES)
+        return drained, pending.with_lost(drained.lost) if drained else None
+
+    def _pause(self) -> None:
+        self._overview.is_paused = True
+        self._inbox.pause()
+        self._due.put_off("room", seconds=ROOM_CHECK_S)
+        logger.error("ingest_paused", extra={"reason": self._buffer.reason})
+
+    def _resume_if_possible(self) -> None:
+        """Read again when the spool has room, or nothing needs it any more."""
+        if not self._overview.is_paused:
+            return
+        is_needless = self._contact.is_ready and self._buffer.is_empty
+        if not is_needless and not self._due.is_now("room", every_s=ROOM_CHECK_S):
+            return
+        if is_needless or self._buffer.has_room():
+            self._overview.is_paused = False
+            self._inbox.resume()
+            logger.info("ingest_resumed")
+
+    # What is counted
+
+    def _note(self, prepared: Prepared) -> None:
+        for tally in prepared.tallies.values():
+            self._meter.note("readings_received", tally.received)
+            self._meter.note("ignored", tally.ignored)
+            self._meter.note("missing", tally.missing)
+            self._meter.note("unassigned", tally.unassigned)
+        self._meter.note("events", sum(prepared.events.values()))
+        for source, delays in prepared.delays.items():
+            self._clocks.note(source, received_us=delays.received_us, time_us=delays.time_us)
+        self._gaps.note(prepared)

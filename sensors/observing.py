@@ -1,0 +1,109 @@
+"""What the ingester keeps an eye on: connection, spool, balance, clocks; each becomes an alarm."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sensors.accounting import Ledger, Persistent
+from sensors.alarms import Alarms
+from sensors.broker import SubscriberFigures
+from sensors.buffering import Buffer
+from sensors.clocks import ClockWatch
+from sensors.contact import Contact
+
+CERTIFICATE_DAYS = 30
+EVENT_SHOWN_S = 3600.0
+SHOWN_SOURCES = 20
+OWN_KINDS = frozenset(
+    {
+        "spool_high",
+        "spool_full",
+        "session_lost",
+        "store_refused",
+        "client_taken_over",
+        "certificate_expires",
+        "source_silent",
+        "balance_difference",
+    }
+)
+
+
+class Observer:
+    """Turns what can be seen into alarms.
+
+    Parameters
+    ----------
+    alarms
+        Where they go.
+    name
+        The ingester, as the subject of alarms about itself.
+    """
+
+    def __init__(self, alarms: Alarms, *, name: str) -> None:
+        self._alarms = alarms
+        self._name = name
+        self._sessions_lost = 0
+        self._total = Persistent()
+
+    def look_at_broker(self, figures: SubscriberFigures, *, now: datetime) -> int:
+        """Alarms about the connection; how many sessions were lost since the last look."""
+        lost = figures.sessions_lost - self._sessions_lost
+        self._sessions_lost = figures.sessions_lost
+        if lost:
+            detail = f"the broker has forgotten the session {figures.sessions_lost} times"
+            self._alarms.set("session_lost", self._name, detail, hold_s=EVENT_SHOWN_S)
+        contested = "another client with this id keeps taking over" if figures.is_contested else ""
+        self._alarms.set("client_taken_over", self._name, contested)
+        silent = dict.fromkeys(figures.silent, "nothing came for too long, the broker answers")
+        self._alarms.keep_only("source_silent", silent)
+        expires_at = figures.certificate_expires_at
+        is_soon = expires_at is not None and expires_at - now < timedelta(days=CERTIFICATE_DAYS)
+        detail = f"valid until {expires_at:%Y-%m-%d}" if expires_at is not None and is_soon else ""
+        self._alarms.set("certificate_expires", self._name, detail)
+        return lost
+
+    def look_at_spool(self, buffer: Buffer) -> None:
+        """Alarms about the spool."""
+        size = f"{buffer.size_bytes} bytes in the spool" if buffer.is_high else ""
+        self._alarms.set("spool_high", self._name, size)
+        self._alarms.set("spool_full", self._name, buffer.reason if buffer.is_full else "")
+        if buffer.notes:
+            detail = "; ".join(buffer.notes)[:500]
+            self._alarms.set("spool_corrupt", self._name, detail, hold_s=EVENT_SHOWN_S)
+
+    def look_at_store(self, contact: Contact) -> None:
+        """Alarm while the database refuses for a reason that no reading caused."""
+        self._alarms.set("store_refused", self._name, contact.reason if contact.is_refused else "")
+
+    def look_at_clocks(self, clocks: ClockWatch) -> None:
+        """Alarms about the clocks of sources."""
+        states = clocks.states()
+        wrong = {source: state.problem for source, state in states.items() if state.problem}
+        self._alarms.keep_only("clock_offset", wrong)
+
+    def check_balance(
+        self,
+        ledger: Ledger,
+        *,
+        waiting: Mapping[str, int],
+        figures: SubscriberFigures,
+        taken: int,
+    ) -> Mapping[str, int]:
+        """Alarms where messages or readings do not add up; the differences by source.
+
+        Parameters
+        ----------
+        taken
+            Messages that came out of the queue of the network thread.
+        """
+        found = dict(ledger.differences(waiting))
+        total = self._total.confirmed(figures.messages - figures.queue_messages - taken)
+        if total:
+            found[self._name] = total
+        if ledger.readings_off:
+            found[f"{self._name} readings"] = ledger.readings_off
+        details = {
+            subject: f"{count} taken over and neither waiting nor recorded"
+            for subject, count in list(found.items())[:SHOWN_SOURCES]
+        }
+        self._alarms.keep_only("balance_difference", details)
+        return found

@@ -1,0 +1,204 @@
+"""From deliveries to the database: the pipeline of the present registry, batches, commits."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+import numpy as np
+
+from sensors.broker.delivery import Delivery
+from sensors.contact import Registry
+from sensors.faultrules import FaultRules
+from sensors.meter import Meter
+from sensors.preparation import Pipeline, Prepared
+from sensors.quality import TimePolicy
+from sensors.routing import Router, StreamTable
+from sensors.states import BatchSize
+from twin.city import Twin
+from twin.errors import TwinError
+from twin.model.datastreams import Datastream
+from twin.model.observations import Batch, Readings, RecordResult
+from twin.model.quality import Quality
+from twin.model.times import to_us
+from twin.ports import Codec
+
+logger = logging.getLogger(__name__)
+
+REGISTRY_CHECK_S = 5.0
+MOST_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A batch and the messages it comes from; it is repeated under its number until it is in."""
+
+    batch: Batch
+    prepared: Prepared
+
+    @property
+    def messages(self) -> int:
+        """How many messages it holds."""
+        return self.prepared.messages
+
+    def with_lost(self, declared_lost: Mapping[str, int]) -> "Pending":
+        """The same with messages by source that were taken over and are lost."""
+        if not declared_lost:
+            return self
+        return replace(self, batch=replace(self.batch, declared_lost=declared_lost))
+
+
+class Recorder:
+    """Makes batches of deliveries and records them.
+
+    Parameters
+    ----------
+    twin
+        Where to record.
+    router, codecs, policy
+        What a message means, and which times are accepted.
+    meter
+        Where to count.
+    most_readings
+        Bound of a batch.
+    incarnation
+        Name of this run; with the batch number the store recognises a repeated commit.
+    follower
+        Told of every change of the registry.
+    """
+
+    def __init__(
+        self,
+        twin: Twin,
+        *,
+        router: Router,
+        codecs: Mapping[str, Codec],
+        policy: TimePolicy,
+        meter: Meter,
+        most_readings: int,
+        incarnation: UUID,
+        follower: Callable[[Sequence[Datastream]], None],
+    ) -> None:
+        self._twin = twin
+        self._router = router
+        self._codecs = codecs
+        self._policy = policy
+        self._meter = meter
+        self._incarnation = incarnation
+        self._follower = follower
+        self._sequence = 0
+        self._correcting = frozenset(
+            source for source, one in policy.treatments.items() if one.is_correcting
+        )
+        self._rules = FaultRules()
+        self._pipeline: Pipeline | None = None
+        self._version = ""
+        self._checked_s = 0.0
+        self.size = BatchSize(most_readings)
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether it knows the registered datastreams."""
+        return self._pipeline is not None
+
+    @property
+    def streams(self) -> StreamTable:
+        """The registered datastreams."""
+        return self._pipeline.streams if self._pipeline else StreamTable(())
+
+    def load(self, registry: Registry) -> None:
+        """Use this registry from now on."""
+        self._checked_s = time.monotonic()
+        if self._pipeline is not None and registry.version == self._version:
+            return
+        streams = StreamTable(registry.datastreams)
+        self._pipeline = Pipeline.of(self._router, self._codecs, streams, self._policy)
+        self._rules.update(registry.datastreams)
+        self._follower(registry.datastreams)
+        self._version = registry.version
+        logger.info("registry_loaded", extra={"datastreams": len(streams)})
+
+    def refresh(self, *, at_most_every_s: float = REGISTRY_CHECK_S) -> bool:
+        """Reload the registry if it changed; if it cannot be read, the old one counts."""
+        if time.monotonic() - self._checked_s < at_most_every_s:
+            return False
+        self._checked_s = time.monotonic()
+        try:
+            version = self._twin.registry_version()
+            if version == self._version:
+                return False
+            self.load(Registry(version, self._twin.datastreams()))
+        except TwinError as error:
+            logger.warning("registry_unreadable", extra={"reason": str(error)})
+            return False
+        return True
+
+    def prepare(
+        self,
+        deliveries: Sequence[Delivery],
+        *,
+        unsure_from_us: int | None = None,
+    ) -> Pending:
+        """A batch of these deliveries, from the first one on, with the next number."""
+        prepared = self._prepare(deliveries, unsure_from_us)
+        # a stream may have been loaded a moment ago: ask, once per batch
+        if prepared.unknown_streams and self.refresh(at_most_every_s=0.0):
+            prepared = self._prepare(deliveries, unsure_from_us)
+        readings = self._rules.mark(prepared.readings)
+        self._sequence += 1
+        batch = Batch(
+            incarnation=self._incarnation,
+            sequence=self._sequence,
+            readings=readings,
+            arrivals=prepared.arrivals,
+            waveforms=prepared.waveforms,
+            rejections=prepared.rejections,
+            tallies=prepared.tallies,
+            correcting=self._correcting,
+        )
+        return Pending(batch, replace(prepared, readings=readings))
+
+    def _prepare(self, deliveries: Sequence[Delivery], unsure_from_us: int | None) -> Prepared:
+        if self._pipeline is None:
+            raise TwinError("the registry is not loaded; nothing can be decoded")
+        return self._pipeline.prepare(
+            deliveries, most_readings=self.size.readings, unsure_from_us=unsure_from_us
+        )
+
+    def record(self, pending: Pending) -> RecordResult | None:
+        """Record a batch; None if there was nothing in it.
+
+        Raises
+        ------
+        StoreError
+            If the store cannot or does not want to; repeat the same batch later.
+        """
+        if pending.prepared.is_empty and not pending.batch.declared_lost:
+            return None
+        begun_s = time.monotonic()
+        result = self._twin.record(pending.batch)
+        took_s = time.monotonic() - begun_s
+        readings = pending.batch.readings
+        self.size.note(len(readings), seconds=took_s)
+        lags_s = timely_lags_s(readings, to_us(self._twin.now()))
+        self._meter.note_commit(result, lags_s=lags_s, now_s=time.monotonic())
+        self._note_out_of_range(readings)
+        return result
+
+    def _note_out_of_range(self, readings: Readings) -> None:
+        numbers = readings.number[(readings.quality & int(Quality.OUT_OF_RANGE)) != 0]
+        if len(numbers):
+            self._meter.note("out_of_range", len(numbers))
+            facts = {
+                "count": len(numbers),
+                "datastreams": np.unique(numbers)[:MOST_NAMED].tolist(),
+                "hint": "stored and flagged; check unit and scale of the mapping, then the sensor",
+            }
+            logger.warning("values_out_of_range", extra=facts)
+
+
+def timely_lags_s(readings: Readings, now_us: int) -> np.ndarray:
+    """Time from phenomenon to commit [s] of the readings that are not flagged late."""
+    is_timely = (readings.quality & int(Quality.LATE)) == 0
+    return (now_us - readings.time_us[is_timely]) / 1e6
