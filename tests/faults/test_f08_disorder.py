@@ -69,11 +69,17 @@ class Newest:
 def test_fifty_thousand_readings_in_any_order_lead_to_the_same_city() -> None:
     with ingest_rig() as rig:
         measured_every_second(rig)
-        ordered = plan(
-            count=READINGS // PER_MESSAGE, rate_hz=1000.0, per_message=PER_MESSAGE, shuffle_seed=8
-        )
+        ordered = plan(count=READINGS // PER_MESSAGE, rate_hz=1000.0)
         begin_ms = to_us(utc_now()) // 1000 - SPAN_MS
-        spread = WidePlan(**{**vars(ordered), "begin_ms": begin_ms})
+        spread = WidePlan(
+            topic=ordered.topic,
+            streams=ordered.streams,
+            count=ordered.count,
+            rate_hz=ordered.rate_hz,
+            begin_ms=begin_ms,
+            per_message=PER_MESSAGE,
+            shuffle_seed=8,
+        )
         rig.start_ingester()
         rig.wait_for_log("broker_connected")
         generator = rig.generator(spread)

@@ -257,18 +257,27 @@ def test_an_unknown_series_gets_no_partition(store: PostgresStore, database: Dat
 
 
 REGISTRY = ("meta", "reference", "asset", "asset_attribute", "component", "sensor", "datastream")
+ROLLUPS = ("rollup_10s", "rollup_1m", "rollup_1h", "rollup_1d")
 RIGHTS = {
-    "twin_keep": {"meta": "r", "job_status": "arw"},
+    "twin_keep": {
+        **dict.fromkeys(("meta", "datastream", "reading", "waveform"), "r"),
+        **dict.fromkeys((*ROLLUPS, "pending", "rollup_stream"), "arwd"),
+        **dict.fromkeys(("job_status", "alarm"), "arw"),
+        **dict.fromkeys(("dirty", "quarantine"), "rd"),
+        "deletion": "ar",
+    },
     "twin_ingest": {
         **dict.fromkeys(REGISTRY, "r"),
         **dict.fromkeys(("reading", "waveform", "quarantine", "arrival", "dirty"), "ar"),
         "reading_revision": "r",
         **dict.fromkeys(("latest", "ingest_commit", "ingest_balance", "job_status"), "arw"),
+        **dict.fromkeys(("alarm", "gap"), "arw"),
     },
     "twin_work": {
         **dict.fromkeys(REGISTRY, "r"),
         **dict.fromkeys(("reading", "waveform", "latest", "quarantine", "ingest_balance"), "r"),
         "reading_revision": "r",
+        **dict.fromkeys((*ROLLUPS, "dirty", "pending", "rollup_stream", "gap"), "r"),
         "run": "rw",
         "run_result": "ar",
         "job_status": "arw",
@@ -277,6 +286,8 @@ RIGHTS = {
         **dict.fromkeys(REGISTRY, "r"),
         **dict.fromkeys(("reading", "waveform", "latest", "quarantine", "ingest_balance"), "r"),
         "reading_revision": "r",
+        **dict.fromkeys((*ROLLUPS, "dirty", "pending", "rollup_stream", "gap"), "r"),
+        **dict.fromkeys(("alarm", "deletion"), "r"),
         "run_result": "r",
         "run": "arw",
         "job_status": "arw",
