@@ -15,6 +15,7 @@ _READ_ONLY_STANDBY = "25006"
 _REPEAT = ("40001", "40P01", "55P03")
 _POISON = ("22", "23")
 _ADVICE = {
+    "26": "connect to the server itself, not through a pooler in transaction mode",
     "28": "check user and password",
     "3D": "create the database or correct its name",
     "42": "run `twin migrate`, or check the rights of this user",
@@ -22,11 +23,16 @@ _ADVICE = {
 
 
 def classify(error: psycopg.Error) -> Failure:
-    """Kind of a failure by its SQLSTATE; never by a constraint's name, which may be a chunk's."""
+    """Kind of a failure by its SQLSTATE; never by a constraint's name, which may be a chunk's.
+
+    Without a state the error was found here: a lost connection, a value that cannot be sent, or a
+    mistake of ours, for which no row is to blame.
+    """
     state = error.sqlstate
     if state is None:
-        is_lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-        return "unavailable" if is_lost else "poison"
+        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+            return "unavailable"
+        return "poison" if isinstance(error, psycopg.DataError) else "refused"
     if state.startswith(_UNAVAILABLE) or state == _READ_ONLY_STANDBY:
         return "unavailable"
     if state in _REPEAT:
