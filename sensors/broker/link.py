@@ -130,6 +130,7 @@ class Link:
         self.connection = 0
         self.frames_refused = 0
         self.is_open = False
+        self.is_held = False
         self.certificate_expires_at: datetime | None = None
 
     def start(self) -> None:
@@ -212,7 +213,9 @@ class Link:
         fed_at = time.monotonic()
         while client.socket() is not None and self._ending is None:
             now = time.monotonic()
+            self.is_held = True  # before the look: who makes room afterwards sees it
             is_hungry = not self.is_open or self._is_hungry()
+            self.is_held = not is_hungry
             fed_at = now if is_hungry else fed_at
             if self.is_open:
                 self._partner.send(client)

@@ -56,7 +56,8 @@ class Publisher:
         self._grant = 0
         self._is_closed = False
         self.refused = 0
-        self._link = Link(broker, Identity(client_id), self)
+        # auto: with paho alone, large writes over WebSocket may lose their rest
+        self._link = Link(broker, Identity(client_id), self, choice="auto")
         self._link.start()
 
     @property

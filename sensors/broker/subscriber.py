@@ -131,11 +131,10 @@ class Subscriber:
 
     def poll(self, *, max_messages: int, max_bytes: int, timeout_s: float) -> list[Delivery]:
         """All messages that wait, within both bounds; empty after the time is over."""
-        was_full = self._queue.is_full
         taken = self._queue.take(
             max_messages=max_messages, max_bytes=max_bytes, timeout_s=timeout_s
         )
-        if was_full:
+        if taken and self._link.is_held:
             self._link.wake()
         return taken
 

@@ -246,6 +246,38 @@ def test_a_pause_stops_the_flow_and_loses_nothing(shipped: Shipped, way: Way) ->
         assert source.figures().connections == 1
 
 
+def test_what_lies_in_buffers_comes_out_when_there_is_room(shipped: Shipped, way: Way) -> None:
+    name = f"room-{way.choice}-{way.version}-{way.transport}".replace(".", "-")
+    sent = [(f"twin/v1/{name}", b"%03d" % row * 40, 1, False) for row in range(200)]
+    bounds = IngestSettings(queue_messages=7, queue_bytes=1_000_000)
+    broker = shipped.settings(way)
+    with reading(broker, way, name=name, filters=(f"twin/v1/{name}",), ingest=bounds) as source:
+        publish_all(shipped, sent)
+        wait_for(lambda: source.figures().queue_messages >= 7, "a full queue")
+        taken: list[Delivery] = []
+        while len(taken) < 200:  # nothing new comes from the network meanwhile
+            assert source.figures().queue_messages <= 7
+            found = source.poll(max_messages=3, max_bytes=1 << 20, timeout_s=5.0)
+            assert found, len(taken)
+            taken.extend(found)
+        assert [one.payload for one in taken] == [text for _, text, *_ in sent]
+        assert source.ack(taken) == 0
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_our_publisher_speaks_every_transport(shipped: Shipped, transport: str) -> None:
+    way = Way("bulk", "5")
+    topic = f"twin/v1/publisher/{transport}"
+    with reading(shipped.settings(way), way, name=f"r-{transport}", filters=(topic,)) as source:
+        publisher = Publisher(shipped.settings(replace(way, transport=transport)), f"p-{transport}")
+        payload = default_rng(4).bytes(20_000)
+        for row in range(100):
+            assert publisher.publish(topic, payload + b"%d" % row)
+        assert publisher.close(PATIENCE_S) == 0
+        wanted = Counter((topic.encode(), payload + b"%d" % row) for row in range(100))
+        assert contents(take(source, 100)) == wanted
+
+
 def test_a_long_pause_closes_and_resuming_connects_again(
     shipped: Shipped, plain: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -118,6 +118,30 @@ def test_the_third_take_over_in_a_row_backs_off_for_a_minute() -> None:
     assert max(delays[:2]) < 2.0
 
 
+def test_an_id_counts_as_contested_only_if_it_is_lost_three_times_in_a_minute() -> None:
+    now_s = [0.0]
+    plan = EndpointPlan(BROKER, clock_s=lambda: now_s[0])
+    for _ in range(5):
+        now_s[0] += 31.0
+        assert plan.after(Ending.CUT_SHORT) < 60.0
+    assert not plan.is_contested
+    now_s[0] += 1.0
+    assert plan.after(Ending.TAKEN_OVER) == 60.0
+    assert plan.is_contested
+    now_s[0] += 121.0
+    assert not plan.is_contested
+
+
+def test_a_broker_that_sends_nonsense_is_asked_less_and_less_often() -> None:
+    plan = EndpointPlan(BROKER)
+    delays = []
+    for _ in range(8):
+        plan.connected()
+        delays.append(plan.after(Ending.REFUSED_FRAME))
+    assert delays[-1] >= 15.0
+    assert plan.after(Ending.LOST) <= 0.5
+
+
 def test_gaps_are_counted_and_repetitions_are_not() -> None:
     gaps = SequenceGaps()
     steps = [([1, 2], 0, 0), ([3], 0, 0), ([3], 0, 0), ([7], 0, 3), ([5], 0, 0), ([8, 10], 0, 1)]
