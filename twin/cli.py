@@ -36,7 +36,9 @@ JOB_HELP = {
     "maintain": "rollups, retention, compression; --proof verifies what was deleted",
     "backup": "write a backup of the whole database into a folder: Parquet, GeoPackage, hashes",
     "restore": "restore a backup into an empty database",
+    "quarantine": "what could not be stored: list, show, replay after a fix, discard",
     "broker": "make accounts for Mosquitto: twin broker init FOLDER --device NAME",
+    "import": "bring recorded files into the twin; see twin import readings --help",
     "replay": "publish a recorded CSV file over MQTT; see twin replay --help",
 }
 ADDRESS_WAIT_S = 60.0
@@ -45,7 +47,13 @@ ADDRESS_WAIT_S = 60.0
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is 0, or 2 after an error that was explained."""
     parser = _parser()
-    options, rest = parser.parse_known_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    # Behind the name of a job a request for help is one to the job.
+    job_at = next((at for at, word in enumerate(given) if word in JOB_HELP), len(given))
+    asks_job = [word for word in given[job_at:] if word in ("-h", "--help")]
+    given[job_at:] = [word for word in given[job_at:] if word not in asks_job]
+    options, rest = parser.parse_known_args(given)
+    rest += asks_job
     if options.job is None:
         parser.print_help()
         return 2
