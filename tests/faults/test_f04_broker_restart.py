@@ -7,7 +7,9 @@ from waiting import wait_for
 
 RESTARTS = 3
 RATE_HZ = 1000.0
-MESSAGES = 12_000
+# six seconds from restart to restart: three connections that end within five seconds look like
+# another ingester with the same client id, and are followed by a minute of silence
+MESSAGES = 24_000
 
 pytestmark = [pytest.mark.db, pytest.mark.broker]
 
