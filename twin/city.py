@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import numpy as np
@@ -286,6 +286,13 @@ class Twin:
     def replay_rows(self, streams: Sequence[Datastream], *, step: timedelta, steps: int) -> float:
         """About how many rows a replay would read."""
         return _replay_cost(streams, step=step, steps=steps)[0]
+
+    def prepare_days(self, days: Iterable[date]) -> frozenset[date]:
+        """Make room for readings of past days (UTC); those for which there is none within the hour.
+
+        Live readings need no preparation. Whoever imports waits for the days returned here.
+        """
+        return self._store.room.prepare(days)
 
     # Operations
 

@@ -1,7 +1,7 @@
 """What the city needs from the outside: the Protocols that rooms and plugins implement."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -316,6 +316,14 @@ class Upkeep(Protocol):
         ...
 
 
+class Room(Protocol):
+    """Room for days that are long past; a wrong clock must not make thousands of them."""
+
+    def prepare(self, days: Iterable[date]) -> frozenset[date]:
+        """Make room for readings of these days (UTC); return those for which there is none now."""
+        ...
+
+
 class RunQueue(Protocol):
     """Runs waiting for a worker, and their results."""
 
@@ -388,6 +396,11 @@ class Store(Inventory, ObservationStore, JobBoard, RunQueue, Protocol):
     @property
     def upkeep(self) -> Upkeep:
         """Return rollups and retention."""
+        ...
+
+    @property
+    def room(self) -> Room:
+        """Return what makes room for past days."""
         ...
 
     @property

@@ -32,6 +32,7 @@ from twin.store.memory_gaps import MemoryGaps
 from twin.store.memory_history import MemoryHistory
 from twin.store.memory_instances import MemoryInstances
 from twin.store.memory_observations import MemoryObservations
+from twin.store.memory_room import MemoryRoom
 from twin.store.memory_upkeep import MemoryUpkeep
 from twin.store.refusals import unknown_run
 from twin.store.scenarios import check_question
@@ -71,6 +72,7 @@ class MemoryStore:
         self.desk = MemoryDesk(self._observations)
         self.gaps = MemoryGaps()
         self.history = MemoryHistory(self._observations, self._find)
+        self.room = MemoryRoom()
         self.instances = MemoryInstances()
         self.upkeep = MemoryUpkeep(self._observations, self.datastreams)
 

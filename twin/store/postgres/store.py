@@ -32,6 +32,7 @@ from twin.store.postgres.inventory import PostgresInventory
 from twin.store.postgres.notices import Listener
 from twin.store.postgres.queries import query
 from twin.store.postgres.read import Reader
+from twin.store.postgres.room import PostgresRoom
 from twin.store.postgres.runs import PostgresJobs, PostgresRuns
 from twin.store.postgres.upkeep import PostgresUpkeep
 from twin.store.postgres.write import Writer
@@ -75,6 +76,7 @@ class PostgresStore:
         self.desk = PostgresDesk(self._connections)
         self.gaps = PostgresGaps(self._connections)
         self.history = PostgresHistory(self._connections, clock=clock)
+        self.room = PostgresRoom(self._connections)
         self.instances = PostgresInstances(self._connections)
         self.upkeep = PostgresUpkeep(self._connections)
 

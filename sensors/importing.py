@@ -1,0 +1,444 @@
+"""The job ``import``: bring recorded files into the twin, such as ``twin import readings FILE``.
+
+What can be imported is an entry point of group ``stadtzwilling.importers``: a function of settings
+and arguments that returns the exit code, like a job.
+"""
+
+import argparse
+import csv
+import hashlib
+import sys
+import threading
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar, cast
+from uuid import UUID, uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensors.importfile import Chunk, ReadingsMapping, Refusal, chunks, read_mapping
+from sensors.policies import time_policy
+from sensors.quality import TimePolicy, judge_columns
+from sensors.routing import StreamTable
+from twin.city import Twin
+from twin.errors import SettingsError, StoreUnavailableError
+from twin.model.observations import Batch, Readings, Tally
+from twin.model.quality import Quality
+from twin.model.times import EPOCH, from_us, to_us
+from twin.plugins import find, load
+from twin.runtime import open_twin
+from twin.settings import Settings
+from twin.signals import stop_on_signal
+
+Importer = Callable[[Settings, Sequence[str]], int]
+Answer = TypeVar("Answer")
+
+DAY_US = 86_400_000_000
+PROGRESS_S = 2.0
+ROOM_WAIT_S = 30.0
+AWAY_WAIT_S = 5.0
+MOST_AWAY = 60
+EXAMPLES = 3
+STOPPED = 3
+HASH_BLOCK = 1 << 20
+REMEDIES = {
+    "unknown_stream": "register the datastream in datastreams.csv and run `twin load`",
+    "too_old": "raise store.retention_days, or leave these rows out",
+    "clock_future": "check --zone and the time column",
+    "clock_unset": "check the unit of the time (time_format s, ms, us or ns)",
+    "time_invalid": "name time_format and --zone",
+    "unit_conflict": "correct the unit column, or name the unit with one_unit",
+    "conflict": "another value is stored for this time; if the file is right, allow corrections "
+    "for its source",
+}
+
+
+def command(settings: Settings, arguments: Sequence[str]) -> int:
+    """Import something; exit code of the importer."""
+    known = sorted(find("importers"))
+    parser = argparse.ArgumentParser(
+        prog="twin import", description="Bring recorded files into the twin."
+    )
+    parser.add_argument("kind", choices=known, help="what the file holds")
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="see twin import KIND --help")
+    options = parser.parse_args(arguments)
+    importer = cast("Importer", load("importers", options.kind))
+    return importer(settings, options.rest)
+
+
+def import_readings(settings: Settings, arguments: Sequence[str]) -> int:
+    """Import readings; 0 if every row is in the store, 1 if some were refused, 3 if stopped."""
+    options = _parser().parse_args(arguments)
+    mapping = _mapping(options)
+    stop = stop_on_signal()
+    twin = open_twin(settings, role="ingest")
+    try:
+        job = ReadingsImport(
+            twin,
+            mapping=mapping,
+            policy=time_policy(settings),
+            correcting=frozenset(one.name for one in settings.source if one.corrections),
+        )
+        if options.dry_run:
+            report = job.rehearse(options.file, say=_say, stop=stop)
+        else:
+            report = job.run(options.file, say=_say, stop=stop, is_again=options.again)
+    finally:
+        twin.close()
+    sys.stdout.write("".join(f"{line}\n" for line in report.lines(is_dry=options.dry_run)))
+    if options.rejects is not None:
+        write_refusals(options.rejects, report)
+    if stop.is_set():
+        return STOPPED
+    return 1 if report.refused or report.conflict else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="twin import readings",
+        description="Import readings from a CSV or Parquet file. The same file again changes "
+        "nothing; an interrupted import goes on where it was.",
+    )
+    parser.add_argument("file", type=Path, help="file ending in .csv or .parquet")
+    parser.add_argument("--map", type=Path, help="mapping file (TOML); see docs/import.md")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would happen, store nothing"
+    )
+    parser.add_argument("--delimiter", help="between columns; 'tab' for a tabulator")
+    parser.add_argument("--decimal", choices=[".", ","], help="decimal sign")
+    parser.add_argument("--zone", help="time zone of local times, for example Europe/Berlin")
+    parser.add_argument("--rejects", type=Path, help="write every refused row with its reason here")
+    parser.add_argument(
+        "--again", action="store_true", help="look at every row again, also of a finished import"
+    )
+    return parser
+
+
+def _mapping(options: argparse.Namespace) -> ReadingsMapping:
+    content: dict[str, object] = {}
+    if options.map is not None:
+        try:
+            content = tomllib.loads(options.map.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SettingsError(f"{options.map} cannot be read: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{options.map} is not valid TOML: {error}") from None
+    mapping = read_mapping(content, str(options.map))
+    tab = {"tab": "\t", "\\t": "\t"}
+    delimiter = tab.get(options.delimiter, options.delimiter)
+    mapping = replace(
+        mapping,
+        delimiter=mapping.delimiter if delimiter is None else delimiter,
+        decimal=options.decimal or mapping.decimal,
+        zone=options.zone or mapping.zone,
+    )
+    if len(mapping.delimiter) != 1:
+        raise SettingsError(f"--delimiter is one character or 'tab', got {mapping.delimiter!r}")
+    return mapping
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of the rows of a file; in a rehearsal, what would become of them."""
+
+    rows: int = 0
+    missing: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    conflict: int = 0
+    corrected: int = 0
+    already: int = 0
+    refused: list[Refusal] = field(default_factory=list)
+
+    def lines(self, *, is_dry: bool) -> Iterator[str]:
+        """The report in words."""
+        would = "would be " if is_dry else ""
+        yield f"{self.rows:,} rows"
+        yield f"  {self.stored:,} {would}stored"
+        yield f"  {self.duplicate:,} duplicates, in the store already or repeated in the file"
+        if self.already:
+            yield (
+                f"  {self.already:,} of batches that an earlier run of this import committed "
+                "(--again looks at them anew)"
+            )
+        if self.corrected:
+            yield f"  {self.corrected:,} of the stored ones replace an earlier value"
+        if self.missing:
+            yield f"  {self.missing:,} without a value"
+        if self.conflict:
+            yield f"  {self.conflict:,} contradict a stored value: {REMEDIES['conflict']}"
+        reasons = Counter(one.reason for one in self.refused)
+        for reason, count in reasons.most_common():
+            yield f"  {count:,} refused, {reason}: {REMEDIES.get(reason, 'see the examples')}"
+            examples = [one for one in self.refused if one.reason == reason][:EXAMPLES]
+            yield from (f"      row {one.line}: {one.detail}" for one in examples)
+
+
+class ReadingsImport:
+    """Imports readings through the quality rules of live data and `Twin.record`.
+
+    Parameters
+    ----------
+    twin
+        The city.
+    mapping
+        Which column is what.
+    policy
+        Which times are accepted; being late is no reason to refuse here.
+    correcting
+        Sources whose later value of a time replaces the earlier one.
+    """
+
+    def __init__(
+        self,
+        twin: Twin,
+        *,
+        mapping: ReadingsMapping,
+        policy: TimePolicy,
+        correcting: frozenset[str] = frozenset(),
+    ) -> None:
+        self._twin = twin
+        self._mapping = mapping
+        self._policy = replace(policy, treatments={})
+        self._correcting = correcting
+        self._datastreams = twin.datastreams()
+        self._table = StreamTable(self._datastreams)
+        self._uids = {stream.number: stream.uid for stream in self._datastreams}
+
+    def run(
+        self,
+        file: Path,
+        *,
+        say: Callable[[str], None],
+        stop: threading.Event,
+        is_again: bool = False,
+    ) -> Report:
+        """Import a file; what was committed stays when it is stopped."""
+        incarnation = uuid4() if is_again else self.incarnation(file)
+        report = Report()
+        progress = _Progress(say)
+        for sequence, chunk in enumerate(chunks(file, self._mapping, self._datastreams), 1):
+            accepted = self._judged(chunk, report)
+            if not self._wait_for_room(accepted, say=say, stop=stop):
+                break
+            batch = Batch(
+                incarnation,
+                sequence,
+                readings=accepted,
+                tallies=self._tallies(accepted),
+                correcting=self._correcting,
+            )
+            if not self._record(batch, report, say=say, stop=stop):
+                break
+            progress.tell(report)
+        return report
+
+    def rehearse(self, file: Path, *, say: Callable[[str], None], stop: threading.Event) -> Report:
+        """What `run` would do, without storing anything."""
+        report = Report()
+        progress = _Progress(say)
+        fresh: list[Readings] = []
+        for chunk in chunks(file, self._mapping, self._datastreams):
+            accepted = self._judged(chunk, report)
+            fresh.append(self._compare(accepted, report))
+            progress.tell(report)
+            if stop.is_set():
+                break
+        _count_fresh(fresh, report)
+        return report
+
+    def incarnation(self, file: Path) -> UUID:
+        """Identity of an import: same file, mapping, registry and rules give the same one."""
+        digest = hashlib.sha256()
+        try:
+            with file.open("rb") as content:
+                while block := content.read(HASH_BLOCK):
+                    digest.update(block)
+        except OSError as error:
+            raise SettingsError(f"{file} cannot be read: {error.strerror}") from None
+        facts = (self._mapping, self._policy, sorted(self._correcting))
+        digest.update(f"{facts!r}{self._twin.registry_version()}".encode())
+        return UUID(bytes=digest.digest()[:16])
+
+    def _judged(self, chunk: Chunk, report: Report) -> Readings:
+        report.rows += chunk.rows
+        report.missing += chunk.missing
+        report.refused += chunk.refused
+        readings = chunk.readings
+        accepted, rejections = judge_columns(
+            readings.number,
+            readings.time_us,
+            readings.value,
+            readings.quality,
+            to_us(self._twin.now()),
+            streams=self._table,
+            policy=self._policy,
+        )
+        line = {
+            (number, time_us): place
+            for number, time_us, place in zip(
+                readings.number.tolist(), readings.time_us.tolist(), chunk.line.tolist(),
+                strict=True,
+            )
+        } if rejections else {}  # fmt: skip
+        for one in rejections:
+            key = (one.datastream_number or 0, one.time_us or 0)
+            detail = f"{self._uids.get(key[0], '')}: {one.detail}"
+            report.refused.append(Refusal(line.get(key, 0), one.reason, detail))
+        quality = (accepted.quality & ~np.int16(int(Quality.LATE))) | np.int16(
+            int(Quality.BACK_FILLED)
+        )
+        return replace(accepted, quality=quality)
+
+    def _tallies(self, readings: Readings) -> dict[str, Tally]:
+        columns = self._table.columns
+        source = columns.source[columns.rows(readings.number)]
+        counts = np.bincount(source, minlength=len(columns.sources)).tolist()
+        named = zip(columns.sources, counts, strict=True)
+        return {name: Tally(received=count) for name, count in named if count}
+
+    def _wait_for_room(
+        self, readings: Readings, *, say: Callable[[str], None], stop: threading.Event
+    ) -> bool:
+        """Wait until the store has room for the days; False if stopped meanwhile."""
+        days = {
+            EPOCH.date() + timedelta(days=day)
+            for day in np.unique(readings.time_us // DAY_US).tolist()
+        }
+        is_told = False
+        while not stop.is_set():
+            full = self._patient(lambda: self._twin.prepare_days(days), say=say, stop=stop)
+            if full is None:
+                return False
+            if not full:
+                return True
+            if not is_told:
+                say(
+                    f"waiting for room for {len(full)} days from {min(full)} on: the database "
+                    "makes a limited number of new days in an hour\n"
+                )
+                is_told = True
+            stop.wait(ROOM_WAIT_S)
+        return False
+
+    def _record(
+        self, batch: Batch, report: Report, *, say: Callable[[str], None], stop: threading.Event
+    ) -> bool:
+        result = self._patient(lambda: self._twin.record(batch), say=say, stop=stop)
+        if result is None:
+            return False
+        if result.repeated:
+            report.already += len(batch.readings)
+        report.stored += result.stored
+        report.duplicate += result.duplicate
+        report.conflict += result.conflict
+        report.corrected += result.corrected
+        return True
+
+    def _patient(
+        self, call: Callable[[], Answer], *, say: Callable[[str], None], stop: threading.Event
+    ) -> Answer | None:
+        """The answer of the store, asked again while it is away; None if stopped meanwhile."""
+        for attempt in range(MOST_AWAY + 1):
+            if stop.is_set():
+                return None
+            try:
+                return call()
+            except StoreUnavailableError as error:
+                if attempt == MOST_AWAY:
+                    raise
+                if attempt == 0:
+                    say(f"waiting for the database: {error}\n")
+                stop.wait(AWAY_WAIT_S)
+        return None
+
+    def _compare(self, readings: Readings, report: Report) -> Readings:
+        """The readings that the store does not have; counts those that it has."""
+        is_fresh = np.ones(len(readings), dtype=np.bool_)
+        for number in np.unique(readings.number).tolist():
+            rows = np.flatnonzero(readings.number == number)
+            time_us = readings.time_us[rows]
+            stored = self._twin.rows(
+                [self._uids[number]],
+                start=from_us(int(time_us.min())),
+                end=from_us(int(time_us.max()) + 1),
+            )
+            for page in stored:
+                place = np.searchsorted(page.time_us, time_us).clip(max=len(page) - 1)
+                is_there = page.time_us[place] == time_us
+                is_equal = is_there & (page.value[place] == readings.value[rows])
+                report.duplicate += int(is_equal.sum())
+                is_other = is_there & ~is_equal
+                self._count_contradictions(number, int(is_other.sum()), report)
+                is_fresh[rows[is_there]] = False
+        return _taken(readings, is_fresh)
+
+    def _count_contradictions(self, number: int, count: int, report: Report) -> None:
+        row = int(self._table.columns.rows(np.array([number], np.int32))[0])
+        if self._table.columns.sources[self._table.columns.source[row]] in self._correcting:
+            report.stored += count
+            report.corrected += count
+        else:
+            report.conflict += count
+
+
+def _taken(readings: Readings, rows: NDArray[np.generic]) -> Readings:
+    return Readings(
+        number=readings.number[rows],
+        time_us=readings.time_us[rows],
+        value=readings.value[rows],
+        quality=readings.quality[rows],
+    )
+
+
+def _count_fresh(parts: Sequence[Readings], report: Report) -> None:
+    """Count what is new, each time of a datastream once; repeats inside the file apart."""
+    if not parts:
+        return
+    number = np.concatenate([part.number for part in parts])
+    time_us = np.concatenate([part.time_us for part in parts])
+    value = np.concatenate([part.value for part in parts])
+    order = np.lexsort((time_us, number))
+    number, time_us, value = number[order], time_us[order], value[order]
+    is_first = np.ones(len(number), dtype=np.bool_)
+    is_first[1:] = (number[1:] != number[:-1]) | (time_us[1:] != time_us[:-1])
+    kept = value[is_first][np.cumsum(is_first) - 1]
+    report.stored += int(is_first.sum())
+    report.duplicate += int((~is_first & (value == kept)).sum())
+    report.conflict += int((~is_first & (value != kept)).sum())
+
+
+def write_refusals(file: Path, report: Report) -> None:
+    """Write every refused row with its reason as CSV."""
+    with file.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["row", "reason", "detail"])
+        writer.writerows([one.line, one.reason, one.detail] for one in report.refused)
+
+
+class _Progress:
+    """Says every two seconds how far the import is."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._begun = self._told = time.monotonic()
+
+    def tell(self, report: Report) -> None:
+        now = time.monotonic()
+        if now - self._told < PROGRESS_S:
+            return
+        self._told = now
+        rate = report.rows / (now - self._begun)
+        refused = len(report.refused) + report.conflict
+        self._say(f"{report.rows:,} rows, {rate:,.0f} rows/s, {refused:,} refused\n")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
