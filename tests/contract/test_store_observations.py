@@ -307,3 +307,18 @@ def test_readings_from_many_threads_all_arrive(store: Store, now_us: int) -> Non
     for thread in threads:
         thread.join(60.0)
     assert [len(rows_of(store, number)) for number in (1, 2, 3, 4)] == [10] * 4
+
+
+def test_blocks_say_how_they_follow_each_other_in_any_order_of_arrival(
+    store: Store, now_us: int
+) -> None:
+    starts = (0, SECOND_US, 2 * SECOND_US + 49_000, 3 * SECOND_US + 150_000, 4 * SECOND_US)
+    samples = np.ones(10, np.float32)
+    for start in reversed(starts):
+        store.record(batch(waveforms=(Waveform(2, now_us + start, 10.0, samples),)))
+    found = store.waveforms(2, start_us=now_us, end_us=now_us + DAY_US)
+    how = [None, "contiguous", "contiguous", "gap", "overlap"]
+    assert [block.follows for block in found] == how
+    part = store.waveforms(2, start_us=now_us + 3 * SECOND_US, end_us=now_us + DAY_US)
+    assert [block.follows for block in part] == how[3:]
+    assert store.waveforms(2, start_us=now_us + DAY_US, end_us=now_us + 2 * DAY_US) == ()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import numpy as np
@@ -14,6 +15,8 @@ Int16 = NDArray[np.int16]
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
 Float64 = NDArray[np.float64]
+
+Continuity = Literal["contiguous", "gap", "overlap"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,9 @@ class Waveform:
         Values in the unit of the datastream's quantity; finite.
     quality
         Bit mask for the whole block.
+    follows
+        How it continues the block before it, up to half a sample: filled when it is read; None if
+        there is no block before it.
     """
 
     number: int
@@ -113,6 +119,7 @@ class Waveform:
     rate_hz: float
     samples: NDArray[np.float32]
     quality: int = 0
+    follows: Continuity | None = None
 
     @property
     def end_us(self) -> int:

@@ -23,7 +23,7 @@ from twin.model.observations import (
 from twin.model.quality import Quality
 from twin.model.quarantine import Counts
 from twin.model.times import to_us
-from twin.store import accounts, intake
+from twin.store import accounts, continuity, intake
 from twin.store.arrivals import Key, resolve
 from twin.store.refusals import too_many_rows
 from twin.store.sources import Sources
@@ -163,7 +163,8 @@ class MemoryObservations:
         """Waveform blocks that start in [start, end), in order of time."""
         with self._lock:
             blocks = sorted(self._waveforms.get(number, {}).items(), key=lambda item: item[0])
-        return tuple(block for t0_us, block in blocks if start_us <= t0_us < end_us)
+        marked = continuity.marked((block for _, block in blocks), first_due_us=None)
+        return tuple(block for block in marked if start_us <= block.t0_us < end_us)
 
     def balance(self, since: datetime) -> Sequence[BalanceRow]:
         """Balance per day and source from this day (UTC) on."""

@@ -27,14 +27,15 @@ _READING_FIELDS = ("t", "v", "ds", "q")
 
 _ARRAY_HEADER = struct.Struct(">iiIii")
 
-# Object ids of an element type and of its array type, from pg_type.
+# Object ids of an element type and of its array type, from pg_type, by numpy's code without the
+# byte order.
 _ARRAYS = {
-    "int16": (21, 1005),
-    "int32": (23, 1007),
-    "int64": (20, 1016),
-    "float32": (700, 1021),
-    "float64": (701, 1022),
-    "datetime64[us]": (1184, 1185),
+    "i2": (21, 1005),
+    "i4": (23, 1007),
+    "i8": (20, 1016),
+    "f4": (700, 1021),
+    "f8": (701, 1022),
+    "M8[us]": (1184, 1185),
 }
 
 
@@ -97,12 +98,12 @@ class ArrayDumper(Dumper):
     def upgrade(self, obj: NDArray[np.generic], format: PyFormat) -> "ArrayDumper":  # noqa: A002, ARG002 - psycopg's name
         """The dumper for this element type."""
         dumper = ArrayDumper(self.cls)
-        dumper.oid = _ARRAYS[obj.dtype.name][1]
+        dumper.oid = _ARRAYS[obj.dtype.str[1:]][1]
         return dumper
 
     def dump(self, obj: NDArray[np.generic]) -> Buffer:
         """Header, then size and value of each element."""
-        element = _ARRAYS[obj.dtype.name][0]
+        element = _ARRAYS[obj.dtype.str[1:]][0]
         if obj.dtype.kind == "M":
             obj = obj.astype(np.int64) - EPOCH_SHIFT_US
         kind = obj.dtype.newbyteorder(">")
@@ -146,5 +147,5 @@ class TimeArrayLoader(NumberArrayLoader):
 
 def register_array_loaders(cursor: psycopg.Cursor[tuple[object, ...]]) -> None:
     """Let this cursor give ``integer[]`` and ``timestamptz[]`` as numpy columns."""
-    cursor.adapters.register_loader(_ARRAYS["int32"][1], NumberArrayLoader)
-    cursor.adapters.register_loader(_ARRAYS["datetime64[us]"][1], TimeArrayLoader)
+    cursor.adapters.register_loader(_ARRAYS["i4"][1], NumberArrayLoader)
+    cursor.adapters.register_loader(_ARRAYS["M8[us]"][1], TimeArrayLoader)

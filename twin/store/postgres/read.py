@@ -10,7 +10,7 @@ from psycopg.rows import kwargs_row
 
 from twin.model.observations import BalanceRow, Latest, QuarantineEntry, Series, Waveform
 from twin.model.times import from_us, to_us
-from twin.store import accounts
+from twin.store import accounts, continuity
 from twin.store.postgres.binary import decode_rows
 from twin.store.postgres.connections import Connection, Connections
 from twin.store.postgres.queries import query
@@ -67,7 +67,10 @@ class Reader:
         span = {"number": number, "start": _time(start_us), "end": _time(end_us)}
         with self._connections.use() as connection:
             cursor = connection.cursor(binary=True, row_factory=kwargs_row(_waveform))
-            return tuple(cursor.execute(query("select_waveforms"), span))
+            blocks = cursor.execute(query("select_waveforms"), span).fetchall()
+            before = connection.cursor(row_factory=kwargs_row(_due_us))
+            due_us = before.execute(query("select_waveform_before"), span).fetchone()
+        return continuity.marked(blocks, first_due_us=due_us)
 
     def balance(self, since: datetime) -> Sequence[BalanceRow]:
         """Balance per day and source from this day (UTC) on."""
@@ -114,6 +117,10 @@ def _waveform(
         samples=np.frombuffer(samples, "<f4").astype(np.float32),
         quality=quality,
     )
+
+
+def _due_us(*, t0: datetime, rate_hz: float, samples: int) -> float:
+    return continuity.due_us(t0_us=to_us(t0), rate_hz=rate_hz, samples=samples)
 
 
 def _balance_row(*, day: date, source: str, **counts: int) -> BalanceRow:

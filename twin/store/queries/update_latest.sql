@@ -1,5 +1,5 @@
--- One statement, two steps: an update costs less than an insert that finds a row in its way.
--- Only under the lock of next_revision: nobody else adds rows meanwhile.
+-- An update costs less than an insert that finds a row in its way; rows are added only if some
+-- are missing. Only under the lock of next_revision: nobody else adds rows meanwhile.
 WITH n AS MATERIALIZED (
   SELECT t, v, ds, q
   FROM unnest(
@@ -8,10 +8,13 @@ WITH n AS MATERIALIZED (
 ),
 
 changed AS (
-  UPDATE latest AS l SET t = n.t, v = n.v, q = n.q, rev = currval('change_rev')
+  UPDATE latest AS l SET t = n.t, v = n.v, q = n.q, rev = (SELECT currval('change_rev'))
   FROM n WHERE l.ds = n.ds AND n.t > l.t
+  RETURNING 1
 )
 
 INSERT INTO latest (t, v, ds, q, rev)
-SELECT n.t, n.v, n.ds, n.q, currval('change_rev')
-FROM n WHERE NOT EXISTS (SELECT FROM latest AS l WHERE l.ds = n.ds)
+SELECT n.t, n.v, n.ds, n.q, (SELECT currval('change_rev'))
+FROM n
+WHERE (SELECT count(*) FROM changed) < cardinality(%(ds)s::integer [])
+  AND NOT EXISTS (SELECT FROM latest AS l WHERE l.ds = n.ds)
