@@ -36,6 +36,7 @@ JOB_HELP = {
     "maintain": "rollups, retention, compression; --proof verifies what was deleted",
     "backup": "write a backup of the whole database into a folder: Parquet, GeoPackage, hashes",
     "restore": "restore a backup into an empty database",
+    "backfill": "ask the sources for what is missing, until it is there or lost",
     "quarantine": "what could not be stored: list, show, replay after a fix, discard",
     "broker": "make accounts for Mosquitto: twin broker init FOLDER --device NAME",
     "import": "bring recorded files into the twin; see twin import readings --help",
@@ -225,6 +226,8 @@ def _up(settings: "Settings", *, is_demo: bool) -> int:
 
     say(f"starting {settings.city.name} on {settings.data_dir}")
     jobs = (*JOBS, "simulate") if is_demo else JOBS
+    if any(policy.backfill for policy in settings.source):
+        jobs = (*jobs, "backfill")
     code = supervise(settings, jobs=jobs, stop=stop_on_signal(), prepare=prepare, ready=ready)
     say("stopped")
     return code

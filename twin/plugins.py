@@ -16,6 +16,7 @@ GROUPS = (
     "routers",
     "layers",
     "checks",
+    "backfill",
 )
 
 

@@ -12,7 +12,7 @@ from twin.model.datastreams import Datastream
 from twin.model.gaps import Gap, GapState
 from twin.model.history import Binned, Instants
 from twin.model.jobs import JobStatus
-from twin.model.messages import CodecContext, Message, Outcome
+from twin.model.messages import CodecContext, Message, Observation, Outcome
 from twin.model.observations import (
     BalanceRow,
     Batch,
@@ -45,6 +45,23 @@ class Codec(Protocol):
 
     def decode(self, message: Message, context: CodecContext) -> Outcome:
         """Decode any bytes to observations, events, proposals and rejections."""
+        ...
+
+
+class Backfill(Protocol):
+    """Hook of entry-point group ``stadtzwilling.backfill``: fetches what is missing of a source.
+
+    The entry point is a function of settings and source that returns it.
+    """
+
+    def fetch(
+        self, streams: Sequence[Datastream], start: datetime, end: datetime
+    ) -> Iterable[Observation]:
+        """Yield what there is of these datastreams in (start, end), in any order.
+
+        Values are in the unit of the datastream's quantity; ``key`` and ``path`` together are its
+        route key. It may raise anything: then it is asked again later.
+        """
         ...
 
 
