@@ -97,12 +97,18 @@ class Alarms:
         except TwinError as error:
             logger.warning("alarm_not_told", extra={"reason": str(error)})
 
-    def close_left(self, subject: str, kinds: frozenset[str]) -> None:
-        """Close what an earlier run has left open about this subject."""
+    def close_left(self, subject: str, kinds: frozenset[str], *, always: frozenset[str]) -> None:
+        """Close what an earlier run has left open about this subject, unless it holds again.
+
+        Parameters
+        ----------
+        always
+            Kinds whose subject does not matter: another ingester confirms what it sees.
+        """
         try:
             for alarm in self._twin.alarms():
                 key = alarm.kind, alarm.subject
-                if alarm.subject == subject and alarm.kind in kinds:
+                if alarm.kind in always or (alarm.subject == subject and alarm.kind in kinds):
                     self._told.setdefault(key, ("", 0.0))
         except TwinError as error:
             logger.warning("alarms_unreadable", extra={"reason": str(error)})

@@ -11,6 +11,7 @@ from sensors.codecs.columns import NO_SEQUENCE, Columns
 from sensors.features import FeatureReading
 from sensors.privacy import masked
 from sensors.quality import Rows
+from sensors.strangers import beyond_the_inbox
 from twin.model.messages import Observation, Outcome, Rejection, WaveformBlock
 from twin.model.observations import Waveform
 from twin.model.quality import Quality
@@ -125,7 +126,7 @@ class Collected:
         self.single.value.append(row[1])
         self.single.quality.append(row[2])
         self.single.sequence.append(row[3])
-        self.single.is_timed.append(not is_arrival)
+        self.single.is_timed.append(item.is_timed and not is_arrival)
         self.readings += 1
 
     def add_columns(
@@ -173,6 +174,12 @@ class Collected:
                 payload=b"" if is_kept else payload,
             )
         )
+
+    def count_stranger(self, rejection: Rejection, at: Context) -> None:
+        """Add a rejection without its message: all of one source become one row."""
+        self.received[at.source] += 1
+        named = replace(rejection, source=at.source, received_at=from_us(at.received_us))
+        self.rejections.append(beyond_the_inbox(named))
 
     def rows(
         self, received_us: NDArray[np.int64], is_unsure: NDArray[np.bool_]

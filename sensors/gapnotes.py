@@ -7,7 +7,7 @@ from concurrent.futures import Executor, Future
 
 from sensors.gaps import GapTracker
 from sensors.meter import Meter
-from sensors.preparation import Prepared
+from sensors.prepared import Prepared
 from twin.city import Twin
 from twin.errors import TwinError
 from twin.model.datastreams import Datastream

@@ -16,7 +16,7 @@ from sensors.contact import Contact, InstanceTakenError, Registry
 from sensors.gapnotes import GapNotes
 from sensors.inbox import Inbox, SourceOfTopic
 from sensors.meter import Meter
-from sensors.preparation import Prepared
+from sensors.prepared import Prepared
 from sensors.quality import TimePolicy
 from sensors.recorder import Pending, Recorder
 from sensors.reporting import Overview, Reporter
@@ -108,7 +108,7 @@ class Ingester:
             clocks=self._clocks,
             gaps=self._gaps,
             source_of=self._source_of,
-            size=self._recorder.size,
+            recorder=self._recorder,
         )
         self._backlog = self._overview.backlog
         self._reporter = Reporter(

@@ -21,9 +21,10 @@ OWN_KINDS = frozenset(
         "store_refused",
         "client_taken_over",
         "certificate_expires",
-        "source_silent",
-        "balance_difference",
     }
+)
+KINDS_ABOUT_SOURCES = frozenset(
+    {"source_silent", "balance_difference", "clock_offset", "schema_drift", "inbox_full"}
 )
 
 

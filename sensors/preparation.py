@@ -2,19 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sensors.broker.delivery import Delivery
 from sensors.codecs.columns import NO_SEQUENCE
-from sensors.collecting import Collected, Context, Sequenced
+from sensors.collecting import Collected, Context
 from sensors.features import FeatureReading, feature_readings
 from sensors.lanes import BY_MESSAGE, Lane, Lanes, Place
+from sensors.prepared import Counted, Delays, Prepared
 from sensors.quality import Judged, Rows, TimePolicy, judge, unknown_stream
 from sensors.routing import Route, Router, StreamTable
+from sensors.strangers import Strangers
 from sensors.waveforms import judge_block
 from twin.errors import ModelError
 from twin.model.messages import (
@@ -29,7 +29,7 @@ from twin.model.messages import (
     WaveformBlock,
     rejected,
 )
-from twin.model.observations import Arrivals, Readings, Tally, Waveform
+from twin.model.observations import Readings, Tally
 from twin.model.quality import Quality
 from twin.model.quantities import conversion
 from twin.ports import Codec
@@ -39,70 +39,6 @@ LEAST_BYTES_OF_A_READING = 24
 LIMITS = Limits()
 NOWHERE = Place(-1, 0.0, 0.0)
 NOT_LIVE = int(Quality.SIMULATED | Quality.BACK_FILLED | Quality.TIME_SUBSTITUTED)
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """Datastream and sequence number of the readings that carry one, in order of arrival."""
-
-    number: NDArray[np.int32]
-    sequence: NDArray[np.int64]
-
-
-class Delays(NamedTuple):
-    """Arrival and phenomenon time of readings of one source [us since 1970-01-01 UTC]."""
-
-    received_us: NDArray[np.int64]
-    time_us: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What a run of messages yields.
-
-    Parameters
-    ----------
-    messages
-        How many messages were used, from the first on.
-    readings, arrivals, waveforms, rejections, tallies
-        Content of the batch.
-    unknown_streams
-        Values whose datastream is not registered.
-    events
-        Events by kind.
-    sequences
-        Sequence numbers of messages that were decoded alone, for the detection of gaps.
-    counted
-        The same of messages that were decoded many at a time.
-    by_source
-        Messages used, by source.
-    delays
-        Times of the readings that carry one, by source, for the watch over clocks.
-    """
-
-    messages: int
-    readings: Readings
-    arrivals: Arrivals
-    waveforms: tuple[Waveform, ...]
-    rejections: tuple[Rejection, ...]
-    tallies: Mapping[str, Tally]
-    unknown_streams: int
-    events: Mapping[str, int]
-    sequences: tuple[Sequenced, ...]
-    counted: Counted
-    by_source: Mapping[str, int]
-    delays: Mapping[str, Delays]
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to record, not even a count."""
-        return not (
-            len(self.readings)
-            or len(self.arrivals)
-            or self.waveforms
-            or self.rejections
-            or self.tallies
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +53,14 @@ class Pipeline:
         The registered datastreams.
     policy
         Which times are accepted, and how each source is treated.
+    strangers
+        Unknown datastreams and topics; a bounded number of them is kept.
     """
 
     lanes: Lanes
     streams: StreamTable
     policy: TimePolicy
+    strangers: Strangers = field(default_factory=Strangers)
 
     @classmethod
     def of(
@@ -221,7 +160,8 @@ class Pipeline:
         )
         if lane.codec is None or lane.route is None:
             detail = "no rule fits this topic; add a [[codec.rule]] or correct the topic"
-            into.reject(Rejection("unknown_topic", detail), at)
+            key = delivery.topic.decode("utf-8", "replace")
+            self._reject_stranger(Rejection("unknown_topic", detail), key, at, into)
             return
         message = delivery.message
         outcome = decode(lane.codec, message, lane.route)
@@ -258,7 +198,8 @@ class Pipeline:
             if not item.quantity and item.path and self.streams.knows_device(at.source, item.key):
                 into.unassigned[at.source] += 1  # one more number of a device that is registered
             else:
-                into.reject(unknown_stream(at.source, item.route_key), at)
+                rejection = unknown_stream(at.source, item.route_key)
+                self._reject_stranger(rejection, item.route_key, at, into)
             return
         if message.retained and stream.datastream.time_source == "server":
             into.ignored[at.source] += 1  # its arrival says nothing about when it was measured
@@ -291,7 +232,7 @@ class Pipeline:
         stream = self.streams.find(at.source, item.key)
         if stream is None:
             into.unknown_streams += 1
-            into.reject(unknown_stream(at.source, item.key), at)
+            self._reject_stranger(unknown_stream(at.source, item.key), item.key, at, into)
             return
         policy = self.policy.for_waveforms()
         judged = judge_block(item, stream, received_at=message.received_at, policy=policy)
@@ -305,6 +246,15 @@ class Pipeline:
             found = feature_readings(waveform, wanted)
             into.features.extend(found)
             into.received[at.source] += len(found)
+
+    def _reject_stranger(
+        self, rejection: Rejection, key: str, at: Context, into: Collected
+    ) -> None:
+        """Keep the first unknown keys of a source one by one, count the others."""
+        if self.strangers.admit(at.source, key):
+            into.reject(rejection, at)
+        else:
+            into.count_stranger(rejection, at)
 
     def _finish(
         self, deliveries: Sequence[Delivery], into: Collected, *, unsure_from_us: int | None

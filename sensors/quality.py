@@ -100,11 +100,11 @@ class Rows(NamedTuple):
     Parameters
     ----------
     number, time_us, value, quality : (n,)
-        As in `Readings`; where ``is_timed`` is false the time is that of the arrival.
+        As in `Readings`; where ``is_timed`` is false the time counts from the arrival.
     sequence : (n,)
         Sequence number or frame counter; `NO_SEQUENCE` where there is none.
     is_timed : (n,)
-        Whether the message carried the time.
+        Whether the time comes from the message alone.
     received_us : (n,)
         Time of arrival [us since 1970-01-01 UTC].
     is_unsure : (n,)
@@ -226,7 +226,7 @@ def judge(rows: Rows, *, streams: StreamTable, policy: TimePolicy) -> Judged:
 
 def _judge(rows: Rows, columns: StreamColumns, policy: TimePolicy, *, at_arrival: Bool) -> Judged:
     stream = columns.rows(rows.number)
-    time_us = np.where(at_arrival, rows.received_us, rows.time_us)
+    time_us = np.where(at_arrival & rows.is_timed, rows.received_us, rows.time_us)
     age_us = rows.received_us - time_us
     has_key = at_arrival & (rows.is_timed | (rows.sequence != NO_SEQUENCE))
     is_refused = _refused(rows, columns, policy, stream=stream, time_us=time_us)

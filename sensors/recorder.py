@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -10,9 +11,11 @@ import numpy as np
 
 from sensors.broker.delivery import Delivery
 from sensors.contact import Registry
+from sensors.drift import DriftWatch
 from sensors.faultrules import FaultRules
 from sensors.meter import Meter
-from sensors.preparation import Pipeline, Prepared
+from sensors.preparation import Pipeline
+from sensors.prepared import Prepared
 from sensors.quality import TimePolicy
 from sensors.routing import Router, StreamTable
 from sensors.states import BatchSize
@@ -32,10 +35,14 @@ MOST_NAMED = 10
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A batch and the messages it comes from; it is repeated under its number until it is in."""
+    """A batch and the messages it comes from; it is repeated under its number until it is in.
+
+    ``topics`` counts its messages.
+    """
 
     batch: Batch
     prepared: Prepared
+    topics: Mapping[str, int]
 
     @property
     def messages(self) -> int:
@@ -95,6 +102,7 @@ class Recorder:
         self._pipeline: Pipeline | None = None
         self._version = ""
         self._checked_s = 0.0
+        self._drift = DriftWatch()
         self.size = BatchSize(most_readings)
 
     @property
@@ -103,9 +111,10 @@ class Recorder:
         return self._pipeline is not None
 
     @property
-    def streams(self) -> StreamTable:
-        """The registered datastreams."""
-        return self._pipeline.streams if self._pipeline else StreamTable(())
+    def problems(self) -> Mapping[str, Mapping[str, str]]:
+        """What deserves an alarm, by kind and subject."""
+        strangers = self._pipeline.strangers.problems() if self._pipeline else {}
+        return {"inbox_full": strangers, "schema_drift": self._drift.problems()}
 
     def load(self, registry: Registry) -> None:
         """Use this registry from now on."""
@@ -157,7 +166,12 @@ class Recorder:
             tallies=prepared.tallies,
             correcting=self._correcting,
         )
-        return Pending(batch, replace(prepared, readings=readings))
+        topics = Counter(delivery.topic for delivery in deliveries[: prepared.messages])
+        return Pending(
+            batch,
+            replace(prepared, readings=readings),
+            {topic.decode("utf-8", "replace"): count for topic, count in topics.items()},
+        )
 
     def _prepare(self, deliveries: Sequence[Delivery], unsure_from_us: int | None) -> Prepared:
         if self._pipeline is None:
@@ -184,6 +198,7 @@ class Recorder:
         lags_s = timely_lags_s(readings, to_us(self._twin.now()))
         self._meter.note_commit(result, lags_s=lags_s, now_s=time.monotonic())
         self._note_out_of_range(readings)
+        self._drift.note(pending.topics, pending.batch.rejections)
         return result
 
     def _note_out_of_range(self, readings: Readings) -> None:

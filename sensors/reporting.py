@@ -20,8 +20,9 @@ from sensors.contact import Contact, InstanceTakenError
 from sensors.gapnotes import GapNotes
 from sensors.inbox import Inbox, SourceOfTopic
 from sensors.meter import Meter
-from sensors.observing import OWN_KINDS, Observer
-from sensors.states import BatchSize, Due, State, state_of
+from sensors.observing import KINDS_ABOUT_SOURCES, OWN_KINDS, Observer
+from sensors.recorder import Recorder
+from sensors.states import Due, State, state_of
 from twin.city import Twin
 from twin.errors import TwinError
 from twin.model.jobs import JobStatus
@@ -145,7 +146,7 @@ class Overview:
     clocks: ClockWatch
     gaps: GapNotes
     source_of: SourceOfTopic
-    size: BatchSize
+    recorder: Recorder
     backlog: deque[Delivery] = field(default_factory=deque)
     heard_us: dict[str, int] = field(default_factory=dict)
     taken: int = 0
@@ -201,7 +202,7 @@ class Reporter:
 
     def take_over_alarms(self) -> None:
         """Close what an earlier run left open, unless it holds again."""
-        self._alarms.close_left(self._name, OWN_KINDS)
+        self._alarms.close_left(self._name, OWN_KINDS, always=KINDS_ABOUT_SOURCES)
 
     def report_if_due(self) -> None:
         """Tell state and alarms when it is time.
@@ -231,6 +232,8 @@ class Reporter:
         self._observer.look_at_spool(seen.buffer)
         self._observer.look_at_store(seen.contact)
         self._observer.look_at_clocks(seen.clocks)
+        for kind, subjects in seen.recorder.problems.items():
+            self._alarms.keep_only(kind, dict(subjects))
         if seen.contact.is_ready or seen.contact.is_refused:
             self._alarms.tell()
             seen.gaps.write()
@@ -273,7 +276,7 @@ class Reporter:
             "queue_bytes": float(inbox.queue_bytes),
             "spool_messages": float(seen.buffer.messages),
             "spool_bytes": float(seen.buffer.size_bytes),
-            "batch_readings": float(seen.size.readings),
+            "batch_readings": float(seen.recorder.size.readings),
             "broker_connected": float(inbox.is_connected),
             "broker_connections": float(inbox.connections),
             "sessions_lost": float(inbox.sessions_lost),

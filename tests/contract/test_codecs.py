@@ -37,10 +37,11 @@ from twin.plugins import find
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "samples"
 RECEIVED = datetime(2026, 6, 15, 8, 0, 3, tzinfo=UTC)
-CODECS = ("chirpstack", "json", "own", "ttn", "wave")
+CODECS = ("chirpstack", "json", "own", "senml", "ttn", "wave")
 TOPICS = {
     "json": ("stadt/nord/klima/k1", {"site": "nord", "device": "k1"}),
     "own": ("twin/v1/t/BW-0001/pegel/obs", {}),
+    "senml": ("senml/nord", {"site": "nord"}),
     "wave": ("twin/v1/t/BW-0001/acc-z/wave", {}),
     "ttn": ("v3/app1/devices/dev1/up", {}),
     "chirpstack": ("application/a/device/02fe000000000a01/event/up", {}),

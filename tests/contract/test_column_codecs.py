@@ -17,7 +17,7 @@ from twin.model.times import to_us
 from twin.plugins import find
 
 RECEIVED = datetime(2026, 6, 15, 8, 0, 3, tzinfo=UTC)
-TOPICS = {"own": "twin/v1/t/BW-0001/pegel/obs", "senml": "senml/site"}
+TOPICS = {"own": "twin/v1/t/BW-0001/pegel/obs", "senml": "senml/nord"}
 Row = tuple[str, str, int, str, int, int]
 
 

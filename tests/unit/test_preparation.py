@@ -14,7 +14,8 @@ from sensors.codecs.decoder import RefusedError
 from sensors.codecs.own import codec as own
 from sensors.codecs.strict_json import parse
 from sensors.codecs.wave import codec as wave
-from sensors.preparation import Pipeline, Prepared
+from sensors.preparation import Pipeline
+from sensors.prepared import Prepared
 from sensors.quality import TimePolicy, Treatment
 from sensors.routing import Router, StreamTable
 from twin.model.datastreams import Datastream, StreamKind, TimeSource

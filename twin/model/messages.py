@@ -153,6 +153,8 @@ class Observation:
         Sequence number or frame counter, if the message carries one.
     unit
         Unit where the message names one, else empty (that of the datastream's quantity).
+    is_timed
+        Whether the time comes from the message alone; False where it counts from the arrival.
     """
 
     key: str
@@ -163,6 +165,7 @@ class Observation:
     quantity: str = ""
     sequence: int | None = None
     unit: str = ""
+    is_timed: bool = True
 
     @property
     def route_key(self) -> str:

@@ -1,0 +1,76 @@
+"""What a run of messages yields: the content of a batch and what is known beside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensors.collecting import Sequenced
+from twin.model.messages import Rejection
+from twin.model.observations import Arrivals, Readings, Tally, Waveform
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Datastream and sequence number of the readings that carry one, in order of arrival."""
+
+    number: NDArray[np.int32]
+    sequence: NDArray[np.int64]
+
+
+class Delays(NamedTuple):
+    """Arrival and phenomenon time of readings of one source [us since 1970-01-01 UTC]."""
+
+    received_us: NDArray[np.int64]
+    time_us: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a run of messages yields.
+
+    Parameters
+    ----------
+    messages
+        How many messages were used, from the first on.
+    readings, arrivals, waveforms, rejections, tallies
+        Content of the batch.
+    unknown_streams
+        Values whose datastream is not registered.
+    events
+        Events by kind.
+    sequences
+        Sequence numbers of messages that were decoded alone, for the detection of gaps.
+    counted
+        The same of messages that were decoded many at a time.
+    by_source
+        Messages used, by source.
+    delays
+        Times of the readings that carry one, by source, for the watch over clocks.
+    """
+
+    messages: int
+    readings: Readings
+    arrivals: Arrivals
+    waveforms: tuple[Waveform, ...]
+    rejections: tuple[Rejection, ...]
+    tallies: Mapping[str, Tally]
+    unknown_streams: int
+    events: Mapping[str, int]
+    sequences: tuple[Sequenced, ...]
+    counted: Counted
+    by_source: Mapping[str, int]
+    delays: Mapping[str, Delays]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to record, not even a count."""
+        return not (
+            len(self.readings)
+            or len(self.arrivals)
+            or self.waveforms
+            or self.rejections
+            or self.tallies
+        )
