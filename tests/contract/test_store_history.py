@@ -3,17 +3,20 @@
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
-from store_samples import batch, city, stream
+from store_samples import LEFT, batch, city, stream
 
 from twin.errors import ModelError
 from twin.model.history import ORIGIN_US, SECOND_US, Binned
 from twin.model.observations import Waveform
 from twin.model.quality import Quality
 from twin.model.times import to_us, utc_now
+from twin.model.upkeep import UpkeepRule
 from twin.ports import Store
+from twin.store import MemoryStore
 
 HOUR_US = 3600 * SECOND_US
 DAY_US = 24 * HOUR_US
@@ -32,7 +35,7 @@ def store(empty_store: Store) -> Store:
         replace(stream("s2"), cadence_s=60.0),
         replace(stream("s3"), cadence_s=None),
         replace(stream("s4"), kind="waveform", cadence_s=20.0),
-        replace(stream("s5"), cadence_s=1.0),
+        replace(stream("s5"), cadence_s=1.0, quantity="wind_direction"),
     ]
     numbered = replace(plain, datastreams=tuple(rows))
     empty_store.load(numbered, at=utc_now())
@@ -184,6 +187,84 @@ def test_an_unknown_datastream_has_empty_bins(store: Store) -> None:
     assert bins.count.tolist() == [0, 0, 0]
 
 
+# Rollups
+
+
+RULE = UpkeepRule()
+
+
+def roll(store: Store) -> None:
+    report = store.upkeep.roll(RULE, at=utc_now() + timedelta(days=2), settle_s=0)
+    assert report is not None
+    assert report.oldest_due is None
+
+
+def same(one: Binned, other: Binned) -> None:
+    assert one.width_us == other.width_us
+    for name in ("start_us", "count", "bad", "minimum", "maximum", "last"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+    np.testing.assert_allclose(one.mean, other.mean, rtol=1e-12, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("number", "points", "hours", "level"),
+    [
+        (FAST, 1, 2.0, "1h"), (FAST, 7, 2.0, "1m"), (FAST, 120, 2.0, "1m"), (FAST, 719, 2.0, "10s"),
+        (SLOW, 3, 48.0, "1h"), (EVENTS, 10, 48.0, "1h"), (WAVE, 2, 2.0, "1h"),
+        (WAVE, 50, 2.0, "1m"),
+        (COURSE, 11, 2.0, "1m"), (COURSE, 700, 2.0, "10s"),
+    ],
+)  # fmt: skip
+def test_bins_from_rollups_equal_those_from_raw_readings(
+    store: Store, number: int, points: int, hours: float, level: str
+) -> None:
+    for seed, stream_number in enumerate((FAST, SLOW, EVENTS), 1):
+        record(store, noise(stream_number, count=5000, step_s=1.3, seed=seed))
+    course = noise(COURSE, count=5000, step_s=1.0)
+    record(store, [(n, t, v * 17.0 % 360.0) for n, t, v in course])
+    suspect = [(FAST, T0_US + 750_000 + row * 7 * SECOND_US, 99.0) for row in range(300)]
+    record(store, suspect, quality=int(Quality.SUSPECT))
+    samples = np.random.default_rng(4).normal(size=120).astype(np.float32)
+    blocks = (
+        Waveform(WAVE, T0_US + row * 60 * SECOND_US, 2.0, samples * np.float32(row))
+        for row in range(90)
+    )
+    store.record(batch(waveforms=tuple(blocks)))
+    raw = ask(store, number, hours=hours, points=points, ahead_us=-HOUR_US)
+    assert raw.level == "raw"
+    roll(store)
+    found = ask(store, number, hours=hours, points=points, ahead_us=-HOUR_US)
+    assert found.level == ("raw" if isinstance(store, MemoryStore) else level)
+    same(found, raw)
+
+
+@pytest.mark.parametrize("points", [1, 3, 12, 60, 600])
+def test_late_readings_count_before_any_rollup_has_seen_them(store: Store, points: int) -> None:
+    rows = noise(FAST, count=4000, step_s=1.0)
+    record(store, rows)
+    roll(store)
+    late = [(FAST, T0_US + 500_000 + row * 1_000 * SECOND_US, 1000.0 + row) for row in range(4)]
+    record(store, late)
+    assert_bins(ask(store, FAST, hours=2.0, points=points), rows + late)
+    # taken out of the dirty minutes, and pending for later
+    store.upkeep.roll(RULE, at=utc_now(), settle_s=3600.0)
+    assert_bins(ask(store, FAST, hours=2.0, points=points), rows + late)
+    roll(store)
+    assert_bins(ask(store, FAST, hours=2.0, points=points), rows + late)
+
+
+def test_the_newest_minutes_come_from_raw_readings(store: Store) -> None:
+    now_us = to_us(utc_now()) // SECOND_US * SECOND_US
+    rows = [(FAST, now_us - row * SECOND_US, float(row)) for row in range(600)]
+    record(store, rows)
+    roll(store)
+    bins = store.history.binned(
+        FAST, start_us=now_us - 3600 * SECOND_US, end_us=now_us + SECOND_US, points=30
+    )
+    assert int(bins.count.sum()) == 600
+    assert_bins(bins, rows)
+
+
 # A few, many, all
 
 
@@ -237,6 +318,28 @@ def test_samples_of_waveforms_come_as_rows(store: Store, monkeypatch: pytest.Mon
     time_us = np.concatenate([page.time_us for page in pages])
     assert time_us[:2].tolist() == [T0_US + SECOND_US, T0_US + 1_500_000]
     assert {int(mask) for page in pages for mask in page.quality} == {4}
+
+
+def test_earlier_values_of_corrected_readings_are_found(store: Store) -> None:
+    record(store, [(FAST, T0_US, 1.0), (FAST, T0_US + SECOND_US, 5.0)])
+    before_us = to_us(utc_now())
+    for value in (2.0, 3.0):
+        correction = replace(batch([(FAST, T0_US, value)]), correcting=frozenset({LEFT}))
+        assert store.record(correction).corrected == 1
+
+    def values(as_of_us: int | None) -> list[float]:
+        pages = store.history.rows(
+            [FAST], start_us=T0_US, end_us=T0_US + 2 * SECOND_US, as_of_us=as_of_us
+        )
+        return np.concatenate([page.value for page in pages]).tolist()
+
+    assert values(None) == [3.0, 5.0]
+    assert values(before_us) == [1.0, 5.0]
+    assert values(to_us(utc_now()) + SECOND_US) == [3.0, 5.0]
+    bins = store.history.binned(
+        FAST, start_us=T0_US, end_us=T0_US + 2 * SECOND_US, points=1, as_of_us=before_us
+    )
+    assert float(np.nansum(bins.mean * bins.count)) == 6.0
 
 
 # Past states

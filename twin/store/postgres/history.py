@@ -13,12 +13,14 @@ from twin.model.history import Binned, Buckets, Grid, Instants, Level
 from twin.model.observations import Latest, Readings, Series, Waveform
 from twin.model.quantities import Aggregation, quantity
 from twin.model.times import from_us, to_us
+from twin.model.upkeep import UpkeepRule
 from twin.ports import Clock
 from twin.store import accounts, pages
 from twin.store.postgres.binary import EPOCH_SHIFT_US, HEADER, TRAILER, decode_rows
 from twin.store.postgres.connections import Connection, Connections
 from twin.store.postgres.queries import query
 from twin.store.refusals import too_many_rows
+from twin.store.upkeep import UpkeepStream
 
 MOST_RUNS = 32
 MOST_SAMPLES = 5_000_000
@@ -229,6 +231,9 @@ class _BinReader:
         self._is_waveform = kind == "waveform"
         self.aggregation: Aggregation = quantity(key).aggregation if key else "mean"
         self.levels = history.levels_of(cadence_s, is_waveform=self._is_waveform)
+        self._made_as = (
+            UpkeepStream(number, key, kind, cadence_s, "").made_as(UpkeepRule()) if key else ""
+        )
 
     def read(self, grid: Grid, *, now_us: int) -> tuple[Buckets, str]:
         """Buckets of a grid, and the name of the coarsest level that gave any."""
@@ -244,7 +249,7 @@ class _BinReader:
         return history.joined(parts), self._used[0] if self._used else history.RAW
 
     def _look_at_rollups(self, grid: Grid) -> bool:
-        """Note what the rollups lack; False if there are none yet."""
+        """Note what the rollups lack; False if there are none, or by another rule."""
         hour_us = _PENDING_US["3"]
         values = {
             "number": self._number,
@@ -253,9 +258,9 @@ class _BinReader:
         }
         rows = self._connection.execute(query("select_stale"), values).fetchall()
         is_made = False
-        for kind, place in cast("list[tuple[str, int]]", rows):
+        for kind, place, made_as in cast("list[tuple[str, int, str]]", rows):
             if kind == "made":
-                is_made = True
+                is_made = made_as == self._made_as
                 continue
             begin = history.ORIGIN_US + place * 60_000_000 if kind == "minute" else place
             self._stale.append((kind, begin, begin + _PENDING_US[kind]))

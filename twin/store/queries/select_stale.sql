@@ -1,11 +1,12 @@
 -- What the rollups of a datastream lack, in one snapshot: a minute leaves "dirty" and its buckets
--- enter "pending" in the same transaction. Without a row "made" there are no rollups at all.
-SELECT 'made' AS kind, 0::bigint AS place FROM rollup_stream WHERE ds = %(number)s
+-- enter "pending" in the same transaction. The row "made" says by which rule there are any.
+SELECT 'made' AS kind, 0::bigint AS place, made_as FROM rollup_stream WHERE ds = %(number)s
 UNION
-SELECT 'minute' AS kind, g.grain::bigint AS place
+SELECT 'minute' AS kind, g.grain::bigint AS place, '' AS made_as
 FROM dirty, unnest(dirty.ds, dirty.grain) AS g (ds, grain)
 WHERE %(number)s = ANY(dirty.ds) AND g.ds = %(number)s
 UNION
-SELECT p.level::text AS kind, (extract(epoch FROM p.b) * 1000000)::bigint AS place
+SELECT
+  p.level::text AS kind, (extract(epoch FROM p.b) * 1000000)::bigint AS place, '' AS made_as
 FROM pending AS p
 WHERE p.level < 4 AND p.ds = %(number)s AND p.b >= %(start)s AND p.b < %(end)s
