@@ -6,7 +6,7 @@ they are missing, `missing_hooks` says so and the stock client does the same wor
 
 import ssl
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import MessageType, MQTTProtocolVersion
@@ -14,12 +14,33 @@ from paho.mqtt.enums import MessageType, MQTTProtocolVersion
 from sensors.broker.delivery import Room
 from sensors.broker.frames import Frames, FrameSplitter, acknowledgements
 
-if TYPE_CHECKING:
-    from paho.mqtt.client import SocketLike
-
 HOOKS = ("_create_socket", "_packet_queue")
-READ_BYTES = 256 * 1024
+READ_BYTES = 64 * 1024
 BUDGET_BYTES = 1024 * 1024
+
+
+class Wire(Protocol):
+    """What paho made: a socket, with TLS or WebSocket or both around it."""
+
+    def recv(self, size: int, /) -> bytes:
+        """Return what came, at most ``size`` bytes; empty at the end."""
+        ...
+
+    def send(self, buffer: bytes | bytearray, /) -> int:
+        """Send a part; return how much."""
+        ...
+
+    def close(self) -> None:
+        """Close it."""
+        ...
+
+    def fileno(self) -> int:
+        """Return the descriptor for `select`."""
+        ...
+
+    def setblocking(self, flag: bool, /) -> None:  # noqa: FBT001 - the signature of sockets
+        """Let calls wait or not."""
+        ...
 
 
 class BulkSocket:
@@ -33,7 +54,7 @@ class BulkSocket:
         Cuts its stream.
     """
 
-    def __init__(self, wire: "SocketLike", splitter: FrameSplitter) -> None:
+    def __init__(self, wire: Wire, splitter: FrameSplitter) -> None:
         self.wire = wire
         self._splitter = splitter
         self._others = b""

@@ -25,7 +25,7 @@ class Delivery(NamedTuple):
     topic, payload
         The bytes themselves; a topic need not be valid UTF-8.
     received_us
-        Time of arrival, microseconds since 1970-01-01 UTC.
+        Time of arrival, microseconds since 1970-01-01 UTC; different for every message.
     is_retained
         Whether the broker had kept it from an earlier time.
     is_repeat

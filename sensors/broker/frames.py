@@ -92,6 +92,9 @@ class FrameSplitter:
     def cut(self, *, received_us: int, most_messages: int) -> Frames:
         """Whole frames, at most so many messages; the rest stays for the next call.
 
+        The first message gets the time ``received_us``, each further one a microsecond more: where
+        the time of arrival is the time of the reading, no two may be equal.
+
         Raises
         ------
         DecodeError
@@ -154,6 +157,7 @@ class FrameSplitter:
             size += topic_end - topic_at + stop - payload_at
             facts = connection, packet, qos, topic, payload, received_us, is_retained, is_repeat
             deliveries.append(new(facts))
+            received_us += 1
             position = stop
         self._position = position
         return Frames(deliveries, size, b"".join(others))

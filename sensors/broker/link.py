@@ -123,6 +123,7 @@ class Link:
         self._bell_end.settimeout(0.0)
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._packets = 0
+        self._stamped_us = 0
         self._ending: Ending | None = None
         self._reason = ""
         self._opened_s = 0.0
@@ -270,7 +271,7 @@ class Link:
     def _read_in_bulk(self, client: Client, connection: BulkSocket) -> None:
         room = self._partner.room() if self.is_open else FIRST_ROOM
         try:
-            frames = connection.fill(room, received_us=to_us(self._clock()))
+            frames = connection.fill(room, received_us=self._next_us())
             # paho first: the answer to CONNECT comes before the first message
             while connection.has_packets and client.socket() is not None:
                 self._note_refusal(client.loop_read())
@@ -280,7 +281,12 @@ class Link:
         if frames.deliveries and not self.is_open:
             self._refuse_frame("a message before the answer to CONNECT")
         elif frames.deliveries:
+            self._stamped_us = frames.deliveries[-1].received_us
             self._partner.received(frames.deliveries, frames.size_bytes)
+
+    def _next_us(self) -> int:
+        """Time of arrival of the next message, later than that of any before."""
+        return max(to_us(self._clock()), self._stamped_us + 1)
 
     def _read_singly(self, client: Client) -> None:
         for _ in range(PACKETS_PER_TURN):
@@ -350,13 +356,14 @@ class Link:
 
     def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
         self._packets += 1
+        self._stamped_us = self._next_us()
         delivery = Delivery(
             connection=self.connection,
             packet=message.mid,
             qos=message.qos,
             topic=_topic(message),
             payload=bytes(message.payload),
-            received_us=to_us(self._clock()),
+            received_us=self._stamped_us,
             is_retained=bool(message.retain),
             is_repeat=bool(message.dup),
         )

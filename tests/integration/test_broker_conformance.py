@@ -457,7 +457,9 @@ def test_acknowledgements_follow_the_order_of_delivery(plain: Way) -> None:
         peer.greet()
         numbers = [(row * 7919) % 65_535 + 1 for row in range(500)]
         peer.send(b"".join(peer.publish(b"t", b"", number=number) for number in numbers))
-        assert source.ack(take(source, 500)) == 0
+        taken = take(source, 500)
+        assert len({one.received_us for one in taken}) == 500
+        assert source.ack(taken) == 0
         assert peer.acknowledged(500) == numbers
 
 

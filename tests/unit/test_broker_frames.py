@@ -28,7 +28,7 @@ def split(
     for start, stop in pairwise([0, *sorted(cuts or []), len(stream)]):
         splitter.feed(stream[start:stop])
         while splitter.has_frame:
-            cut = splitter.cut(received_us=5, most_messages=most)
+            cut = splitter.cut(received_us=5 + len(deliveries), most_messages=most)
             assert cut.size_bytes == sum(one.size_bytes for one in cut.deliveries)
             assert len(cut.deliveries) <= most
             deliveries.extend(cut.deliveries)
@@ -67,6 +67,11 @@ def test_other_packets_pass_whole_and_in_their_order() -> None:
 def test_a_limit_of_messages_leaves_the_rest_for_later() -> None:
     stream = b"".join(publish(b"t", b"%d" % number, number=number) for number in range(1, 100))
     assert split(stream, most=1) == split(stream)
+
+
+def test_no_two_messages_have_the_same_time_of_arrival() -> None:
+    found, _ = split(TRUTH * 100, [40, 500], most=7)
+    assert [one.received_us for one in found] == list(range(5, 105))
 
 
 def test_eight_mebibytes_pass_in_small_pieces() -> None:
