@@ -106,8 +106,8 @@ class Contact:
         except InstanceTakenError as error:
             self._wait_for_name(error)
             return None
-        except StoreError as error:
-            self.lose(error)
+        except TwinError as error:  # also a registry that does not fit this version
+            self.lose(error if isinstance(error, StoreError) else StoreError(str(error)))
             return None
         self.is_ready, self.is_lost, self.is_refused, self.reason = True, False, False, ""
         self._taken_since_s, self._was_ready = None, True

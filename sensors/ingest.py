@@ -2,12 +2,13 @@
 
 import argparse
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from typing import cast
 
 from sensors.broker import Subscriber, client_id
+from sensors.broker.observer import BrokerHealth, BrokerObserver
 from sensors.buffering import Buffer
 from sensors.loop import Ingester
 from sensors.policies import time_policy
@@ -52,11 +53,22 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
             policy=time_policy(settings),
             buffer=buffer,
             aside=aside,
+            health=observed(settings, stack),
         )
         ingester.open(stop)
         stack.enter_context(closing(inbox))
         inbox.start()
         return ingester.run(stop)
+
+
+def observed(settings: Settings, stack: ExitStack) -> Callable[[], BrokerHealth]:
+    """What the broker says about itself; the embedded one says nothing."""
+    if "broker.host" not in settings.origins:
+        return BrokerHealth
+    name = client_id(settings.city.name, f"{settings.ingest.instance}-health")
+    observer = stack.enter_context(closing(BrokerObserver(settings.broker, name)))
+    observer.start()
+    return observer.health
 
 
 def open_spool(settings: Settings) -> Spool | None:

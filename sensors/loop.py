@@ -4,12 +4,13 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from uuid import UUID, uuid4
 
 from sensors.accounting import Ledger
 from sensors.broker import client_id
+from sensors.broker.observer import BrokerHealth
 from sensors.buffering import Buffer, Drained
 from sensors.clocks import ClockWatch
 from sensors.contact import Contact, InstanceTakenError, Registry
@@ -61,6 +62,8 @@ class Ingester:
         The spool.
     aside
         Runs what must not delay the loop: questions to the database, heartbeats, alarms.
+    health
+        What the broker says about itself.
     incarnation
         Name of this run; with the batch number the store recognises a repeated commit.
     """
@@ -75,6 +78,7 @@ class Ingester:
         policy: TimePolicy,
         buffer: Buffer,
         aside: Executor,
+        health: Callable[[], BrokerHealth] = BrokerHealth,
         incarnation: UUID | None = None,
     ) -> None:
         self._twin = twin
@@ -109,6 +113,7 @@ class Ingester:
             gaps=self._gaps,
             source_of=self._source_of,
             recorder=self._recorder,
+            health=health,
         )
         self._backlog = self._overview.backlog
         self._reporter = Reporter(

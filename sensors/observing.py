@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from sensors.accounting import Ledger, Persistent
 from sensors.alarms import Alarms
 from sensors.broker import SubscriberFigures
+from sensors.broker.observer import BrokerHealth
 from sensors.buffering import Buffer
 from sensors.clocks import ClockWatch
 from sensors.contact import Contact
 
 CERTIFICATE_DAYS = 30
+QUEUE_WARN_SHARE = 0.5
 EVENT_SHOWN_S = 3600.0
 SHOWN_SOURCES = 20
 OWN_KINDS = frozenset(
@@ -21,6 +23,7 @@ OWN_KINDS = frozenset(
         "store_refused",
         "client_taken_over",
         "certificate_expires",
+        "broker_queue_high",
     }
 )
 KINDS_ABOUT_SOURCES = frozenset(
@@ -43,6 +46,7 @@ class Observer:
         self._alarms = alarms
         self._name = name
         self._sessions_lost = 0
+        self._dropped = 0
         self._total = Persistent()
 
     def look_at_broker(self, figures: SubscriberFigures, *, now: datetime) -> int:
@@ -61,6 +65,18 @@ class Observer:
         detail = f"valid until {expires_at:%Y-%m-%d}" if expires_at is not None and is_soon else ""
         self._alarms.set("certificate_expires", self._name, detail)
         return lost
+
+    def look_at_health(self, health: BrokerHealth) -> int:
+        """Alarms about what the broker says of itself; how much it dropped since the last look."""
+        dropped = health.dropped - self._dropped
+        self._dropped = health.dropped
+        if dropped:
+            detail = f"{dropped} messages of some client; {health.dropped} since we look"
+            self._alarms.set("broker_dropped", self._name, detail, hold_s=EVENT_SHOWN_S)
+        share = health.queue_share()
+        high = f"{share:.0%} of the limits that we ship" if share > QUEUE_WARN_SHARE else ""
+        self._alarms.set("broker_queue_high", self._name, high)
+        return dropped
 
     def look_at_spool(self, buffer: Buffer) -> None:
         """Alarms about the spool."""

@@ -22,7 +22,7 @@ from sensors.states import BatchSize
 from twin.city import Twin
 from twin.errors import TwinError
 from twin.model.datastreams import Datastream
-from twin.model.observations import Batch, Readings, RecordResult
+from twin.model.observations import Arrivals, Batch, Readings, RecordResult
 from twin.model.quality import Quality
 from twin.model.times import to_us
 from twin.ports import Codec
@@ -155,12 +155,13 @@ class Recorder:
         if prepared.unknown_streams and self.refresh(at_most_every_s=0.0):
             prepared = self._prepare(deliveries, unsure_from_us)
         readings = self._rules.mark(prepared.readings)
+        arrivals = self._marked(prepared.arrivals)
         self._sequence += 1
         batch = Batch(
             incarnation=self._incarnation,
             sequence=self._sequence,
             readings=readings,
-            arrivals=prepared.arrivals,
+            arrivals=arrivals,
             waveforms=prepared.waveforms,
             rejections=prepared.rejections,
             tallies=prepared.tallies,
@@ -169,9 +170,18 @@ class Recorder:
         topics = Counter(delivery.topic for delivery in deliveries[: prepared.messages])
         return Pending(
             batch,
-            replace(prepared, readings=readings),
+            replace(prepared, readings=readings, arrivals=arrivals),
             {topic.decode("utf-8", "replace"): count for topic, count in topics.items()},
         )
+
+    def _marked(self, arrivals: Arrivals) -> Arrivals:
+        """Arrivals with the bits of the faults, judged at the time of arrival."""
+        if not len(arrivals):
+            return arrivals
+        marked = self._rules.mark(
+            Readings(arrivals.number, arrivals.time_us, arrivals.value, arrivals.quality)
+        )
+        return replace(arrivals, quality=marked.quality)
 
     def _prepare(self, deliveries: Sequence[Delivery], unsure_from_us: int | None) -> Prepared:
         if self._pipeline is None:

@@ -5,7 +5,7 @@ import logging
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,6 +14,7 @@ from pathlib import Path
 from sensors.accounting import Ledger
 from sensors.alarms import Alarms
 from sensors.broker import Delivery
+from sensors.broker.observer import BrokerHealth
 from sensors.buffering import Buffer
 from sensors.clocks import ClockWatch
 from sensors.contact import Contact, InstanceTakenError
@@ -128,6 +129,8 @@ class Overview:
 
     Parameters
     ----------
+    health
+        What the broker says about itself.
     backlog
         Messages that were taken over and are neither recorded nor spooled.
     heard_us
@@ -147,6 +150,7 @@ class Overview:
     gaps: GapNotes
     source_of: SourceOfTopic
     recorder: Recorder
+    health: Callable[[], BrokerHealth] = BrokerHealth
     backlog: deque[Delivery] = field(default_factory=deque)
     heard_us: dict[str, int] = field(default_factory=dict)
     taken: int = 0
@@ -227,6 +231,8 @@ class Reporter:
         lost = self._observer.look_at_broker(seen.inbox.figures(), now=self._twin.now())
         if lost:
             seen.gaps.note_loss("session_lost", list(seen.heard_us))
+        if self._observer.look_at_health(seen.health()):
+            seen.gaps.note_loss("broker_dropped", list(seen.heard_us))
         if seen.state is State.LIVE:  # in other states nothing is decoded as it comes
             seen.gaps.look()
         self._observer.look_at_spool(seen.buffer)
