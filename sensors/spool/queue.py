@@ -30,6 +30,8 @@ GROUP_MESSAGES = 1_000
 GROUP_BYTES = 4 * 1024 * 1024
 GROUP_US = 100_000
 PROBE_BYTES = 4096
+PROBE_AGAIN_US = 5_000_000
+ROOM_TO_GO_ON = 256 * 1024  # so that it does not stop again at once
 
 
 class Spool:
@@ -93,6 +95,7 @@ class Spool:
         self._disk = disk or SystemDisk(folder)
         self._is_blocked = False
         self._group_since_us = 0
+        self._probed_us = 0
         self._losses: dict[int, Loss] = {}
         self._lock = self._locked()
         try:
@@ -184,8 +187,9 @@ class Spool:
 
     def probe(self) -> bool:
         """Whether an append would succeed now: room by both bounds, and a small file that syncs."""
+        self._probed_us = self._now_us()
         try:
-            self._check_room(min(SEGMENT_BYTES, self._max_bytes // 10))
+            self._check_room(min(ROOM_TO_GO_ON, self._max_bytes // 10))
             write_file(self._disk, PROBE_FILE, bytes(PROBE_BYTES))
         except OSError:
             return False
@@ -297,6 +301,7 @@ class Spool:
         if self.is_empty and self._tail.unsynced_count == 0:
             self._tail.retire()
             self._cursor = start_of(self._tail.next_number)
+            self._probed_us = 0
         if not store_cursor(self._disk, self._cursor):
             delete_drained(self._disk, self._segments, cursor=self._cursor)  # makes room for it
             store_cursor(self._disk, self._cursor)
@@ -335,7 +340,13 @@ class Spool:
 
     @property
     def is_full(self) -> bool:
-        """Whether the last append or sync was refused; `probe` tells when that is over."""
+        """Whether the last append or sync was refused; `probe` tells when that is over.
+
+        An empty spool, which nobody probes, asks by itself now and then.
+        """
+        since_us = self._now_us() - self._probed_us
+        if self._is_blocked and self.is_empty and not 0 <= since_us < PROBE_AGAIN_US:
+            self.probe()
         return self._is_blocked
 
     @property

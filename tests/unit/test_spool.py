@@ -186,8 +186,8 @@ def test_bytes_and_free_space_are_bounds_and_an_alarm_comes_before() -> None:
     assert spool.is_full
     assert not spool.probe()
     assert drain(spool) == (some(0, 25), 0)
-    assert spool.probe()
     assert not spool.is_full
+    assert spool.probe()
     scarce = opened(MemoryDisk(capacity=2000), min_free_bytes=1900)
     with pytest.raises(SpoolFullError, match="1900 must stay free"):
         scarce.append(some(0, 20))
