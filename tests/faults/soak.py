@@ -48,7 +48,6 @@ class Soak:
     random: random.Random
     process: subprocess.Popen[bytes]
     may_lose: int = 0
-    connected: int = 1
     done: Counter[str] = field(default_factory=Counter)
     born_s: float = field(default_factory=time.monotonic)
     memory: list[tuple[float, float]] = field(default_factory=list)
@@ -56,13 +55,14 @@ class Soak:
     problems: list[str] = field(default_factory=list)
 
     def f1_kill_ingester(self, _: LoadGenerator) -> None:
+        before = self._connections()
         self.process.kill()
         self.process.wait(10)
         self.process = self.rig.start_ingester()
         self.born_s = time.monotonic()
         self.memory.clear()
         self.handles.clear()
-        self._wait_connected()
+        self._wait_connected(before)
 
     def f2_database_away(self, _: LoadGenerator) -> None:
         self.rig.crash_database()
@@ -76,27 +76,32 @@ class Soak:
         self.rig.database_proxy.heal()
 
     def f4_broker_restart(self, _: LoadGenerator) -> None:
+        before = self._connections()
         self.rig.broker.stop()
         self.rig.broker.start()
-        self._wait_connected()
+        self._wait_connected(before)
 
     def f5_broker_killed(self, generator: LoadGenerator) -> None:
+        before = self._connections()
         self.rig.broker.save()
         self.rig.broker.kill()
         # confirmed and not stored at this moment: perhaps in no snapshot
         self.may_lose += max(0, lacking(self.rig, [generator])) + generator.in_flight
         self.rig.broker.start()
-        self._wait_connected()
+        self._wait_connected(before)
 
     def f6_half_open(self, _: LoadGenerator) -> None:
         assert self.rig.broker_proxy is not None
+        before = self._connections()
         self.rig.broker_proxy.black_hole(lets_new_in=True)
-        self._wait_connected()
+        self._wait_connected(before)
 
-    def _wait_connected(self) -> None:
-        self.connected += 1
+    def _connections(self) -> int:
+        return self.rig.log.read_text().count('"broker_connected"')
+
+    def _wait_connected(self, before: int) -> None:
         deadline = time.monotonic() + BACK_WITHIN_S
-        while self.rig.log.read_text().count('"broker_connected"') < self.connected:
+        while self._connections() <= before:
             if time.monotonic() > deadline:
                 self.problems.append(f"not connected within {BACK_WITHIN_S:g} s")
                 return
