@@ -215,10 +215,18 @@ def _mosquitto_facts(home: Path, users: tuple[str, ...]) -> tuple[dict[str, int]
     return ports, passwords
 
 
-def make_certificates(folder: Path) -> None:
+def make_certificates(folder: Path, *, days: int = 2) -> None:
     """A throw-away authority ``ca.crt`` and a certificate ``server.crt`` for 127.0.0.1."""
     openssl = _programme("openssl")
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    key = [
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        str(days),
+    ]
     authority = [openssl, "req", "-x509", *key, "-subj", "/CN=throw-away test authority"]
     authority += ["-keyout", str(folder / "ca.key"), "-out", str(folder / "ca.crt")]
     server = [openssl, "req", "-x509", *key, "-subj", "/CN=localhost"]

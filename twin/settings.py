@@ -42,7 +42,8 @@ class BrokerSettings:
     """The MQTT broker; without ``host`` the embedded one is started.
 
     ``protocol`` 5 falls back to 3.1.1; ``fallback_port`` is tried then if it is not 0.
-    ``websocket_path`` counts where ``transport`` is ``websockets``.
+    ``websocket_path`` counts where ``transport`` is ``websockets``. Where ``username`` is empty,
+    the password file holds ``user:password``.
     """
 
     host: str = ""

@@ -14,7 +14,9 @@ from twin.errors import SettingsError
 from twin.settings import Settings
 
 ACCOUNT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-INGEST = "ingest"
+INGEST = ("ingest", "ingest2")
+"""The ingester has two accounts and uses one: see `make_accounts`."""
+LOGIN = "ingest-login"
 PASSWORD_FILE = "passwd"  # noqa: S105 - a file name
 SECRETS = "secrets"
 ITERATIONS = 20_000
@@ -30,10 +32,10 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
     init.add_argument("folder", type=Path, help="configuration folder of Mosquitto")
     init.add_argument("--device", action="append", default=[], help="account of a device")
     init.add_argument("--renew", action="append", default=[], help="account with a new password")
+    init.add_argument("--switch", action="store_true", help="give the ingester its other account")
     options = parser.parse_args(arguments)
-    made = make_accounts(
-        options.folder, names=[INGEST, *options.device], renewed=frozenset(options.renew)
-    )
+    made = make_accounts(options.folder, names=options.device, renewed=frozenset(options.renew))
+    made += switch_login(options.folder) if options.switch else []
     for name in made:
         sys.stdout.write(f"{name}: password in {options.folder / SECRETS / name}\n")
     sys.stdout.write(
@@ -49,14 +51,16 @@ def make_accounts(
     """Names of the accounts that were made or renewed in ``folder``.
 
     ``passwd`` holds hashes; ``secrets/NAME`` holds the password of one account, readable by its
-    owner alone.
+    owner alone. The ingester has two accounts: while its present one keeps its password, Mosquitto
+    keeps its rights. With a new password for a connected account Mosquitto 2.0 drops what arrives
+    until the client has come back, without counting it (measured on 2.0.11).
 
     Raises
     ------
     SettingsError
         If a name is no account name, one to renew does not exist, or the folder is not writable.
     """
-    wanted = list(dict.fromkeys([*names, *sorted(renewed)]))
+    wanted = list(dict.fromkeys([*INGEST, *names, *sorted(renewed)]))
     for name in wanted:
         if not ACCOUNT.fullmatch(name):
             raise SettingsError(
@@ -75,11 +79,29 @@ def make_accounts(
         hashed = {**known, **{name: hashed_password(word) for name, word in passwords.items()}}
         lines = "".join(f"{name}:{text}\n" for name, text in hashed.items())
         _write_private(folder / PASSWORD_FILE, lines)
+        if INGEST[0] in made and not (folder / SECRETS / LOGIN).exists():
+            _write_login(folder, INGEST[0])
     except OSError as error:
         raise SettingsError(
             f"{folder} cannot be written: {error.strerror}; name a folder of your own"
         ) from error
     return made
+
+
+def switch_login(folder: Path) -> list[str]:
+    """Let the ingester use its other account, which gets a new password; its name."""
+    login = folder / SECRETS / LOGIN
+    present = login.read_text(encoding="utf-8").partition(":")[0] if login.exists() else INGEST[0]
+    other = next(name for name in INGEST if name != present)
+    make_accounts(folder, names=[], renewed=frozenset({other}))
+    _write_login(folder, other)
+    return [other]
+
+
+def _write_login(folder: Path, name: str) -> None:
+    """The file that ``broker.password_file`` names: user and password."""
+    password = (folder / SECRETS / name).read_text(encoding="utf-8").strip()
+    _write_private(folder / SECRETS / LOGIN, f"{name}:{password}\n")
 
 
 def hashed_password(password: str, *, salt: bytes | None = None) -> str:

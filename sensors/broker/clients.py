@@ -82,8 +82,9 @@ class ClientMaker:
         client.max_inflight_messages = WINDOW_WITHOUT_ANNOUNCEMENT  # the partner counts itself
         if self._broker.transport == "websockets":
             client.ws_set_options(path=self._broker.websocket_path)
-        if self._broker.username:
-            client.username_pw_set(self._broker.username, credentials.secrets.password)
+        secrets = credentials.secrets
+        if secrets.username:
+            client.username_pw_set(secrets.username, secrets.password)
         if credentials.tls is not None:
             client.tls_set_context(credentials.tls)
         if self._identity.will is not None:

@@ -10,7 +10,7 @@ from twin.settings import BrokerSettings
 
 logger = logging.getLogger(__name__)
 
-_FILE_REMEDY = "name a file that holds nothing but the password"
+_FILE_REMEDY = "name a file that holds nothing but the password, or user:password"
 _CA_REMEDY = (
     "name a PEM file with the certificate of the authority that signed the broker's certificate"
 )
@@ -19,8 +19,9 @@ Mark = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What a connection is opened with: password, and PEM text of the authority, if any."""
+    """What a connection is opened with: account, and PEM text of the authority, if any."""
 
+    username: str = ""
     password: str = ""
     authority: str = ""
 
@@ -81,7 +82,15 @@ def _mark(name: str) -> Mark | None:
 def _read(broker: BrokerSettings) -> Secrets:
     password = _text("broker.password_file", broker.password_file, _FILE_REMEDY)
     authority = _text("broker.ca_file", broker.ca_file if broker.use_tls else "", _CA_REMEDY)
-    return Secrets(password.strip(), authority)
+    username, password = broker.username, password.strip()
+    if password and not username:
+        username, colon, password = password.partition(":")
+        if not (username and colon and password):
+            raise SettingsError(
+                f"broker.password_file {broker.password_file!r} must hold user:password, because "
+                "broker.username is empty; name the user in one of the two places"
+            )
+    return Secrets(username, password, authority)
 
 
 def _text(setting: str, name: str, remedy: str) -> str:
