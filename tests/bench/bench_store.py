@@ -1,12 +1,14 @@
-"""Write path against two usual ways with psycopg, and the queries of the live map.
+"""Write path against usual ways with psycopg, and the queries of the live map.
 
 Run ``scripts/bench store`` on a quiet machine. All candidates write the same rows to the same
 schema on the same server, in batches of 5,000, alternating, for several rounds.
 
-- ``record``: `twin.store.PostgresStore.record`, the whole transaction: fence, staging, duplicates,
-  revision, latest values, balance, notice.
+- ``record``: `twin.store.PostgresStore.record`, the whole transaction: fence, duplicates, revision,
+  latest values, dirty minutes, balance, notice.
 - ``executemany``: ``INSERT ... VALUES ... ON CONFLICT DO NOTHING`` per row, readings alone.
 - ``unnest``: one ``INSERT ... SELECT FROM unnest(...) ON CONFLICT DO NOTHING``, readings alone.
+- ``staging``: COPY BINARY into a temporary table, then ``INSERT ... SELECT ... ON CONFLICT DO
+  NOTHING``, readings alone: the bare writer of the specification.
 """
 
 import argparse
@@ -28,6 +30,7 @@ from store_servers import Database, running_server
 from twin.model.observations import Batch, Readings
 from twin.model.times import from_us, to_us, utc_now
 from twin.store import PostgresStore, open_store
+from twin.store.postgres.binary import encode_readings
 
 BATCH_ROWS = 5_000
 EXECUTEMANY = b"INSERT INTO reading (t, v, ds, q) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
@@ -36,6 +39,10 @@ INSERT INTO reading (t, v, ds, q)
 SELECT * FROM unnest(%s::timestamptz[], %s::float8[], %s::int4[], %s::int2[])
 ON CONFLICT DO NOTHING
 """
+
+STAGE = b"CREATE TEMP TABLE stage (LIKE reading) ON COMMIT DELETE ROWS"
+COPY_STAGE = b"COPY stage (t, v, ds, q) FROM STDIN (FORMAT BINARY)"
+FROM_STAGE = b"INSERT INTO reading SELECT * FROM stage ON CONFLICT DO NOTHING"
 
 Candidate = Callable[[Readings], None]
 
@@ -86,6 +93,18 @@ def with_unnest(connection: psycopg.Connection) -> Candidate:
     return write
 
 
+def with_staging(connection: psycopg.Connection) -> Candidate:
+    connection.execute(STAGE)
+
+    def write(readings: Readings) -> None:
+        with connection.transaction(), connection.cursor() as cursor:
+            with cursor.copy(COPY_STAGE) as copy:
+                copy.write(encode_readings(readings))
+            cursor.execute(FROM_STAGE)
+
+    return write
+
+
 def compare(database: Database, *, rounds: int, streams: int) -> dict[str, float]:
     """Rows per second of each candidate, median over the rounds."""
     store = open_store(database.dsn())
@@ -96,6 +115,7 @@ def compare(database: Database, *, rounds: int, streams: int) -> dict[str, float
             "record": with_record(store),
             "executemany": with_executemany(connection),
             "unnest": with_unnest(connection),
+            "staging": with_staging(connection),
         }
         day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         start_us = to_us(day)

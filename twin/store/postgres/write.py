@@ -148,14 +148,16 @@ class Writer:
             result = self._publish(connection, batch, accepted=accepted, written=written, now=now)
         if manner != "swift":
             is_repeated = bool(result.duplicate or result.conflict)
-            self._guarded_batches = GUARDED_BATCHES if is_repeated else self._guarded_batches - 1
+            left = max(self._guarded_batches - 1, 0)
+            self._guarded_batches = GUARDED_BATCHES if is_repeated else left
         return result
 
     def _write_readings(
         self, connection: Connection, batch: Batch, accepted: intake.Intake, *, manner: Manner
     ) -> Written:
         if manner == "swift" and not len(accepted.corrections):
-            insert_new(connection, accepted.readings)
+            if len(accepted.readings):
+                insert_new(connection, accepted.readings)
             return all_new(accepted.readings, sources=self._sources)
         return insert_readings(
             connection,
