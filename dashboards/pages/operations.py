@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
@@ -14,11 +14,13 @@ from dashboards.pages.frame import PULSE_MS, PageRequest
 from dashboards.pages.requests import read_request
 from dashboards.view import CityView
 from dashboards.widgets.alarms import alarm_section
+from dashboards.widgets.gaps import gap_section
 from dashboards.widgets.parts import definition, empty, plain_table
 from dashboards.widgets.tree import Tree
 from twin.city import Health
 from twin.errors import StoreUnavailableError
 from twin.model.alarms import Alarm
+from twin.model.gaps import Gap
 from twin.model.jobs import JobStatus
 from twin.model.observations import BalanceRow, QuarantineEntry
 from twin.model.tables import rows
@@ -28,6 +30,7 @@ PERMISSION = "state.read"
 SILENT_S = 30.0
 """A job that has not reported for longer than this is said to be silent."""
 MOST_ENTRIES = 50
+GAP_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Operations:
     at: datetime
     health: Health
     alarms: Sequence[Alarm]
+    gaps: Sequence[Gap]
     balance: Sequence[BalanceRow]
     counts: Mapping[tuple[str, str], int]
     quarantine: Sequence[QuarantineEntry]
@@ -47,10 +51,14 @@ class Operations:
 def read_operations(view: CityView) -> Operations | None:
     """Figures of the present; None while the database cannot be reached."""
     try:
+        now = view.twin.now()
         return Operations(
-            at=view.twin.now(),
+            at=now,
             health=view.twin.health(),
             alarms=view.twin.alarms(only_open=False, limit=MOST_ENTRIES),
+            gaps=view.twin.gaps(
+                only_open=False, since=now - timedelta(days=GAP_DAYS), limit=MOST_ENTRIES
+            ),
             balance=view.twin.balance(),
             counts=view.twin.quarantine_counts(),
             quarantine=view.twin.quarantine(limit=MOST_ENTRIES),
@@ -101,6 +109,7 @@ def content(found: Operations | None, view: CityView, texts: Texts) -> list[Comp
         *_state(found, texts),
         *alarm_section(found.alarms, texts),
         *_sources(found, texts),
+        *gap_section(found.gaps, texts),
         *_jobs(found, texts),
         *_quarantine(found, texts),
         *_plugins(view, texts),
