@@ -7,7 +7,7 @@ CREATE TABLE pending (
   level smallint NOT NULL CHECK (level BETWEEN 1 AND 4),
   PRIMARY KEY (level, ds, b)
 ) WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000);
-CREATE INDEX pending_by_due ON pending (level, due);
+CREATE INDEX pending_by_time ON pending (level, b);
 
 -- The float32 (little endian, IEEE 754, finite) at a position of a waveform's bytes.
 CREATE FUNCTION twin_sample(block bytea, place integer) RETURNS double precision

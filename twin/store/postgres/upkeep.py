@@ -23,7 +23,7 @@ from twin.store.postgres.connections import Connection, Connections
 from twin.store.postgres.failures import store_error
 from twin.store.postgres.queries import query
 from twin.store.postgres.upkeep_expiry import Expirer
-from twin.store.upkeep import SERIES, SETTLE_S, Level, PlanRow, UpkeepStream, plan
+from twin.store.upkeep import SERIES, SETTLE_S, Level, Origin, PlanRow, UpkeepStream, plan
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,12 @@ _SPANS = {
     Level.MINUTE: timedelta(days=1),
     Level.HOUR: timedelta(days=1),
     Level.DAY: timedelta(days=31),
+}
+_ROLL = {
+    Origin.READINGS: "roll_readings",
+    Origin.WAVEFORMS: "roll_waveforms",
+    Origin.MINUTES: "roll_minutes",
+    Origin.HOURS: "roll_hours",
 }
 _KEEP = {
     Level.TEN_SECONDS: "keep_rollup_10s",
@@ -187,6 +193,7 @@ class PostgresUpkeep:
         with connection.transaction():
             connection.execute(query("clear_upkeep_plan"))
             connection.execute(query("insert_upkeep_plan"), _columns(made))
+            connection.execute(query("analyze_upkeep_plan"))
         _make_again(connection, streams, rule, at=at)
         self._planned = version
 
@@ -265,36 +272,27 @@ def _postpone(connection: Connection, group: _Group) -> int:
 def _compute(connection: Connection, group: _Group) -> tuple[int, int]:
     """Recompute the due buckets of a group in one transaction: how many were written, removed."""
     with connection.transaction():
-        row = connection.execute(query("pick_due"), group.values()).fetchone()
-        due, first, before = cast("tuple[int, datetime, datetime]", row)
-        if not due:
+        rows = connection.execute(query("pick_due"), group.values()).fetchall()
+        picked = cast("list[tuple[int, int, datetime, datetime]]", rows)
+        if not picked:
             return 0, 0
-        span = {"first": first, "before": before}
-        made = sum(
-            connection.execute(query(name), {**span, **extra}).rowcount
-            for name, extra in _sources(group)
-        )
+        made = removed = 0
+        for origin, _, first, before in picked:
+            values = {"first": first, "before": before, "bad": group.rule.bad_mask}
+            made += connection.execute(query(_ROLL[Origin(origin)]), values).rowcount
         if made:
             connection.execute(query(_KEEP[group.level]))
-        removed = 0
-        if made < due:
+        if made < sum(count for _, count, _, _ in picked):
+            span = {
+                "first": min(first for _, _, first, _ in picked),
+                "before": max(before for _, _, _, before in picked),
+            }
             removed = connection.execute(query(_DROP[group.level]), span).rowcount
         if group.level == Level.MINUTE:
             connection.execute(query("schedule_hours"), {"at": group.at})
         elif group.level == Level.HOUR:
             connection.execute(query("schedule_days"), {"at": group.at, "zone": group.rule.zone})
     return made, removed
-
-
-def _sources(group: _Group) -> Sequence[tuple[str, Mapping[str, object]]]:
-    """Queries that may compute buckets of this level."""
-    bad = {"bad": group.rule.bad_mask}
-    raw = (("roll_readings", bad), ("roll_waveforms", bad))
-    if group.level == Level.DAY:
-        return (("roll_hours", {}),)
-    if group.level == Level.HOUR:
-        return (*raw, ("roll_minutes", {}))
-    return raw[:1] if group.level == Level.TEN_SECONDS else raw
 
 
 def _make_again(

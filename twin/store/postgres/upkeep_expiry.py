@@ -98,14 +98,30 @@ class Expirer:
         return [(cast("datetime", first), cast("datetime", before)) for _, first, before in rows]
 
     def _expire_rooms(self, series: str) -> Iterator[Deletion]:
+        """Drop whole partitions, then delete the rows of classes that go earlier."""
         whole = whole_room_expiry(series, self._rule.retention, self._at)
-        for first, before in self._rooms(series):
-            if whole is not None and before <= whole.before:
-                yield from self._drop_room(whole, (first, before))
-                continue
-            for expiry in expiries(series, self._rule.retention, self._at):
-                if expiry != whole and first < expiry.before:
+        rooms = self._rooms(series)
+        for room in rooms:
+            if whole is not None and room[1] <= whole.before:
+                yield from self._drop_room(whole, room)
+        for expiry in expiries(series, self._rule.retention, self._at):
+            old = self._old(expiry) if expiry != whole else None
+            for first, before in rooms if old is not None else ():
+                if old is not None and first <= old[1] and before > old[0]:
                     yield from self._delete_rows(expiry, (first, min(before, expiry.before)))
+
+    def _old(self, expiry: Expiry) -> Span | None:
+        """First and last time of the rows that an expiry concerns."""
+        values = {
+            "series": expiry.series, "classes": list(expiry.classes), "first": EPOCH,
+            "before": expiry.before,
+        }  # fmt: skip
+        rows = cast(
+            "list[Counted]", self._connection.execute(query("count_rows"), values).fetchall()
+        )
+        if not rows:
+            return None
+        return min(first for _, _, first, _ in rows), max(last for _, _, _, last in rows)
 
     def _drop_room(self, expiry: Expiry, room: Span) -> Sequence[Deletion]:
         """Drop a partition; if somebody reads in it for long, the next pass does."""

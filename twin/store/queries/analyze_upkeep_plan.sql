@@ -1,0 +1,1 @@
+ANALYZE upkeep_plan
