@@ -96,6 +96,8 @@ class Link:
         Which client; see `ClientMaker`.
     clock
         Source of the times of arrival.
+    is_quiet
+        Whether its connections are nobody's news: they are logged for debugging only.
 
     Raises
     ------
@@ -111,8 +113,10 @@ class Link:
         *,
         choice: Choice = "stock",
         clock: Clock = utc_now,
+        is_quiet: bool = False,
     ) -> None:
         self._clock = clock
+        self._is_quiet = is_quiet
         self._partner = partner
         self._credentials = Credentials(broker)
         self._maker = ClientMaker(broker, identity, choice=choice)
@@ -183,7 +187,7 @@ class Link:
             endpoint = self._plan.endpoint
             ending = self._hold(endpoint)
             delay_s = self._plan.after(ending)
-            if ending is not Ending.STOPPED:
+            if ending is not Ending.STOPPED and not self._is_quiet:
                 _log_ending(endpoint, ending, reason=self._reason, delay_s=delay_s)
             self._stop.wait(delay_s)
 
@@ -339,7 +343,8 @@ class Link:
             "resumed": flags.session_present,
             "client": "bulk" if isinstance(client.socket(), BulkSocket) else "stock",
         }
-        logger.info("broker_connected", extra=facts)
+        level = logging.DEBUG if self._is_quiet else logging.INFO
+        logger.log(level, "broker_connected", extra=facts)
 
     def _on_disconnect(
         self,

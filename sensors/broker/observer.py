@@ -171,7 +171,7 @@ class BrokerObserver:
         self._lock = threading.Lock()
         self._vain = 0
         self._is_given_up = False
-        self._link = Link(broker, Identity(client_id), self)
+        self._link = Link(broker, Identity(client_id), self, is_quiet=True)
 
     def start(self) -> None:
         """Begin to connect."""
