@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import MQTTErrorCode
@@ -45,6 +45,17 @@ CREDENTIALS_CHECK_S = 3.0
 FIRST_ROOM = Room(1, 4096)
 UNSUPPORTED_VERSION = 0x84
 TAKEN_OVER = 0x8E
+
+
+class Levels(NamedTuple):
+    """How loudly a link speaks of its connections."""
+
+    connected: int
+    ended: int
+
+
+LOUD = Levels(logging.INFO, logging.WARNING)
+QUIET = Levels(logging.DEBUG, logging.DEBUG)
 
 
 class Partner(Protocol):
@@ -188,7 +199,8 @@ class Link:
             ending = self._hold(endpoint)
             delay_s = self._plan.after(ending)
             if ending is not Ending.STOPPED and not self._is_quiet:
-                _log_ending(endpoint, ending, reason=self._reason, delay_s=delay_s)
+                facts = _facts(endpoint, ending, reason=self._reason, delay_s=delay_s)
+                logger.log(self._levels.ended, "broker_connection_ended", extra=facts)
             self._stop.wait(delay_s)
 
     def _is_hungry(self) -> bool:
@@ -444,7 +456,7 @@ def _drain(line: socket.socket, *, until_s: float) -> None:
             return
 
 
-def _log_ending(endpoint: Endpoint, ending: Ending, *, reason: str, delay_s: float) -> None:
+def _facts(endpoint: Endpoint, ending: Ending, *, reason: str, delay_s: float) -> dict[str, object]:
     facts: dict[str, object] = {
         "host": endpoint.host,
         "port": endpoint.port,
@@ -454,4 +466,4 @@ def _log_ending(endpoint: Endpoint, ending: Ending, *, reason: str, delay_s: flo
     }
     if ending is Ending.NO_ANSWER:
         facts["hint"] = "wrong MQTT version for this port, or wrong user or password"
-    logger.warning("broker_connection_ended", extra=facts)
+    return facts
