@@ -37,7 +37,9 @@ def last_of_each(readings: Readings) -> Readings:
 
 def newest(readings: Readings) -> Readings:
     """The row with the latest time of each number, ordered by number; of equal ones the last."""
-    return last_of_each(pick(readings, np.lexsort((readings.time_us, readings.number))))
+    if not _is_ordered(readings):
+        readings = pick(readings, np.lexsort((readings.time_us, readings.number)))
+    return last_of_each(readings)
 
 
 def last_of_each_key(readings: Readings) -> Readings:
@@ -48,3 +50,9 @@ def last_of_each_key(readings: Readings) -> Readings:
         ordered.time_us[1:] != ordered.time_us[:-1]
     )
     return pick(ordered, is_last)
+
+
+def _is_ordered(readings: Readings) -> bool:
+    number, time_us = readings.number, readings.time_us
+    is_later = (number[1:] == number[:-1]) & (time_us[1:] >= time_us[:-1])
+    return bool(((number[1:] > number[:-1]) | is_later).all())
