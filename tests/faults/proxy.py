@@ -171,11 +171,12 @@ class FaultProxy:
     async def _close(self) -> None:
         assert self._server is not None
         self._server.close()
+        self._is_silent_for_new, self._is_refusing = False, True
+        self._tell()
         self._reset_all()
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            await asyncio.wait(tasks, timeout=STARTED_WITHIN_S)
 
     def _do(self, change: Callable[[], object]) -> None:
         """Make a change in the loop's thread and wait until it is made."""
@@ -227,11 +228,11 @@ class FaultProxy:
 
     async def _accept(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         self.accepted += 1
+        while self._is_silent_for_new:
+            await self._changed.wait()
         if self._is_refusing:
             _reset(client)
             return
-        while self._is_silent_for_new:
-            await self._changed.wait()
         try:
             answers, server = await self._connect()
         except OSError:
