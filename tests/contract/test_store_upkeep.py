@@ -20,6 +20,7 @@ from rollup_oracle import (
 )
 from store_samples import LEFT, RIGHT, batch, city, stream
 from store_servers import Database, Server
+from waiting import wait_for
 
 from twin.model.datastreams import Datastream
 from twin.model.observations import Readings, Waveform
@@ -411,7 +412,7 @@ def test_only_one_store_does_the_upkeep_at_a_time(kept: Kept) -> None:
     assert other.upkeep.roll(RULE, at=utc_now()) is None
     assert other.upkeep.expire(RULE, at=utc_now()) is None
     kept.store.close()
-    assert other.upkeep.lead()
+    wait_for(other.upkeep.lead, "the end of the other connection")
     other.close()
 
 
