@@ -107,7 +107,7 @@ def test_secrets_are_readable_for_their_owner_only(demo: RunningTwin) -> None:
     assert [str(file) for file in secrets if file.stat().st_mode & 0o077] == []
 
 
-@pytest.mark.parametrize("job", ["ingest", "work", "serve", "simulate"])
+@pytest.mark.parametrize("job", ["ingest", "work", "serve", "maintain", "simulate"])
 def test_a_killed_job_is_started_again(demo: RunningTwin, job: str) -> None:
     old = job_pids(demo)[job]
     os.kill(old, signal.SIGKILL)

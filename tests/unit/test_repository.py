@@ -108,6 +108,7 @@ def test_every_module_is_imported_without_network_files_or_threads() -> None:
         ("twin.cli", {"numpy", "shapely", "dash", "geopandas", "psycopg", "paho"}),
         ("sensors.ingest", {"dash", "geopandas", "pydeck"}),
         ("simulations.worker", {"dash", "geopandas", "pydeck"}),
+        ("twin.maintain", {"dash", "geopandas", "pydeck", "paho", "pyarrow", "fastapi"}),
         ("dashboards.app", {"geopandas"}),
     ],
 )

@@ -229,5 +229,7 @@ class PostgresStore:
             row = connection.execute(query("select_server")).fetchone()
         version, backend, timescale, licence = row if row is not None else ("", "", None, "")
         if backend == "timescale":
-            return f"PostgreSQL {version}, TimescaleDB {timescale} ({licence} edition)"
-        return f"PostgreSQL {version}, daily partitions"
+            edition = "community" if licence == "timescale" else "Apache"
+            offer = "compression offered" if licence == "timescale" else "no compression"
+            return f"PostgreSQL {version}, TimescaleDB {timescale} ({edition} edition, {offer})"
+        return f"PostgreSQL {version}, native partitions, no compression"
