@@ -10,20 +10,19 @@ import argparse
 import math
 import os
 import platform
-import random
 import shutil
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from uuid import uuid4
+from dataclasses import dataclass
 
 import numpy as np
 import psycopg
-from bench.flood import Order, iso, payload
+from bench.flood import Order
+from bench.ingest_loss import loss
+from bench.ingest_sizes import sizes
 from bench.ingest_stage import (
     STREAMS,
     DidNotCountError,
@@ -35,14 +34,9 @@ from bench.ingest_stage import (
     stop,
 )
 from bench.peers.candidates import Candidate, available, versions
-from faults.loadgen import LoadGenerator, Plan
-from faults.oracle import judge
-from faults.rig import Rig
 from services import open_folder
 
-from twin.model.observations import Batch, Readings, Waveform
-from twin.model.times import to_us, utc_now
-from twin.store import open_store
+from twin.model.times import utc_now
 
 MESSAGES = 60_000
 ROUNDS = 3
@@ -53,9 +47,6 @@ SAMPLED_EVERY = 20
 BATCH_MESSAGES = 2000
 PER_MESSAGE = 100
 BARE_ROWS = 20_000
-LOSS_HZ = 2000.0
-SIZE_ROWS = 1_000_000
-BLOCKS, SAMPLES = 10_000, 100
 DONE_WITHIN_S = 180.0
 LONG_S = 5.0
 US = 1e6
@@ -67,7 +58,6 @@ RATE_BARS = {
 }
 DELAY_BARS = {"mq-bridge, INSERT": (1.5, 0), "Node-RED 4, 500 rows or 50 ms": (0, 0.4)}
 BROKER_BAR, BATCH_BAR, CPU_BAR_US = 0.6, 0.7, 8.0
-SIZE_BARS = {"reading": 95, "waveform": 6}
 
 say: Callable[[str], object] = sys.stdout.write
 
@@ -237,148 +227,6 @@ def packed(order: Order, begin: int, count: int) -> bytes:
     rows["t"] = (order.base_ms + row) * 1000 - 946_684_800_000_000
     rows["v"], rows["ds"] = row / 4, number
     return b"PGCOPY\n\xff\r\n\0" + bytes(8) + rows.tobytes() + b"\xff\xff"
-
-
-def loss(at: Stage, candidates: Sequence[Candidate], *, kills: int, restarts: int) -> None:
-    """Rows lost and doubled over kills of the ingester, and for ours restarts of the services."""
-    say(f"\n## Rows lost and doubled at {LOSS_HZ:,.0f} messages/s\n\n")
-    say("| | kills | restarts of database and broker | messages | lost | doubled |\n")
-    say("|---|---|---|---|---|---|\n")
-    for candidate in candidates:
-        rounds = restarts if candidate.is_ours else 0
-        try:
-            say(f"| {candidate.name} | {kills} | {rounds} and {rounds} | ")
-            say(lost_and_doubled(at, candidate, kills=kills, restarts=rounds) + " |\n")
-        except DidNotCountError as error:
-            say(f"did not count: {error} |\n")
-
-
-@dataclass(frozen=True)
-class BenchPlan(Plan):
-    """The messages of the other parts, for the generator that outlives its broker."""
-
-    contents: Order | None = None
-
-    def payload(self, number: int) -> bytes:
-        assert self.contents is not None
-        return payload(self.contents, number)
-
-
-def lost_and_doubled(at: Stage, candidate: Candidate, *, kills: int, restarts: int) -> str:
-    """Messages, lost and doubled rows as cells of the table."""
-    at.clear()
-    faults = ["kill"] * kills + ["database", "broker"] * restarts
-    random.Random(1).shuffle(faults)  # noqa: S311 - an order, no secret
-    count = int(LOSS_HZ * 2.5 * (len(faults) + 1))
-    order = at.order(count=count)
-    plan = BenchPlan(
-        topic=lambda stream: f"twin/v1/demo/B1/s{stream:03}/obs",
-        streams=STREAMS,
-        count=count,
-        rate_hz=LOSS_HZ,
-        begin_ms=order.base_ms,
-        contents=order,
-    )
-    process = at.start(candidate, order)
-    generator = LoadGenerator(replace(at.rig.target(), client_id="loss"), plan)
-    generator.start()
-    try:
-        for row, fault in enumerate(faults, start=1):
-            due = row * count // (len(faults) + 1)
-            if not at.waited(lambda due=due: generator.acknowledged >= due, 60, 0.01):
-                raise DidNotCountError(f"only {generator.acknowledged} messages confirmed")
-            process = inflict(at, candidate, process, fault)
-        generator.wait(60)
-        settled(at, generator, order)
-    finally:
-        stop(process)
-    verdict = judge(_WithoutProbes(at.rig, order), [generator])
-    return f"{verdict.published:,} | {len(verdict.lost):,} | {len(verdict.doubled):,}"
-
-
-def inflict(
-    at: Stage, candidate: Candidate, process: "subprocess.Popen[bytes]", fault: str
-) -> "subprocess.Popen[bytes]":
-    if fault == "kill":
-        process.kill()
-        process.wait(10)
-        return candidate.start(at.rig, at.work)
-    if fault == "broker":
-        at.rig.broker.stop()
-        at.rig.broker.start()
-        return process
-    at.connection.close()
-    at.rig.stop_database()
-    at.rig.start_database()
-    at.connection = psycopg.connect(at.rig.owner_dsn, autocommit=True)
-    return process
-
-
-def settled(at: Stage, generator: LoadGenerator, order: Order) -> None:
-    """Wait until nothing lacks, or nothing more has come for a while."""
-    stored, since_s = -1, time.monotonic()
-    pause = threading.Event()
-    while stored < sum(generator.taken) and time.monotonic() - since_s < 2 * LONG_S:
-        now = at.stored(order)
-        if now != stored:
-            stored, since_s = now, time.monotonic()
-        pause.wait(0.2)
-
-
-class _WithoutProbes:
-    """The database as the oracle asks for it, without what told that a candidate is ready."""
-
-    def __init__(self, rig: Rig, order: Order) -> None:
-        rig.rows("DELETE FROM reading WHERE t < %s::timestamptz RETURNING 1", iso(order.base_ms))
-        self._rig = rig
-
-    def rows(self, statement: str, *values: object) -> list[tuple[object, ...]]:
-        return self._rig.rows(statement, *values)
-
-
-def sizes(at: Stage) -> None:
-    """Bytes per reading and per waveform sample, with all indexes."""
-    at.clear()
-    store = open_store(at.rig.settings.database.dsn)
-    begin_us = to_us(utc_now()) - 3600 * 1_000_000
-    incarnation = uuid4()
-    size, sequence = 20_000, 0
-    for begin in range(0, SIZE_ROWS, size):
-        row = np.arange(begin, begin + size)
-        readings = Readings(
-            number=np.array(at.numbers, np.int32)[row % STREAMS],
-            time_us=begin_us + (row // STREAMS) * 1_000_000,
-            value=np.random.default_rng(begin).normal(20.0, 5.0, size),
-            quality=np.zeros(size, np.int16),
-        )
-        sequence += 1
-        store.record(Batch(incarnation=incarnation, sequence=sequence, readings=readings))
-    wave = int(str(at.one(b"SELECT number FROM datastream WHERE kind = 'waveform'")))
-    generator = np.random.default_rng(1)
-    for begin in range(0, BLOCKS, 500):
-        blocks = tuple(
-            Waveform(
-                number=wave,
-                t0_us=begin_us + row * 1_000_000 // 10,
-                rate_hz=1000.0,
-                samples=generator.normal(0.0, 0.1, SAMPLES).astype(np.float32),
-            )
-            for row in range(begin, begin + 500)
-        )
-        sequence += 1
-        store.record(Batch(incarnation=incarnation, sequence=sequence, waveforms=blocks))
-    store.close()
-    say("\n## Size on disk, table and index\n\n")
-    for table, units, unit in (
-        (b"reading", SIZE_ROWS, "reading"),
-        (b"waveform", BLOCKS * SAMPLES, f"sample, {SAMPLES} in a block"),
-    ):
-        total = at.one(
-            b"SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree(%s) WHERE isleaf",
-            table.decode(),
-        )
-        bar = SIZE_BARS[table.decode()]
-        say(f"- {float(str(total)) / units:.1f} bytes per {unit} (bar: {bar})\n")
 
 
 def _medians(runs: Sequence[tuple[float, float]]) -> tuple[float, float]:
