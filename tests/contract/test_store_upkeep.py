@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import cast
 
 import numpy as np
+import psycopg
 import pytest
 from rollup_oracle import (
     DAY_US,
@@ -418,3 +419,20 @@ def test_only_one_store_does_the_upkeep_at_a_time(kept: Kept) -> None:
 
 def test_compression_is_not_offered_here(kept: Kept) -> None:
     assert kept.store.upkeep.compress(replace(RULE, is_compressed=True)) == "not offered"
+
+
+def test_a_partition_in_use_waits_for_the_next_pass(kept: Kept) -> None:
+    if kept.database is None:
+        return
+    now = utc_now()
+    kept.store.record(batch([(FAST, to_us(now - days(700)), 1.0)]))
+    with psycopg.connect(kept.database.dsn()) as reader:
+        assert reader.execute("SELECT count(*) FROM reading").fetchone() == (1,)
+        # The transaction of the reader goes on and holds every partition.
+        assert kept.store.upkeep.expire(RULE, at=now + days(60)) == ()
+        assert kept.store.upkeep.overdue(RULE, at=now + days(60))
+        reader.rollback()
+    deletions = kept.store.upkeep.expire(RULE, at=now + days(60))
+    assert deletions is not None
+    assert [(d.series, d.row_count) for d in deletions] == [("reading", 1)]
+    assert kept.store.upkeep.overdue(RULE, at=now + days(60)) == ()

@@ -1,15 +1,18 @@
 """Compression with the community edition of TimescaleDB; skips without TWIN_TEST_TSL_DSN.
 
-The variable names a database that the test may wipe, with a user who owns it.
+The variable names a user who may create databases; the test makes one of its own and drops it.
 """
 
 import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 from rollup_oracle import all_rollups, check, recomputed
 from store_samples import batch, city, stream
 
@@ -24,24 +27,23 @@ DAY_US = 86_400_000_000
 
 
 @pytest.fixture
-def dsn() -> str:
-    found = os.environ.get("TWIN_TEST_TSL_DSN")
-    if not found:
+def dsn() -> Iterator[str]:
+    server = os.environ.get("TWIN_TEST_TSL_DSN")
+    if not server:
         pytest.skip("TWIN_TEST_TSL_DSN names no community edition of TimescaleDB")
-    return found
+    name = sql.Identifier(f"twin_test_{uuid4().hex[:12]}")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+        yield make_conninfo(server, dbname=name.as_string(connection).strip('"'))
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 @pytest.fixture
 def store(dsn: str) -> Iterator[PostgresStore]:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
     migrate(dsn)
     opened = open_store(dsn)
-    opened.load(
-        replace(city(streams=0), datastreams=(replace(stream("fast"), cadence_s=1.0),)),
-        at=utc_now(),
-    )
+    streams = (replace(stream("fast"), cadence_s=1.0),)
+    opened.load(replace(city(streams=0), datastreams=streams), at=utc_now())
     yield opened
     opened.close()
 
