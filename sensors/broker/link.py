@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import MQTTErrorCode
@@ -45,17 +45,6 @@ CREDENTIALS_CHECK_S = 3.0
 FIRST_ROOM = Room(1, 4096)
 UNSUPPORTED_VERSION = 0x84
 TAKEN_OVER = 0x8E
-
-
-class Levels(NamedTuple):
-    """How loudly a link speaks of its connections."""
-
-    connected: int
-    ended: int
-
-
-LOUD = Levels(logging.INFO, logging.WARNING)
-QUIET = Levels(logging.DEBUG, logging.DEBUG)
 
 
 class Partner(Protocol):
@@ -198,9 +187,10 @@ class Link:
             endpoint = self._plan.endpoint
             ending = self._hold(endpoint)
             delay_s = self._plan.after(ending)
-            if ending is not Ending.STOPPED and not self._is_quiet:
+            if ending is not Ending.STOPPED:
+                level = logging.DEBUG if self._is_quiet else logging.WARNING
                 facts = _facts(endpoint, ending, reason=self._reason, delay_s=delay_s)
-                logger.log(self._levels.ended, "broker_connection_ended", extra=facts)
+                logger.log(level, "broker_connection_ended", extra=facts)
             self._stop.wait(delay_s)
 
     def _is_hungry(self) -> bool:
