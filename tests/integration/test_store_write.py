@@ -13,7 +13,7 @@ from store_samples import LEFT, RIGHT, batch, city
 from store_servers import Database, Server, running_server
 from waiting import wait_for
 
-from twin.model.observations import Batch, Readings, Waveform
+from twin.model.observations import Batch, Readings, RecordResult, Waveform
 from twin.model.times import from_us, to_us, utc_now
 from twin.store import PostgresStore, open_store
 from twin.store.accounts import MINUTE_US, YEAR_2000_US
@@ -132,7 +132,7 @@ def test_a_deadlock_with_another_writer_costs_a_repetition_only(
     insert = "INSERT INTO reading (t, v, ds, q) VALUES (%s, 7, %s, 0)"
     time = from_us(now_us)
     store.record(batch([(3, now_us, 1.0)]))
-    results: list[object] = []
+    results: list[RecordResult] = []
     with psycopg.connect(database.dsn("twin")) as other:
         # The one who has waited longest finds the deadlock and ends: that is the store.
         other.execute("SET deadlock_timeout = '60s'")
@@ -147,9 +147,35 @@ def test_a_deadlock_with_another_writer_costs_a_repetition_only(
         wait_for(lambda: database.run(waits) == [(True,)], "the store waits for the other")
         other.execute(insert, (time, 1))
     writing.join(60.0)
-    assert [(r.stored, r.duplicate, r.conflict) for r in results] == [(1, 2, 0)]  # pyrefly: ignore[missing-attribute]
+    assert [(r.stored, r.duplicate, r.conflict) for r in results] == [(1, 2, 0)]
     found = store.balance(since=utc_now() - timedelta(days=1))
     assert all(row.received == row.stored + row.duplicate for row in found)
+
+
+def test_ingesters_with_large_batches_of_the_same_rows_store_each_once(
+    store: PostgresStore, database: Database, now_us: int
+) -> None:
+    size = COPY_FROM_ROWS + 200
+    results: list[RecordResult] = []
+    gate = threading.Barrier(3, timeout=30.0)
+
+    def deliver() -> None:
+        own = open_store(database.dsn("twin_ingest"))
+        for first in range(0, 3 * size, size):
+            gate.wait()
+            rows = [(1 + n % 4, now_us + n, float(n)) for n in range(first, first + size)]
+            results.append(own.record(batch(rows)))
+        own.close()
+
+    threads = [threading.Thread(target=deliver) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60.0)
+    assert sum(result.stored for result in results) == 3 * size
+    assert sum(result.duplicate for result in results) == 6 * size
+    assert database.run("SELECT count(*) FROM reading") == [(3 * size,)]
+    assert len(store.latest()) == 4
 
 
 def test_corrections_of_two_ingesters_are_numbered_without_a_hole(
