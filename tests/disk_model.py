@@ -126,7 +126,9 @@ class MemoryDisk:
 
     @property
     def used_bytes(self) -> int:
-        return sum(len(file.content) for file in self.files.values())
+        """Bytes of all files that have a name or are still open somewhere."""
+        files = [*self.files.values(), *self._open.values()]
+        return sum(len(file.content) for file in {id(file): file for file in files}.values())
 
     def after_kill(self) -> "MemoryDisk":
         """What the next process finds: everything that was written."""

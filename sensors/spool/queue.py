@@ -302,6 +302,7 @@ class Spool:
             self._tail.retire()
             self._cursor = start_of(self._tail.next_number)
             self._probed_us = 0
+        self._reader.leave(before=self._cursor.segment)
         if not store_cursor(self._disk, self._cursor):
             delete_drained(self._disk, self._segments, cursor=self._cursor)  # makes room for it
             store_cursor(self._disk, self._cursor)

@@ -55,6 +55,11 @@ class Reader:
         self._number = 0
         self._descriptor = -1
 
+    def leave(self, *, before: int) -> None:
+        """Close the file if its segment is drained: an open file keeps its room on the disk."""
+        if self._number < before:
+            self.close()
+
     def close(self) -> None:
         """Close the file."""
         if self._number:

@@ -10,7 +10,7 @@ from pathlib import Path
 from faults.rig import Rig
 from services import missing
 
-CHUNK = bytes(65_536)
+CHUNK = b"\n" * 65_536
 MIB = 1024 * 1024
 
 
@@ -35,14 +35,19 @@ def small_disk(folder: Path, *, size_bytes: int) -> Iterator[Path]:
 def fill(folder: Path) -> Path:
     """Take all that is free on the disk of this folder; removing the file gives it back."""
     ballast = folder / "ballast"
-    with ballast.open("ab", buffering=0) as file:
+    grow(ballast)
+    return ballast
+
+
+def grow(file: Path) -> None:
+    """Make a file longer by line ends until its disk is full, its own last block too."""
+    with file.open("ab", buffering=0) as stream:
         for size in (len(CHUNK), 512, 1):
             try:
                 while True:
-                    file.write(CHUNK[:size])
+                    stream.write(CHUNK[:size])
             except OSError:
                 continue
-    return ballast
 
 
 def spool_bytes(rig: Rig) -> int:
