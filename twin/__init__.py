@@ -6,6 +6,7 @@ Public names are loaded on first use, so that importing the package costs nothin
 from importlib import import_module
 
 _HOME = {
+    "Arrivals": "twin.model.observations",
     "Asset": "twin.model.assets",
     "Attribute": "twin.model.assets",
     "Batch": "twin.model.observations",
