@@ -1,0 +1,1 @@
+SELECT count(*), min(due) FILTER (WHERE due <= %(at)s) FROM pending

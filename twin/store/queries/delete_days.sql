@@ -1,0 +1,1 @@
+DELETE FROM rollup_1d WHERE ds = ANY (%(ds)s)

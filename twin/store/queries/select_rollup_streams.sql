@@ -1,0 +1,1 @@
+SELECT ds, made_as, zone FROM rollup_stream

@@ -1,0 +1,1 @@
+SELECT number, quantity, kind, cadence_s, privacy_class FROM datastream ORDER BY number

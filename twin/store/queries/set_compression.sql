@@ -1,0 +1,1 @@
+SELECT twin_compress(%(is_wanted)s, %(compress_after)s)
