@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -123,14 +123,14 @@ def notice_ms(store: PostgresStore, database: Database) -> float:
             sent.append(time.perf_counter())
             connection.execute(NOTIFY)
 
-        with suppress(IndexError):
-            timer = threading.Timer(0.05, send)
-            timer.start()
+        timer = threading.Timer(0.05, send)
+        timer.start()
+        got = 0.0
+        while not sent or got < sent[0]:  # it may still tell of what was before
             store.wait_for_change(5.0)
             got = time.perf_counter()
-            timer.join()
-            return (got - sent[0]) * 1000
-    return float("nan")
+        timer.join()
+        return (got - sent[0]) * 1000
 
 
 def queries(store: PostgresStore, *, end_us: int) -> dict[str, tuple[Callable[[], object], float]]:
