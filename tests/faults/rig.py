@@ -214,7 +214,8 @@ class Rig:
     def target(self, client_id: str = "loadgen") -> Target:
         """The broker itself, past the proxy."""
         address = self.broker.settings
-        return Target(address.host, address.port, client_id, address.username, self.broker_password)
+        port = address.fallback_port or address.port  # where 3.1.1 is spoken
+        return Target(address.host, port, client_id, address.username, self.broker_password)
 
     def generator(self, plan: Plan, client_id: str = "loadgen") -> LoadGenerator:
         """A load generator for the broker itself, past the proxy; not started."""

@@ -77,6 +77,23 @@ def test_a_broker_that_forgot_the_session_is_subscribed_to_anew() -> None:
         judge(rig, [before, after]).require_whole()
 
 
+def test_the_embedded_broker_forgets_everything_with_its_end_and_the_gap_is_reported() -> None:
+    with ingest_rig("embedded") as rig:
+        rig.start_ingester()
+        rig.wait_for_log("broker_connected")
+        before = published(rig, after=None, count=AFTER)
+        wait_for_stored(rig, [before], timeout_s=30)
+        rig.broker.stop()
+        rig.broker.start()
+        rig.wait_for_log("broker_connected", times=2)
+        gaps = "SELECT source FROM gap WHERE cause = 'session_lost' AND estimated"
+        assert wait_for(lambda: rig.rows(gaps) or None, "the gap of the source") == [("demo",)]
+        after = published(rig, after=before, count=AFTER)
+        wait_for_stored(rig, [before, after], timeout_s=30)
+        rig.stop_ingesters()
+        judge(rig, [before, after]).require_whole()
+
+
 def cut_off(rig: Rig) -> None:
     """Take the broker away from the ingester; it may not come back before the proxy heals."""
     assert rig.broker_proxy is not None
