@@ -10,6 +10,7 @@ from enum import Enum
 
 SILENT_AFTER_S = 120.0
 PROBE_WITHIN_S = 10.0
+PROBE_WITHIN_FLOW_S = 60.0  # it waits behind the messages, or is dropped among them
 MOST_PROBES = 3
 MOST_TOPICS_KNOWN = 100_000
 
@@ -26,8 +27,9 @@ class Watchdog:
     """Age of the last message of each subscription, and what to conclude from it.
 
     The first probe goes out with the connection. Only where one has come back does the loss of
-    a later one mean anything: some brokers silently drop what a user may not read. A probe may
-    also be dropped where many messages flow; then it is repeated before anything is concluded.
+    a later one mean anything: some brokers silently drop what a user may not read. Where many
+    messages flow a probe waits behind them or is dropped; it gets more time then, and is repeated
+    before anything is concluded.
 
     Parameters
     ----------
@@ -99,7 +101,8 @@ class Watchdog:
         if self._probed_s is None:
             is_due = self._is_wanted or bool(self._overdue(now_s))
             return Advice.PROBE if is_due and self.is_possible is not False else Advice.WAIT
-        if now_s - self._probed_s <= PROBE_WITHIN_S:
+        limit_s = PROBE_WITHIN_FLOW_S if self._is_heard_since else PROBE_WITHIN_S
+        if now_s - self._probed_s <= limit_s:
             return Advice.WAIT
         self._probed_s = None
         self._lost += 1

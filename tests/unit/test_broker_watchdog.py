@@ -2,6 +2,7 @@
 
 from sensors.broker.watchdog import (
     MOST_PROBES,
+    PROBE_WITHIN_FLOW_S,
     PROBE_WITHIN_S,
     SILENT_AFTER_S,
     Advice,
@@ -64,7 +65,8 @@ def test_where_messages_flow_a_lost_probe_is_repeated_first() -> None:
         assert dog.advise(now_s) is Advice.PROBE, attempt
         dog.probed(now_s)
         dog.heard([b"a/x"], now_s + 1)
-        now_s += LATE
+        assert dog.advise(now_s + LATE) is Advice.WAIT
+        now_s += PROBE_WITHIN_FLOW_S + 0.1
     assert dog.advise(now_s) is Advice.RECONNECT
 
 
