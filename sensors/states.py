@@ -1,15 +1,15 @@
 """States of the ingester, and how large a batch may be. Pure."""
 
 import time
-from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
 
-import numpy as np
-
 COMMIT_TARGET_S = 0.25
 LEAST_READINGS = 100
-REMEMBERED_COMMITS = 32
+GROWTH = 1.25  # after a commit in time
+LARGEST_SHARE = 0.75  # of two slow batches the smaller one has, to tell whether size matters
+LEAST_GAIN = 0.1  # of the time, by a smaller batch
+PATIENT_COMMITS = 20
 
 
 class State(StrEnum):
@@ -39,8 +39,9 @@ def state_of(*, is_store_ready: bool, is_spool_empty: bool, is_paused: bool) -> 
 class BatchSize:
     """Most readings in a batch, so that a commit takes a quarter of a second at most.
 
-    Commits take a + b n for n readings. Only b n is bounded: where the database answers late
-    whatever it gets (a), small batches would only make it worse.
+    A commit takes a + b n for n readings. After a slow one the next is half as large; if that
+    was quicker, b follows from the two. If it was not, the database answers late whatever it gets,
+    and small batches would only make it worse: then they may be large again for a while.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ class BatchSize:
     Examples
     --------
     >>> size = BatchSize(20_000)
-    >>> for readings in (20_000, 10_000, 5_000):
+    >>> for readings in (20_000, 10_000):
     ...     size.note(readings, seconds=readings / 10_000)
     >>> size.readings
     2500
@@ -59,23 +60,33 @@ class BatchSize:
     def __init__(self, most: int) -> None:
         self._most = most
         self._least = min(LEAST_READINGS, most)
-        self._commits: deque[tuple[int, float]] = deque(maxlen=REMEMBERED_COMMITS)
+        self._slow: tuple[int, float] | None = None
+        self._patience = 0
         self.readings = most
 
     def note(self, readings: int, *, seconds: float) -> None:
         """Take note of a commit."""
-        self._commits.append((readings, seconds))
         if seconds <= COMMIT_TARGET_S:
-            self.readings = min(self._most, 2 * self.readings)
+            self._slow = None
+            self._set(self.readings * GROWTH)
             return
-        count, took = np.array(self._commits).T
-        spread = float(np.var(count))
-        slope = float(np.mean((count - count.mean()) * took)) / spread if spread else 0.0
-        if slope > 0:
-            wanted = round(COMMIT_TARGET_S / slope)
-        else:  # all alike so far: smaller ones will tell
-            wanted = self.readings // 2 if not spread else self._most
-        self.readings = max(self._least, min(self._most, wanted))
+        if self._patience:
+            self._patience -= 1
+            return
+        before, self._slow = self._slow, (readings, seconds)
+        (small, quicker_s), (large, slower_s) = sorted((before or self._slow, self._slow))
+        gained_s = slower_s - quicker_s
+        if small > LARGEST_SHARE * large:  # too much alike to tell anything: try another size
+            is_least = readings <= self._least
+            self._set(max(self.readings, 2 * self._least) if is_least else readings / 2)
+        elif gained_s < LEAST_GAIN * slower_s:
+            self._slow, self._patience = None, PATIENT_COMMITS
+            self._set(self._most)
+        else:
+            self._set(COMMIT_TARGET_S * (large - small) / gained_s)
+
+    def _set(self, readings: float) -> None:
+        self.readings = round(max(self._least, min(self._most, readings)))
 
 
 class Due:

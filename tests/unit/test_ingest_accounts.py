@@ -67,9 +67,25 @@ def test_the_batch_size_meets_the_target_where_time_grows_with_the_batch(
 
 def test_a_database_that_answers_late_whatever_it_gets_keeps_large_batches() -> None:
     size = BatchSize(20_000)
-    for _ in range(40):
-        size.note(size.readings, seconds=2.0 + 1e-6 * size.readings)
-    assert size.readings >= 5_000
+    for _ in range(50):  # quick ones before, a few readings each
+        size.note(5, seconds=0.005)
+    taken = [5]
+    size.note(5, seconds=2.0)
+    for _ in range(60):  # 500 readings a second come meanwhile
+        taken.append(min(1000, size.readings))
+        size.note(taken[-1], seconds=2.0 + 1e-6 * taken[-1])
+    assert sum(taken) / len(taken) > 900
+    assert size.readings >= 500
+
+
+def test_it_grows_again_when_the_database_is_quick_again() -> None:
+    size = BatchSize(20_000)
+    for _ in range(10):
+        size.note(size.readings, seconds=size.readings * 1e-3)
+    assert size.readings < 500
+    for _ in range(30):
+        size.note(size.readings, seconds=size.readings * 1e-6)
+    assert size.readings == 20_000
 
 
 @given(st.lists(st.tuples(st.integers(0, 50_000), st.floats(0, 60)), max_size=60))
