@@ -47,7 +47,8 @@ SELECT count(*) FROM pg_index WHERE indrelid IN (
 
 def test_a_second_migration_finds_nothing_to_do(database: Database) -> None:
     first = migrate(database.dsn())
-    assert [name[:4] for name in first] == [f"{n:04}" for n in range(1, len(first) + 1)]
+    numbers = [int(name[:4]) for name in first]
+    assert numbers == sorted(set(numbers))  # a number that was never given is no fault
     assert migrate(database.dsn()) == []
 
 
