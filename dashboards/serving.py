@@ -1,6 +1,7 @@
 """Running the web server: one uvicorn in a thread, heartbeats, and a clean end."""
 
 import logging
+import socket
 import threading
 import time
 from datetime import datetime
@@ -19,6 +20,8 @@ logger = logging.getLogger(__name__)
 BEAT_S = 5.0
 START_S = 30.0
 SHUTDOWN_S = 5
+UNREAD_MS = 90_000
+SEND_BUFFER_BYTES = 256 * 1024
 
 
 class WebServer:
@@ -60,7 +63,13 @@ class WebServer:
                     "stop what uses the port, or set dashboards.listen (TWIN_LISTEN)"
                 )
             self._thread.join(timeout=0.01)
-        return int(self._server.servers[0].sockets[0].getsockname()[1])
+        listener = self._server.servers[0].sockets[0]
+        # Accepted connections inherit both. What waits in the kernel for a slow browser is old
+        # news, and a connection whose peer takes nothing ends.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
+        return int(listener.getsockname()[1])
 
     def is_alive(self) -> bool:
         """Whether it still answers."""

@@ -26,8 +26,11 @@ MOST_MESSAGES = 10
 MOST_CHANNELS = 64
 TICK_S = 5.0
 STALLED_S = 60.0
+CLOSE_S = 1.0
+"""Who has not read for a minute does not read the farewell either: it is not waited for."""
 VIOLATION = 4400
 STALLED = 4408
+GONE = 1006
 _NAMES = {number: channel.name for number, channel in enumerate(CHANNELS)}
 _NUMBERS = {channel.name for channel in CHANNELS}
 
@@ -98,8 +101,9 @@ class LiveClient:
 
     async def _close(self, code: int, reason: str) -> None:
         if self.socket.application_state != WebSocketState.DISCONNECTED:
-            with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-                await self.socket.close(code, reason[:120])
+            with contextlib.suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await self.socket.close(code, reason[:120])
 
     # Receiving
 
@@ -219,5 +223,9 @@ class LiveClient:
         await self._send(encode_control(timed, t_ms=now.timestamp() * 1000))
 
     async def _send(self, data: bytes) -> None:
-        async with asyncio.timeout(STALLED_S):
-            await self.socket.send_bytes(data)
+        try:
+            async with asyncio.timeout(STALLED_S):
+                await self.socket.send_bytes(data)
+        except RuntimeError as error:
+            # The server has closed the socket meanwhile: this browser answered no ping.
+            raise WebSocketDisconnect(GONE, "no answer to a ping") from error
