@@ -105,11 +105,11 @@ def test_every_module_is_imported_without_network_files_or_threads() -> None:
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [
-        ("twin.cli", {"numpy", "shapely", "dash", "geopandas", "psycopg", "paho"}),
-        ("sensors.ingest", {"dash", "geopandas", "pydeck"}),
-        ("simulations.worker", {"dash", "geopandas", "pydeck"}),
+        ("twin.cli", {"numpy", "shapely", "dash", "geopandas", "psycopg", "paho", "pyarrow"}),
+        ("sensors.ingest", {"dash", "geopandas", "pydeck", "pyarrow"}),
+        ("simulations.worker", {"dash", "geopandas", "pydeck", "pyarrow"}),
         ("twin.maintain", {"dash", "geopandas", "pydeck", "paho", "pyarrow", "fastapi"}),
-        ("dashboards.app", {"geopandas"}),
+        ("dashboards.app", {"geopandas", "pyarrow"}),
     ],
 )
 def test_a_job_imports_only_what_it_runs(module: str, heavy: set[str]) -> None:
