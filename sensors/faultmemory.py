@@ -1,11 +1,19 @@
 """What the sensor-fault rules remember: columns of fixed width, one row per datastream."""
 
+import zlib
+from io import BytesIO
+from zipfile import BadZipFile
+
 import numpy as np
 from numpy.typing import NDArray
 
 RUN_BINS = 24  # run lengths 1, 2-3, 4-7, ... 2**23 and more
 LONGEST_AGO_US = np.iinfo(np.int64).min
 GROWTH = 1.5
+UNREADABLE = (  # what numpy and zipfile raise at broken files
+    ValueError, OSError, EOFError, KeyError, BadZipFile, zlib.error, NotImplementedError,
+    RuntimeError, MemoryError, OverflowError,
+)  # fmt: skip
 
 Int = NDArray[np.int64]
 
@@ -35,6 +43,7 @@ class Memory:
         self._numbers = np.empty(0, np.int64)
         self._slots = np.empty(0, np.int64)
         self._added: dict[int, int] = {}
+        self._uids: list[str] = []
         self._size = 0
         self.floor = np.empty(0)
         self.lower = np.empty(0)
@@ -61,7 +70,13 @@ class Memory:
         return sum(column.nbytes for column in self._columns().values())
 
     def register(
-        self, number: int, *, floor: float, limits: tuple[float, float], is_upper_natural: bool
+        self,
+        number: int,
+        uid: str,
+        *,
+        floor: float,
+        limits: tuple[float, float],
+        is_upper_natural: bool,
     ) -> None:
         """Give a datastream a slot, or renew what the registry says of it."""
         slot = self._added.get(number)
@@ -69,6 +84,7 @@ class Memory:
             slot = self._size
             self._grow(slot + 1)
             self._added[number] = slot
+            self._uids.append(uid)
             self._size += 1
             self._numbers = np.empty(0, np.int64)  # sorted again at the next look-up
         self.floor[slot] = floor
@@ -90,6 +106,42 @@ class Memory:
         """Time of the first reading ever of each row's datastream."""
         return np.where(self.count[slot] > 0, self.first_us[slot], time_us[begin])
 
+    def dump(self) -> bytes:
+        """What was learned, by the uids of the datastreams: an ``npz`` file."""
+        rows = {name: column[: self._size] for name, column in self._learned().items()}
+        content = BytesIO()
+        np.savez(content, uid=np.array(self._uids, np.str_), **rows)  # pyrefly: ignore - arrays
+        return content.getvalue()
+
+    def fill(self, content: bytes) -> int:
+        """Take over what was learned of datastreams that are registered; of how many.
+
+        Nothing if the content is not whole, or of another version.
+        """
+        slots = {uid: slot for slot, uid in enumerate(self._uids)}
+        try:
+            with np.load(BytesIO(content), allow_pickle=False) as file:
+                found = {name: file[name] for name in file.files}
+        except UNREADABLE:
+            return 0
+        uids = found.pop("uid", np.empty(0, np.str_))
+        learned = self._learned()
+        is_whole = found.keys() == learned.keys() and all(
+            found[name].dtype == column.dtype
+            and found[name].shape == (len(uids), *column.shape[1:])
+            for name, column in learned.items()
+        )
+        if not is_whole:
+            return 0
+        given = [row for row, uid in enumerate(uids.tolist()) if uid in slots]
+        taken = [slots[uids[row]] for row in given]
+        for name, column in learned.items():
+            column[taken] = found[name][given]
+        return len(given)
+
+    def _learned(self) -> dict[str, NDArray[np.generic]]:
+        return {name: one for name, one in self._columns().items() if name not in _REGISTERED}
+
     def _columns(self) -> dict[str, NDArray[np.generic]]:
         return {
             name: column
@@ -107,6 +159,7 @@ class Memory:
             setattr(self, name, wider)
 
 
+_REGISTERED = frozenset({"floor", "lower", "upper", "natural"})
 _EMPTY = {
     "newest_us": LONGEST_AGO_US,
     "last_value": np.nan,

@@ -124,6 +124,7 @@ class FaultRules:
             if measured.aggregation in ("mean", "sum"):
                 self._memory.register(
                     stream.number,
+                    stream.uid,
                     floor=smallest_scale(measured),
                     limits=(measured.lower_limit, measured.upper_limit),
                     is_upper_natural=measured.key in _of_quantities("natural_upper"),
@@ -133,6 +134,22 @@ class FaultRules:
     def size_bytes(self) -> int:
         """Bytes that the memory of all datastreams takes."""
         return self._memory.size_bytes
+
+    def remember(self) -> bytes:
+        """What was learned so far, to be kept across a restart."""
+        return self._memory.dump()
+
+    def recall(self, content: bytes) -> int:
+        """Take over what an earlier run has learned of the registered datastreams; of how many.
+
+        What cannot be read is left out: then the rules learn anew.
+
+        Examples
+        --------
+        >>> FaultRules().recall(b"")
+        0
+        """
+        return self._memory.fill(content)
 
     def mark(self, readings: Readings) -> Readings:
         """The same readings in the same order, with the bits of the faults added.

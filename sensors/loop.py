@@ -16,6 +16,7 @@ from sensors.clocks import ClockWatch
 from sensors.contact import Contact, InstanceTakenError, Registry
 from sensors.gapnotes import GapNotes
 from sensors.inbox import Inbox, SourceOfTopic
+from sensors.learned import LearnedFile, learned_file
 from sensors.meter import Meter
 from sensors.prepared import Prepared
 from sensors.quality import TimePolicy
@@ -38,6 +39,7 @@ ROOM_CHECK_S = 1.0
 FIRST_ANSWER_S = 3.0
 YOUNG_US = 60_000_000
 FINISH_WITHIN_S = 10.0
+LEARNED_S = 600.0
 MOST_FRUITLESS = 5
 
 
@@ -99,6 +101,7 @@ class Ingester:
             most_readings=settings.ingest.batch_readings,
             incarnation=self._incarnation,
             follower=self._gaps.update,
+            learned=LearnedFile(learned_file(settings), aside),
         )
         self._contact = Contact(self._ask, aside)
         self._ledger = Ledger(inherited=buffer.messages)
@@ -120,6 +123,7 @@ class Ingester:
             twin, self._overview, name=self._name, settings=settings, aside=aside
         )
         self._due = Due()
+        self._due.put_off("learned", seconds=LEARNED_S)
         self._pending: Pending | None = None
         self._is_pending_spooled = False
         self._was = State.LIVE
@@ -155,6 +159,8 @@ class Ingester:
                 return 1
             self.step(stop, timeout_s=POLL_S)
             self._reporter.report_if_due()
+            if self._due.is_now("learned", every_s=LEARNED_S):
+                self._recorder.keep_learned()
         self._finish(stop)
         return 0
 
@@ -168,6 +174,7 @@ class Ingester:
             fruitless = 0 if done else fruitless + 1
             left -= done
         self._sync()
+        self._recorder.keep_learned(is_last=True)
         self._reporter.tell("stopped")
         logger.info("ingest_stopped", extra={"left_to_broker": max(left, 0)})
 

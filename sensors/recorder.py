@@ -13,6 +13,7 @@ from sensors.broker.delivery import Delivery
 from sensors.contact import Registry
 from sensors.drift import DriftWatch
 from sensors.faultrules import FaultRules
+from sensors.learned import LearnedFile
 from sensors.meter import Meter
 from sensors.preparation import Pipeline
 from sensors.prepared import Prepared
@@ -73,6 +74,8 @@ class Recorder:
         Name of this run; with the batch number the store recognises a repeated commit.
     follower
         Told of every change of the registry.
+    learned
+        Where the rules for sensor faults keep what they have learned.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Recorder:
         most_readings: int,
         incarnation: UUID,
         follower: Callable[[Sequence[Datastream]], None],
+        learned: LearnedFile,
     ) -> None:
         self._twin = twin
         self._router = router
@@ -94,6 +98,7 @@ class Recorder:
         self._meter = meter
         self._incarnation = incarnation
         self._follower = follower
+        self._learned = learned
         self._sequence = 0
         self._correcting = frozenset(
             source for source, one in policy.treatments.items() if one.is_correcting
@@ -116,6 +121,11 @@ class Recorder:
         strangers = self._pipeline.strangers.problems() if self._pipeline else {}
         return {"inbox_full": strangers, "schema_drift": self._drift.problems()}
 
+    def keep_learned(self, *, is_last: bool = False) -> None:
+        """Keep what the rules for sensor faults have learned; at the end at once."""
+        if self.is_loaded:
+            (self._learned.write_now if is_last else self._learned.write)(self._rules)
+
     def load(self, registry: Registry) -> None:
         """Use this registry from now on."""
         self._checked_s = time.monotonic()
@@ -124,6 +134,8 @@ class Recorder:
         streams = StreamTable(registry.datastreams)
         self._pipeline = Pipeline.of(self._router, self._codecs, streams, self._policy)
         self._rules.update(registry.datastreams)
+        if not self._version:
+            self._learned.read_into(self._rules)
         self._follower(registry.datastreams)
         self._version = registry.version
         logger.info("registry_loaded", extra={"datastreams": len(streams)})

@@ -180,6 +180,29 @@ def test_a_registry_that_grows_keeps_what_was_learned() -> None:
     assert judged.quality.tolist() == [0, int(Quality.SPIKE)]
 
 
+def test_what_was_learned_survives_a_restart_and_another_order_of_numbers() -> None:
+    values = [*noise(500), *[4.25] * 300]
+    whole = FaultRules([stream(1)]).mark(readings(values)).quality
+    first = FaultRules([stream(1), stream(2)])
+    first.mark(readings(values[:550]))
+    second = FaultRules([replace(stream(7), uid="s2"), replace(stream(9), uid="s1")])
+    assert second.recall(first.remember()) == 2
+    rest = second.mark(readings(values[550:], number=9, begin=550))
+    np.testing.assert_array_equal(rest.quality, whole[550:])
+
+
+@given(st.binary(max_size=300), st.integers(0, 2000))
+def test_a_memory_that_is_broken_is_left_out(noise_bytes: bytes, place: int) -> None:
+    rules = FaultRules([stream(1)])
+    whole = rules.remember()
+    for content in (noise_bytes, whole[:place], whole[:place] + noise_bytes + whole[place + 1 :]):
+        assert FaultRules([stream(1)]).recall(content) in (0, 1)
+    assert (
+        FaultRules([stream(1)], parameters=replace(fault_parameters(), window=64)).recall(whole)
+        == 0
+    )
+
+
 def test_ten_thousand_datastreams_fit_into_ten_megabytes() -> None:
     rules = FaultRules([stream(number) for number in range(1, 10_001)])
     assert rules.size_bytes < 10_000_000
