@@ -218,6 +218,31 @@ def test_a_full_disk_that_cannot_even_keep_the_cursor_is_drained_all_the_same() 
     assert drain(opened(disk.after_kill())) == (some(60, 5), 0)
 
 
+def test_a_spool_on_a_full_disk_is_opened_and_drained_after_a_restart() -> None:
+    disk = MemoryDisk()
+    spool = opened(disk)
+    put(spool, some(0, 25))
+    spool.append(some(25, 5))
+    disk = disk.after_kill()
+    disk.capacity = disk.used_bytes
+    disk.claimed_free = 10**9
+    assert drain(opened(disk)) == (some(0, 30), 0)
+
+
+def test_damage_on_a_real_disk_is_counted_and_its_file_is_kept(tmp_path: Path) -> None:
+    with Spool(tmp_path, max_bytes=10**6, min_free_bytes=0) as spool:
+        put(spool, some(0, 10))
+    (file,) = tmp_path.glob("*.seg")
+    content = bytearray(file.read_bytes())
+    content[16 + 6 * RECORD_BYTES + 20] ^= 1
+    file.write_bytes(content)
+    with Spool(tmp_path, max_bytes=10**6, min_free_bytes=0) as spool:
+        assert drain(spool) == (some(0, 6), 4)
+        assert spool.size_bytes == len(content)
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == ["", "", ".corrupt"]
+    assert next(tmp_path.glob("*.corrupt")).read_bytes() == content
+
+
 def test_a_failed_sync_is_repeated_in_a_new_segment_and_never_believed_again() -> None:
     disk = MemoryDisk(fault=on_call("fsync", {2}, errno.EIO))
     spool = opened(disk)
