@@ -428,6 +428,28 @@ def test_a_message_that_vanishes_between_hand_over_and_commit_is_an_alarm(bench:
     assert [alarm.subject for alarm in bench.twin.alarms()] == ["demo"]
 
 
+def test_policies_of_a_source_reach_the_store(tmp_path: Path) -> None:
+    policy = """
+[[source]]
+name = "demo"
+clock = "server"
+corrections = true
+"""
+    bench = Bench(tmp_path, extra=policy)
+    bench.inbox.put({"t": 1000, "v": 1.0, "seq": 1})  # a clock that was never set
+    bench.inbox.put(reading(2.0, age_s=60))
+    bench.step()
+    bench.inbox.put({"t": 1000, "v": 1.0, "seq": 1}, received_us=to_us(NOW) + 5_000_000)
+    bench.inbox.put(reading(3.0, age_s=60))
+    bench.step()
+    number = next(one.number for one in bench.twin.datastreams() if one.uid == "B1.s000")
+    end_us = to_us(NOW) + 10**9
+    series = bench.store.series(number or 0, start_us=0, end_us=end_us, limit=9)
+    assert series.value.tolist() == [3.0, 1.0]  # corrected; and once, at its first arrival
+    assert series.time_us.tolist()[1] == to_us(NOW)
+    assert bench.reasons() == {}
+
+
 def test_a_reading_without_time_is_doubtful_while_the_connection_is_young(bench: Bench) -> None:
     start_us = to_us(NOW) - 3_600_000_000
     for row, after_s in enumerate((0, 59, 61)):

@@ -12,6 +12,7 @@ from sensors.broker.delivery import Delivery
 from sensors.broker.plan import client_id
 from sensors.codecs.decoder import RefusedError
 from sensors.codecs.own import codec as own
+from sensors.codecs.senml import codec as senml
 from sensors.codecs.strict_json import parse
 from sensors.codecs.wave import codec as wave
 from sensors.preparation import Pipeline
@@ -36,6 +37,7 @@ RULES = (
     CodecRule("twin/v1/{tenant}/{asset}/{stream}/obs", "own", "demo"),
     CodecRule("twin/v1/{tenant}/{asset}/{stream}/wave", "wave", "demo"),
     CodecRule("odd/{device}", "odd", "demo"),
+    CodecRule("senml/{site}", "senml", "demo"),
 )
 
 
@@ -72,6 +74,8 @@ STREAMS = (
     stream(1, "B1/level", "water_level"),
     stream(2, "B1/acc", "acceleration", kind="waveform"),
     stream(3, "B1/clockless", "water_level", time="server"),
+    stream(4, "B1/acc#rms", "acceleration"),
+    stream(5, "urn:dev:1:deck", "air_temperature"),
 )
 
 
@@ -79,7 +83,7 @@ POLICY = TimePolicy(timedelta(minutes=5), timedelta(days=730))
 
 
 def pipeline(policy: TimePolicy = POLICY) -> Pipeline:
-    codecs = {"own": own, "wave": wave, "odd": OddCodec()}
+    codecs = {"own": own, "wave": wave, "odd": OddCodec(), "senml": senml}
     return Pipeline.of(Router(RULES), codecs, StreamTable(STREAMS), policy)
 
 
@@ -148,6 +152,78 @@ def test_a_message_with_many_wrong_items_is_kept_once() -> None:
     assert len(found.rejections) == 500
     assert found.tallies["demo"].received == 500
     assert sum(len(item.payload) for item in found.rejections) == len(payload)
+
+
+def test_a_burst_yields_the_features_that_are_registered() -> None:
+    found = prepare(burst(to_us(NOW) * 1000 - 5 * 10**9))
+    assert [one.number for one in found.waveforms] == [2]
+    assert found.readings.number.tolist() == [4]
+    assert found.readings.time_us.tolist() == [found.waveforms[0].end_us]
+    assert found.tallies["demo"].received == 2
+
+
+def at(topic: str, payload: bytes) -> Message:
+    return Message(topic, payload, NOW)
+
+
+def pack(*records: object) -> Message:
+    return at("senml/yard", json.dumps(records).encode())
+
+
+def test_packs_are_converted_to_the_unit_of_their_datastream() -> None:
+    base = {"bn": "urn:dev:1:", "bt": to_us(NOW) // 10**6}
+    found = prepare(
+        pack(base | {"n": "deck", "u": "K", "v": 300.15}),
+        pack(base | {"n": "deck", "u": "Cel", "t": -60, "v": 21.5}),
+    )
+    assert found.readings.value.tolist() == pytest.approx([27.0, 21.5])
+    assert found.readings.number.tolist() == [5, 5]
+
+
+def test_a_pack_with_a_stranger_or_a_wrong_unit_keeps_its_good_records() -> None:
+    base = {"bn": "urn:dev:1:", "bt": to_us(NOW) // 10**6}
+    found = prepare(
+        pack(base | {"n": "deck", "u": "Cel", "v": 1.0}, {"n": "door", "v": 1.0}),
+        pack(
+            base | {"n": "deck", "u": "kg", "v": 2.0}, {"n": "deck", "t": -1, "u": "K", "v": 280.0}
+        ),
+    )
+    assert sorted(one.reason for one in found.rejections) == ["unit_conflict", "unknown_stream"]
+    assert found.readings.value.tolist() == pytest.approx([1.0, 6.85])
+    assert found.tallies["demo"].received == 4
+    assert found.by_source == {"demo": 2}
+
+
+def test_readings_keep_the_order_of_their_messages_however_they_are_decoded() -> None:
+    time_ms = to_us(NOW) // 1000
+    payloads = [
+        b'{"t":%d,"v":1}' % time_ms,
+        b'{"v":2,"t":%d}' % time_ms,  # not the plain form
+        b'{"t":%d,"v":3}' % time_ms,
+        b'[{"t":%d,"v":4},{"t":%d,"v":5}]' % (time_ms, time_ms),
+    ]
+    topic = "twin/v1/demo/B1/level/obs"
+    found = prepare(*(at(topic, payload) for payload in payloads))
+    assert found.readings.value.tolist() == [1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+def test_a_repetition_of_a_reading_without_clock_has_the_same_key() -> None:
+    message = at("twin/v1/demo/B1/clockless/obs", b'{"t":1000,"v":3.5,"seq":8}')
+    later = replace(message, received_at=NOW + timedelta(hours=2))
+    found = prepare(message, later)
+    assert found.arrivals.time_us.tolist() == [to_us(NOW), to_us(later.received_at)]
+    assert found.arrivals.key[0] == found.arrivals.key[1]
+    assert found.counted.sequence.tolist() == [8, 8]
+
+
+def test_a_flood_of_unknown_topics_is_kept_for_the_first_and_counted_for_the_others() -> None:
+    flood = [at(f"twin/v1/demo/X{number}/a/obs", b'{"t":1,"v":1}') for number in range(1500)]
+    deliveries = [delivered(one) for one in flood]
+    found = pipeline().prepare(deliveries, most_readings=5000)
+    assert found.tallies["demo"].received == 1500
+    kept = [one for one in found.rejections if one.topic]
+    assert len(kept) == 1000
+    assert len({(one.source, one.detail) for one in found.rejections if not one.topic}) == 1
 
 
 @pytest.mark.parametrize("start", [b"", b'[["', b'{"a":"'])
