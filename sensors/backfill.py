@@ -48,6 +48,7 @@ DELAYS = (
     timedelta(hours=6),
     timedelta(hours=24),
 )
+ALARM_SHOWN = timedelta(days=7)
 MOST_VALUES = 1_000_000
 BATCH_READINGS = 20_000
 MOST_COUNTED = 5_000_000
@@ -156,7 +157,14 @@ class Backfiller:
             at = due_at(gap)
             if at is not None and at <= now:
                 self._attempt(gap, _of_gap(gap, streams), done)
+        self._close_old_alarms(now)
         return done
+
+    def _close_old_alarms(self, now: datetime) -> None:
+        """A lost gap stays in the book of gaps; its alarm is shown for a week."""
+        for alarm in self.twin.alarms():
+            if alarm.kind == "gap_lost" and now - alarm.seen_at > ALARM_SHOWN:
+                self.twin.close_alarm(alarm.kind, alarm.subject)
 
     def _attempt(self, gap: Gap, streams: Sequence[Datastream], done: Done) -> None:
         if gap.id is None or gap.end is None:

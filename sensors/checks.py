@@ -8,7 +8,7 @@ from twin.settings import Settings
 
 
 def check(settings: Settings) -> Sequence[str]:
-    """Every problem of the routing rules and their codecs, in words."""
+    """Every problem of routing rules, codecs and back-fill hooks, in words."""
     rules = settings.codec.rule
     problems = check_rules(rules)
     known = find("codecs")
@@ -17,6 +17,13 @@ def check(settings: Settings) -> Sequence[str]:
         f"installed: {', '.join(sorted(known))}"
         for number, rule in enumerate(rules, start=1)
         if rule.codec not in known
+    ]
+    hooks = find("backfill")
+    problems += [
+        f"source {policy.name!r}: no back-fill hook {policy.backfill!r} is installed; "
+        f"installed: {', '.join(sorted(hooks))}"
+        for policy in settings.source
+        if policy.backfill and policy.backfill not in hooks
     ]
     if not rules:
         problems.append("no [[codec.rule]] is declared: nothing will be ingested")

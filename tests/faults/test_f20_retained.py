@@ -52,4 +52,4 @@ def test_a_retained_value_of_the_past_is_ignored_and_the_latest_value_stays() ->
         untimed = [row for row in before if row[2] == 4.5]
         assert len(untimed) == 1
         assert by_stream[untimed[0][0]] == untimed[0]
-        assert sorted(row[2] for row in by_stream.values()) == [3.0, 4.5]
+        assert sorted(float(str(row[2])) for row in by_stream.values()) == [3.0, 4.5]

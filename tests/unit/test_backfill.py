@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from shapely import Point
 
 from sensors.backfill import DELAYS, Backfiller
@@ -111,6 +113,9 @@ def test_a_hook_is_asked_five_times_and_then_the_gap_is_lost_with_an_alarm() -> 
     (alarm,) = bench.twin.alarms()
     assert (alarm.kind, alarm.subject) == ("gap_lost", "s")
     assert "about 10 values of B/0#/v since 2026-11-20 12:00 UTC" in alarm.detail
+    bench.now += timedelta(days=8)
+    worker.run_due()
+    assert bench.twin.alarms() == ()
 
 
 def test_what_the_hook_gives_is_stored_with_its_flag_and_fills_the_gap() -> None:
@@ -207,6 +212,20 @@ def test_gaps_of_devices_and_sources_ask_for_their_datastreams(key: str, uids: l
     bench.worker(hook).run_due()
     assert hook.asked[0][0] == uids
     assert bench.gap.state == "filled"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=400))
+def test_any_file_in_the_folder_gives_values_or_nothing(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    folder = tmp_path_factory.mktemp("csv")
+    line = b"\nB.0,2026-11-20T12:05:00Z,5\n"
+    (folder / "a.csv").write_bytes(b"key,time,value\n" + content + line)
+    (folder / "b.csv").write_bytes(b"key,time,value" + line)
+    found = list(CsvFolder(folder).fetch([stream(0)], START, START + 10 * MINUTE))
+    assert found[-1].value == 5.0
+    assert all(START < one.phenomenon_time < START + 10 * MINUTE for one in found)
 
 
 def test_a_folder_of_csv_files_fills_a_gap(tmp_path: Path) -> None:
