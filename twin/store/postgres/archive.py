@@ -1,7 +1,7 @@
 """A whole database out into column-wise blocks and back, in one snapshot.
 
 Tables are found in the catalogue, so that a new migration is in the next backup without a change
-here. Names of tables and columns come from there and are quoted; there is no other dynamic SQL.
+here. The queries ``archive_*.sql`` take names of tables and columns from there, quoted by psycopg.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -64,36 +64,23 @@ class Snapshot:
     def blocks(self, table: ArchivedTable) -> Iterator[list[Row]]:
         """Rows in the order of the key, in bounded blocks; big tables day by day."""
         if table.time_column is None:
-            yield from self._read(table, None)
+            yield from self._read(_statement("archive_rows", table))
             return
-        answer = self._connection.execute(
-            sql.SQL("SELECT min({time}), max({time}) FROM {table}").format(
-                time=sql.Identifier(table.time_column), table=sql.Identifier(table.name)
-            )
-        ).fetchone()
+        answer = self._connection.execute(_statement("archive_span", table)).fetchone()
         first, last = cast("tuple[datetime | None, datetime | None]", answer)
         if first is None or last is None:
             return
         day = first.replace(hour=0, minute=0, second=0, microsecond=0)
+        statement = _statement("archive_day", table)
         while day <= last:
-            yield from self._read(table, (day, day + ONE_DAY))
+            yield from self._read(statement, {"start": day, "end": day + ONE_DAY})
             day += ONE_DAY
 
     def _read(
-        self, table: ArchivedTable, span: tuple[datetime, datetime] | None
+        self, statement: sql.Composed, values: Mapping[str, datetime] | None = None
     ) -> Iterator[list[Row]]:
-        statement = sql.SQL("SELECT {columns} FROM {table}").format(
-            columns=sql.SQL(", ").join(map(_selected, table.columns, table.types)),
-            table=sql.Identifier(table.name),
-        )
-        if span is not None and table.time_column is not None:
-            statement += sql.SQL(" WHERE {time} >= %s AND {time} < %s").format(
-                time=sql.Identifier(table.time_column)
-            )
-        order = table.key or table.columns
-        statement += sql.SQL(" ORDER BY ") + sql.SQL(", ").join(map(sql.Identifier, order))
         with self._connection.cursor(name="archive") as cursor:
-            cursor.execute(statement, span)
+            cursor.execute(statement, values)
             while block := cursor.fetchmany(BLOCK_ROWS):
                 yield cast("list[Row]", block)
 
@@ -122,11 +109,7 @@ class Archive:
         """
         with translated(), self._connections.open() as connection, connection.transaction():
             for table in _tables(connection):
-                found = connection.execute(
-                    sql.SQL("SELECT EXISTS (SELECT FROM {table})").format(
-                        table=sql.Identifier(table.name)
-                    )
-                ).fetchone()
+                found = connection.execute(_statement("archive_found", table)).fetchone()
                 if found == (True,):
                     raise StoreError(
                         f"table {table.name} holds rows already; restore into an empty database, "
@@ -160,10 +143,7 @@ class Restoration:
         block = list(rows)
         if table.time_column is not None and table.name in PARTITIONED:
             self._make_room(table, {row[columns.index(table.time_column)] for row in block})
-        statement = sql.SQL("COPY {table} ({columns}) FROM STDIN").format(
-            table=sql.Identifier(table.name),
-            columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
-        )
+        statement = _statement("archive_load", table, columns=map(sql.Identifier, columns))
         with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
             for row in block:
                 copy.write_row(row)
@@ -230,6 +210,23 @@ PLAIN_TYPES = frozenset(
         "_text", "_float8", "_int4",
     }
 )  # fmt: skip
+
+
+def _statement(
+    name: str, table: ArchivedTable, *, columns: Iterable[sql.Composable] | None = None
+) -> sql.Composed:
+    """A query with its identifiers in place, quoted."""
+    template = query(name).decode("ascii")
+    return sql.SQL(template).format(  # pyrefly: ignore[bad-argument-type] - a file of ours
+        table=sql.Identifier(table.name),
+        time=sql.Identifier(table.time_column or ""),
+        columns=_listed(columns or map(_selected, table.columns, table.types)),
+        order=_listed(map(sql.Identifier, table.key or table.columns)),
+    )
+
+
+def _listed(parts: Iterable[sql.Composable]) -> sql.Composed:
+    return sql.SQL(", ").join(parts)
 
 
 def _selected(column: str, kind: str) -> sql.Composed:

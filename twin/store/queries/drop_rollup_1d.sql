@@ -1,5 +1,4 @@
 -- Buckets that were due and have no reading any more.
-DELETE FROM rollup_1d AS r USING due_bucket AS d
-WHERE
-  r.ds = d.ds AND r.b = d.b AND r.b >= %(first)s AND r.b < %(before)s
-  AND NOT EXISTS (SELECT FROM made_bucket AS m WHERE m.ds = d.ds AND m.b = d.b)
+DELETE FROM rollup_1d AS r
+USING (SELECT ds, b FROM due_bucket EXCEPT SELECT ds, b FROM made_bucket) AS gone
+WHERE r.ds = gone.ds AND r.b = gone.b AND r.b >= %(first)s AND r.b < %(before)s

@@ -8,7 +8,7 @@ SELECT
       FROM pg_index AS i
       JOIN pg_attribute AS k ON k.attrelid = c.oid AND k.attnum = ANY (i.indkey::smallint [])
       WHERE i.indrelid = c.oid AND i.indisprimary
-    ), '{}'
+    ), ARRAY[]::text []
   ) AS key,
   CASE c.relname
     WHEN 'reading' THEN 't' WHEN 'waveform' THEN 't0'

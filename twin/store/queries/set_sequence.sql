@@ -1,1 +1,3 @@
-SELECT setval(format('public.%%I', %(name)s::text)::regclass, greatest(%(value)s, 1), %(value)s > 0)
+SELECT setval(
+  ('public.' || quote_ident(%(name)s))::regclass, greatest(%(value)s, 1), %(value)s > 0
+)

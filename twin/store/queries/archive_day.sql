@@ -1,0 +1,1 @@
+SELECT {columns} FROM {table} WHERE {time} >= %(start)s AND {time} < %(end)s ORDER BY {order}
