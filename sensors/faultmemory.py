@@ -49,6 +49,7 @@ class Memory:
         self.lower = np.empty(0)
         self.upper = np.empty(0)
         self.natural = np.empty(0)
+        self.has_rails = np.empty(0, np.bool_)
         self.count = np.empty(0, np.int64)
         self.first_us = np.empty(0, np.int64)
         self.newest_us = np.empty(0, np.int64)
@@ -77,6 +78,7 @@ class Memory:
         floor: float,
         limits: tuple[float, float],
         is_upper_natural: bool,
+        has_rails: bool,
     ) -> None:
         """Give a datastream a slot, or renew what the registry says of it."""
         slot = self._added.get(number)
@@ -90,6 +92,7 @@ class Memory:
         self.floor[slot] = floor
         self.lower[slot], self.upper[slot] = limits
         self.natural[slot] = limits[1] if is_upper_natural else np.nan
+        self.has_rails[slot] = has_rails
 
     def slots(self, numbers: NDArray[np.int32]) -> Int:
         """Slot of every datastream number; -1 if it has none."""
@@ -159,7 +162,7 @@ class Memory:
             setattr(self, name, wider)
 
 
-_REGISTERED = frozenset({"floor", "lower", "upper", "natural"})
+_REGISTERED = frozenset({"floor", "lower", "upper", "natural", "has_rails"})
 _EMPTY = {
     "newest_us": LONGEST_AGO_US,
     "last_value": np.nan,

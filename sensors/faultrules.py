@@ -32,7 +32,6 @@ DAY_US = 86_400_000_000
 LONGEST_RUN = 1 << 40
 MAD_TO_SIGMA = 1.4826  # of normally distributed values
 NOT_JUDGED = int(Quality.BAD_AT_SOURCE | Quality.OUT_OF_RANGE)
-PER_QUANTITY = ("spike_floor", "natural_upper")
 
 Bool = NDArray[np.bool_]
 Int = NDArray[np.int64]
@@ -128,6 +127,7 @@ class FaultRules:
                     floor=smallest_scale(measured),
                     limits=(measured.lower_limit, measured.upper_limit),
                     is_upper_natural=measured.key in _of_quantities("natural_upper"),
+                    has_rails=measured.key not in _of_quantities("no_rails"),
                 )
 
     @property
@@ -396,7 +396,7 @@ class _Judgement:
         ):
             is_repeated = hits >= chosen.saturation_share
             is_rail = is_repeated & (is_fine | (edge == limit))
-            is_rail &= (edge != 0.0) & (edge != memory.natural[slot])
+            is_rail &= (edge != 0.0) & (edge != memory.natural[slot]) & memory.has_rails[slot]
             found.append(np.where(is_rail, edge, np.nan))
         return found[0], found[1]
 

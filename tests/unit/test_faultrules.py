@@ -132,6 +132,12 @@ def test_a_clipped_signal_is_saturated_at_its_rail_only() -> None:
     assert marked(clean.tolist(), "strain", Quality.SATURATED) == []
 
 
+def test_lorries_at_their_limiter_are_no_clipping() -> None:
+    rng = np.random.default_rng(12)
+    speeds = np.minimum(89.0, rng.normal(86, 4, 3000))
+    assert marked(speeds.tolist(), "speed", Quality.SATURATED) == []
+
+
 def test_fog_and_charged_batteries_are_no_fault() -> None:
     rng = np.random.default_rng(2)
     humid = np.minimum(100.0, np.round(92 + np.cumsum(rng.normal(0, 0.3, 5000)) % 20, 1))

@@ -5,13 +5,22 @@ data, 10-sigma spikes and long freezes found in at least 90 % of cases); the bou
 are wider, because the data are made up: they catch a broken rule, not a slightly worse one.
 """
 
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 
 from sensors.faultrules import FaultRules
+from sensors.simulator.world import build_world
+from twin.cli import demo_city
+from twin.exchange.folder import read_city
 from twin.model.datastreams import Datastream
 from twin.model.observations import Readings
 from twin.model.quality import FAULT_MASK, Quality
+from twin.model.times import to_us
+from twin.settings import load_settings
 
 CHANNELS = 40
 DAY = 1440
@@ -128,3 +137,30 @@ def test_clipped_signals_are_found() -> None:
     print(f"clipped at 75 %: {found[at_rail].mean():.1%} found, {found[~at_rail].mean():.2%} false")
     assert found[at_rail].mean() > 0.8
     assert not found[~at_rail].any()
+
+
+def test_the_simulated_city_is_hardly_ever_marked() -> None:
+    city = read_city(demo_city(), load_settings(demo_city(), {}).city)
+    world = build_world(city.datastreams, city.assets, seed=1, zone="Europe/Berlin")
+    begin_us = to_us(datetime(2026, 11, 9, tzinfo=UTC))
+    marked: Counter[str] = Counter()
+    count = 0
+    for played in [stream for stream in world.streams if stream.values is not None][::9]:
+        assert played.values is not None
+        slots = played.slots
+        block_us = slots.per_block * slots.cadence_us
+        blocks = range(
+            begin_us // block_us, begin_us // block_us + 10 * DAY * MINUTE_US // block_us
+        )
+        time_us = np.concatenate([slots.block(block) for block in blocks])
+        value = np.concatenate([played.values(block) for block in blocks])
+        rules = FaultRules([replace(played.datastream, number=1)])
+        rows = len(time_us)
+        judged = rules.mark(
+            Readings(np.ones(rows, np.int32), time_us, value, np.zeros(rows, np.int16))
+        )
+        count += rows
+        for flag in (Quality.STUCK, Quality.SPIKE, Quality.DROPOUT, Quality.SATURATED):
+            marked[str(flag.name)] += int(((judged.quality & int(flag)) != 0).sum())
+    print(f"demo city, 10 days, {count} readings: {dict(marked)}")
+    assert marked.total() < 1e-4 * count
