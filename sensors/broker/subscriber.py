@@ -17,6 +17,7 @@ from sensors.broker.delivery import Delivery, DeliveryQueue, Room
 from sensors.broker.link import Link
 from sensors.broker.plan import Ending
 from sensors.broker.watchdog import Advice, Watchdog
+from twin.errors import SettingsError
 from twin.model.times import utc_now
 from twin.ports import Clock
 from twin.settings import BrokerSettings, IngestSettings
@@ -87,7 +88,8 @@ class Subscriber:
     Raises
     ------
     SettingsError
-        If the password file or the certificate cannot be read, or the client cannot be had.
+        If the password file or the certificate cannot be read, the client cannot be had, or the
+        name of the group holds what no group may hold.
     """
 
     def __init__(
@@ -101,8 +103,8 @@ class Subscriber:
         will: tuple[str, bytes] | None = None,
         silent_after_s: Mapping[str, float] | None = None,
     ) -> None:
-        group = ingest.shared_group
-        self._filters = tuple(f"$share/{group}/{one}" if group else one for one in filters)
+        self._filters = tuple(_shared(one, ingest.shared_group) for one in filters)
+        self._own_filters = tuple(filters)
         self._probe_topic = f"twin/probe/{client_id}"
         self._probe_bytes = self._probe_topic.encode()
         self._watchdog = Watchdog(filters, silent_after_s=silent_after_s)
@@ -233,6 +235,9 @@ class Subscriber:
             _, self._subscription = client.subscribe(wanted)
         else:
             _, self._subscription = client.subscribe([(one, 1) for one in self._filters])
+        if self._filters != self._own_filters:
+            # what this session subscribed to before it shared would come a second time
+            client.unsubscribe(list(self._own_filters))
         # QoS 0: a probe that nobody waits for any more must not lie in the session
         client.subscribe(self._probe_topic, 0)
 
@@ -299,3 +304,12 @@ class Subscriber:
 class _Notice(NamedTuple):
     payload: bytes
     is_retained: bool
+
+
+def _shared(topic_filter: str, group: str) -> str:
+    """The filter as a subscription that a group shares; the filter itself without a group."""
+    if set(group) & set("/+#"):
+        raise SettingsError(
+            f"ingest.shared_group {group!r} may not hold /, + or #; take letters, digits and -"
+        )
+    return f"$share/{group}/{topic_filter}" if group else topic_filter

@@ -277,6 +277,25 @@ def test_two_subscribers_share_a_stream_and_none_is_lost(
         assert min(map(len, seen.values())) > 0
 
 
+def test_a_session_that_begins_to_share_gets_nothing_twice(shipped: Shipped) -> None:
+    way = Way("bulk", "5")
+    broker = shipped.settings(way)
+    filters = ("twin/v1/begins/#",)
+    with reading(broker, way, name="begins", filters=filters):
+        pass
+    group = IngestSettings(shared_group="begins")
+    with reading(broker, way, name="begins", filters=filters, ingest=group) as source:
+        publish_all(shipped, [("twin/v1/begins/a", b"%d" % row, 1, False) for row in range(50)])
+        assert [int(one.payload) for one in take(source, 50)] == list(range(50))
+        assert rest(source) == []
+
+
+def test_a_group_with_a_name_that_mqtt_forbids_is_explained() -> None:
+    wrong = IngestSettings(shared_group="a/b")
+    with pytest.raises(SettingsError, match="shared_group"):
+        Subscriber(BrokerSettings(host="h"), wrong, client_id="t", filters=["#"])
+
+
 # Against the embedded broker
 
 
