@@ -161,7 +161,7 @@ def test_a_batch_whose_readings_do_not_add_up_is_noticed() -> None:
 
 def test_the_database_is_asked_aside_and_later_and_later() -> None:
     now_s, aside = [0.0], Later()
-    answers: list[StoreError | None] = [StoreUnavailableError("gone")] * 3 + [None]
+    answers: list[StoreError | None] = [*[StoreUnavailableError("gone")] * 3, None]
     asked: list[float] = []
 
     def ask() -> Registry:
