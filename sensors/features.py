@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from twin.model.observations import Waveform
 
 FEWEST_SAMPLES = 32  # a spectrum of fewer has no shape to speak of
-LEAST_CYCLES = 3.0  # below, the line merges with the mean: main lobe of the window
+FEWEST_CYCLES = 3  # below, the line merges with the mean: main lobe of the window
 
 Float64 = NDArray[np.float64]
 
@@ -80,8 +80,9 @@ def features(waveform: Waveform) -> Features:
 def dominant_frequency(deviation: Float64, rate_hz: float) -> float | None:
     """Frequency of the strongest spectral line [Hz], or None if there is none.
 
-    The samples are weighted with a Hann window [2]_. With a, b, c the logarithms of the
-    amplitudes at the strongest line k and its neighbours, the line lies at
+    The samples are weighted with a Hann window [2]_; a line stands above both its neighbours.
+    With a, b, c the logarithms of the amplitudes at the strongest line k and its neighbours, it
+    lies at
     k + (a - c) / (2 * (a - 2 b + c)), the vertex of the parabola through them [1]_. Lines of
     fewer than three cycles in the block are left out: they merge with the mean.
 
@@ -96,8 +97,12 @@ def dominant_frequency(deviation: Float64, rate_hz: float) -> float | None:
     if count < FEWEST_SAMPLES or not np.any(deviation):
         return None
     amplitude = np.abs(np.fft.rfft(deviation * np.hanning(count + 1)[:-1]))
-    first = int(np.ceil(LEAST_CYCLES))
-    line = first + int(np.argmax(amplitude[first:-1]))
+    inner = amplitude[1:-1]
+    is_line = (inner > amplitude[:-2]) & (inner >= amplitude[2:])
+    is_line[: FEWEST_CYCLES - 1] = False
+    if not is_line.any():
+        return None
+    line = 1 + int(np.argmax(np.where(is_line, inner, 0.0)))
     left, middle, right = np.log(np.maximum(amplitude[line - 1 : line + 2], np.finfo(float).tiny))
     bend = left - 2.0 * middle + right
     shift = 0.5 * (left - right) / bend if bend < 0 else 0.0

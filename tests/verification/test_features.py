@@ -45,6 +45,13 @@ def test_short_and_constant_blocks_have_no_frequency(samples: list[float]) -> No
     assert features(wave(np.array(samples))).dominant_hz is None
 
 
+def test_what_leaks_from_below_three_cycles_is_no_line() -> None:
+    time_s = np.arange(200) / RATE_HZ
+    assert features(wave(np.sin(2 * np.pi * 0.9 * time_s))).dominant_hz != pytest.approx(1.25)
+    both = np.sin(2 * np.pi * 0.9 * time_s) + 0.2 * np.sin(2 * np.pi * 3.6 * time_s)
+    assert features(wave(both)).dominant_hz == pytest.approx(3.6, abs=0.1)
+
+
 def test_features_lie_at_the_end_of_the_block_and_keep_its_flags() -> None:
     block = wave(np.sin(np.arange(SAMPLES) / 5.0))
     numbers = {name: row for row, name in enumerate(FEATURES, start=11)}
