@@ -2,9 +2,9 @@
 -- enter "pending" in the same transaction. The row "made" says by which rule there are any.
 SELECT 'made' AS kind, 0::bigint AS place, made_as FROM rollup_stream WHERE ds = %(number)s
 UNION
-SELECT 'minute' AS kind, g.grain::bigint AS place, '' AS made_as
-FROM dirty, unnest(dirty.ds, dirty.grain) AS g (ds, grain)
-WHERE %(number)s = ANY(dirty.ds) AND g.ds = %(number)s
+SELECT 'minute' AS kind, dirty.grain[found.place]::bigint AS place, '' AS made_as
+FROM dirty
+CROSS JOIN LATERAL unnest(array_positions(dirty.ds, %(number)s::integer)) AS found (place)
 UNION
 SELECT
   p.level::text AS kind, (extract(epoch FROM p.b) * 1000000)::bigint AS place, '' AS made_as
