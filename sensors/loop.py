@@ -315,7 +315,8 @@ class Ingester:
         synced = self._buffer.sync()
         if synced is None:
             self._backlog.extendleft(reversed(self._buffer.take_back()))
-            self._is_pending_spooled = False
+            # a batch in doubt stays where it is if an earlier sync has taken it
+            self._is_pending_spooled = not self._buffer.is_empty
             self._pause()
             return 0
         done, sources = synced
