@@ -1,5 +1,7 @@
 """Historical readings from files: each row is stored once or named with its reason."""
 
+import subprocess
+import sys
 import threading
 import tomllib
 from collections.abc import Sequence
@@ -405,3 +407,13 @@ def test_the_mapping_of_the_documentation_is_one(twin: Twin, tmp_path: Path) -> 
     file.write_bytes(text.encode("latin-1"))
     (row,) = run(twin, file, mapping=mapping).refused
     assert "'BR17-DMS3' is no route key of source 'logger'" in row.detail
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [(("import", "readings", "--help"), "--dry-run"), (("--help",), "jobs:")]
+)
+def test_help_behind_a_job_is_that_of_the_job(words: tuple[str, ...], expected: str) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "twin.cli", *words], capture_output=True, text=True, check=True
+    )
+    assert expected in answer.stdout
