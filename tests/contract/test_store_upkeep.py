@@ -436,3 +436,15 @@ def test_a_partition_in_use_waits_for_the_next_pass(kept: Kept) -> None:
     assert deletions is not None
     assert [(d.series, d.row_count) for d in deletions] == [("reading", 1)]
     assert kept.store.upkeep.overdue(RULE, at=now + days(60)) == ()
+
+
+def test_a_first_pass_in_the_first_seconds_of_a_minute_forgets_nothing(kept: Kept) -> None:
+    minute_us = midday()
+    kept.store.record(batch([(FAST, minute_us + k * SECOND_US, float(k)) for k in range(60)]))
+    for second in (-30, 4, 23, 48):
+        kept.store.upkeep.roll(RULE, at=from_us(minute_us + second * SECOND_US))
+    early = [row.good_count for row in kept.rollups("rollup_10s")]
+    assert early[:2] == [10, 10]
+    kept.store.upkeep.roll(RULE, at=from_us(minute_us + 65 * SECOND_US))
+    assert [row.good_count for row in kept.rollups("rollup_10s")] == [10] * 6
+    assert [row.good_count for row in kept.rollups("rollup_1m")] == [60]

@@ -2,7 +2,7 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -29,7 +29,8 @@ from twin.store.memory_observations import MemoryObservations
 from twin.store.upkeep import SERIES, SETTLE_S, Level, Origin, PlanRow, UpkeepStream, plan
 
 _SECOND_US = 1_000_000
-_OPEN_HOUR_US = 60 * _SECOND_US
+_OPEN_HOUR_US = 60 * _SECOND_US  # from readings
+_OPEN_PARENT_US = 300 * _SECOND_US  # from minutes
 _OPEN_DAY_US = 600 * _SECOND_US
 _RAW = (Origin.READINGS, Origin.WAVEFORMS)
 
@@ -207,7 +208,7 @@ class MemoryUpkeep:
             if row is None:
                 continue
             kept = self._rollups[level]
-            for first_us, end_us in buckets.spans(level, begin_us, rule.zone):
+            for first_us, end_us in _due_spans(level, begin_us, rule.zone, now_us=now_us):
                 made = self._made_from(row, first_us, end_us, rule)
                 if made is not None:
                     kept[number, first_us] = made
@@ -245,8 +246,10 @@ class MemoryUpkeep:
 
     def _enter_parent(self, place: Place, rule: UpkeepRule, *, now_us: int) -> None:
         level, number, begin_us = place
+        if level == Level.TEN_SECONDS and begin_us + MINUTE_US > now_us:
+            self._enter(place, due_us=begin_us + MINUTE_US + 5 * _SECOND_US)
         if level == Level.MINUTE:
-            parent_us, wait_us = begin_us // HOUR_US * HOUR_US, _OPEN_HOUR_US
+            parent_us, wait_us = begin_us // HOUR_US * HOUR_US, _OPEN_PARENT_US
             end_us, parent = parent_us + HOUR_US, Level.HOUR
         elif level == Level.HOUR:
             parent_us, wait_us = buckets.day_begin_us(begin_us, rule.zone), _OPEN_DAY_US
@@ -298,6 +301,14 @@ class MemoryUpkeep:
         for number, time_us in rows:
             found.setdefault(classes.get(number, "") if number else "", []).append(time_us)
         return found
+
+
+def _due_spans(level: Level, begin_us: int, zone: str, *, now_us: int) -> Iterator[tuple[int, int]]:
+    """Of a minute that is not over only the ten seconds that ended just now."""
+    is_open = level == Level.TEN_SECONDS and begin_us + MINUTE_US > now_us
+    for first_us, end_us in buckets.spans(level, begin_us, zone):
+        if not is_open or now_us - 15 * _SECOND_US <= end_us <= now_us:
+            yield first_us, end_us
 
 
 def _minute_us(time_us: int) -> int:

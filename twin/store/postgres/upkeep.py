@@ -288,7 +288,9 @@ def _compute(connection: Connection, group: _Group) -> tuple[int, int]:
                 "before": max(before for _, _, _, before in picked),
             }
             removed = connection.execute(query(_DROP[group.level]), span).rowcount
-        if group.level == Level.MINUTE:
+        if group.level == Level.TEN_SECONDS:
+            connection.execute(query("schedule_open_minutes"), {"at": group.at})
+        elif group.level == Level.MINUTE:
             connection.execute(query("schedule_hours"), {"at": group.at})
         elif group.level == Level.HOUR:
             connection.execute(query("schedule_days"), {"at": group.at, "zone": group.rule.zone})

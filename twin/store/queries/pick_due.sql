@@ -29,6 +29,11 @@ due AS (
   CROSS JOIN LATERAL generate_series(
     p.b, p.b + CASE WHEN %(level)s = 1 THEN interval '50 s' ELSE interval '0' END, interval '10 s'
   ) AS small (b)
+  -- Of a minute that is not over only what ended just now; all of it once it is over, or if
+  -- nothing of it is, so that no minute leaves the queue without a trace.
+  WHERE
+    %(level)s <> 1 OR p.b + interval '1 minute' <= %(at)s OR p.b + interval '10 s' > %(at)s
+    OR small.b + interval '10 s' BETWEEN %(at)s::timestamptz - interval '15 s' AND %(at)s
   RETURNING source, b, e
 )
 

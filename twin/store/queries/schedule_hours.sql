@@ -1,7 +1,7 @@
--- The hours of the minutes that were computed; one that is not over is computed once a minute.
+-- The hours of the minutes that were computed; one that is not over is computed every five.
 INSERT INTO pending (due, b, ds, level)
 SELECT
-  CASE WHEN h.b + interval '1 hour' <= %(at)s THEN %(at)s ELSE %(at)s + interval '1 minute' END,
+  CASE WHEN h.b + interval '1 hour' <= %(at)s THEN %(at)s ELSE %(at)s + interval '5 minutes' END,
   h.b, h.ds, 3
 FROM (
   SELECT DISTINCT ds, date_bin('1 hour', b, timestamptz '2000-01-01 00:00+00') AS b FROM due_bucket
