@@ -31,12 +31,16 @@ class GapNotes:
         Where to talk to the database.
     meter
         Where to count.
+    is_alone
+        Whether every message comes here. Who shares the messages with others sees gaps where
+        there are none, and notes only those that the broker tells.
     """
 
-    def __init__(self, twin: Twin, aside: Executor, meter: Meter) -> None:
+    def __init__(self, twin: Twin, aside: Executor, meter: Meter, *, is_alone: bool = True) -> None:
         self._twin = twin
         self._aside = aside
         self._meter = meter
+        self._is_alone = is_alone
         self._tracker = GapTracker()
         self._lock = threading.Lock()
         self._waiting: list[Gap] = []
@@ -62,6 +66,10 @@ class GapNotes:
     def note(self, prepared: Prepared) -> None:
         """Take note of a recorded batch."""
         now_us, tracker = to_us(self._twin.now()), self._tracker
+        for source in prepared.by_source:
+            tracker.note_source(source, at_us=now_us)
+        if not self._is_alone:
+            return
         arrivals = prepared.arrivals
         found = tracker.note(prepared.readings, now_us=now_us)
         if len(arrivals):
@@ -74,13 +82,12 @@ class GapNotes:
             found += tracker.note_sequences(
                 one.source, one.key, numbers=one.numbers, missing=one.missing, at_us=now_us
             )
-        for source in prepared.by_source:
-            tracker.note_source(source, at_us=now_us)
         self._keep(found)
 
     def look(self) -> None:
         """Find datastreams that have fallen silent."""
-        self._keep(self._tracker.check(now_us=to_us(self._twin.now())))
+        if self._is_alone:
+            self._keep(self._tracker.check(now_us=to_us(self._twin.now())))
 
     def note_loss(self, cause: GapCause, sources: Iterable[str]) -> None:
         """Take note that the broker lost messages of these sources, nobody knows how many."""

@@ -91,6 +91,14 @@ def _newest(numbers: set[int]) -> int:
     return max(numbers)
 
 
+def _newest_before(numbers: Sequence[int]) -> int:
+    """The number before the first one, in ascending numbers that may hold a wrap."""
+    newest = _newest(set(numbers))
+    if newest == numbers[-1]:
+        return numbers[0] - 1
+    return next(number for number in numbers if number > newest) - 1
+
+
 def _unwrapped(number: int, newest: int) -> int:
     for size in COUNTER_SIZES:
         if number < newest < size and number + size - newest <= LARGEST_WRAP:
@@ -163,6 +171,7 @@ class GapTracker:
         self._newest_us = np.empty(0, np.int64)
         self._arrived_us = np.empty(0, np.int64)
         self._is_silent = np.empty(0, np.bool_)
+        self._before_us = np.empty(0, np.int64)  # newest time before the last readings came
         self._counted = np.empty(0, np.int64)
         self._counted_at_us = np.empty(0, np.int64)
         self._source_at_us: dict[str, int] = {}
@@ -207,6 +216,7 @@ class GapTracker:
             self._silence(int(row[place]), start_us=int(before[place]), end_us=int(time_us[place]))
             for place in np.flatnonzero(is_gap).tolist()
         ]
+        self._before_us[row[is_first]] = before[is_first]
         last = np.append(row[1:] != row[:-1], True)
         self._newest_us[row[last]] = time_us[last]
         self._arrived_us[row[last]] = now_us
@@ -291,8 +301,11 @@ class GapTracker:
 
     def _advance(self, row: int, numbers: Sequence[int], *, at_us: int) -> list[Gap]:
         newest, since_us = int(self._counted[row]), int(self._counted_at_us[row])
-        known = None if newest == UNKNOWN else Counter(newest, 0)
-        counter, absent = advance(known, numbers)
+        if newest == UNKNOWN:  # the first numbers of a run: what is missing among them
+            newest = _newest_before(numbers)
+            since_us = int(self._before_us[row])
+            since_us = at_us if since_us == NEVER else since_us
+        counter, absent = advance(Counter(newest, 0), numbers)
         if counter is not None:
             self._counted[row] = counter.newest
         if not absent:
@@ -346,6 +359,7 @@ _COLUMNS = {
     "_newest_us": NEVER,
     "_arrived_us": NEVER,
     "_is_silent": False,
+    "_before_us": NEVER,
     "_counted": UNKNOWN,
     "_counted_at_us": NEVER,
 }

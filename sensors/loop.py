@@ -91,7 +91,7 @@ class Ingester:
         self._meter = Meter(time.monotonic())
         router = Router(settings.codec.rule)
         self._source_of = SourceOfTopic(router)
-        self._gaps = GapNotes(twin, aside, self._meter)
+        self._gaps = GapNotes(twin, aside, self._meter, is_alone=not settings.ingest.shared_group)
         self._recorder = Recorder(
             twin,
             router=router,

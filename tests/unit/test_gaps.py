@@ -168,6 +168,26 @@ def test_counted_readings_miss_exactly_what_their_sequence_leaves_out() -> None:
     assert note([(1, 1)], 4) == [("k1", 1)]
 
 
+@pytest.mark.parametrize(
+    ("numbers", "missing"),
+    [([1, 2, 3, 7, 8], 3), ([0], 0), ([65_535, 0, 1], 0), ([65_533, 65_535, 0, 3], 3)],
+)
+def test_the_first_numbers_after_a_start_are_counted_among_themselves(
+    numbers: list[int], missing: int
+) -> None:
+    tracker = GapTracker([stream(1)])
+    tracker.note(readings(1, 0.0, 1.0), now_us=at(5))
+    sequence = np.array(numbers)
+    found = tracker.note_counted(np.ones(len(numbers), np.int32), sequence, at_us=at(5))
+    assert sum(gap.missing or 0 for gap in found) == missing
+    assert [(gap.start, gap.end) for gap in found] == [(from_us(at(0)), from_us(at(5)))][
+        : len(found)
+    ]
+    after = np.array([numbers[-1] + 2])
+    (gap,) = tracker.note_counted(np.ones(1, np.int32), after, at_us=at(9))
+    assert (gap.missing, gap.start) == (1, from_us(at(5)))
+
+
 def test_silence_of_a_counting_datastream_is_left_to_its_numbers() -> None:
     tracker = GapTracker([stream(1)])
     tracker.note_counted(np.array([1], np.int32), np.array([5]), at_us=at(0))
