@@ -88,6 +88,7 @@ class Twin:
     def __init__(self, store: Store, *, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._streams: tuple[str, Mapping[str, Datastream]] = "", {}
 
     def now(self) -> datetime:
         """Present time of the city, aware UTC."""
@@ -132,10 +133,19 @@ class Twin:
 
     def datastream(self, uid: str) -> Datastream:
         """One datastream; RegistryError if there is none of this uid."""
-        for datastream in self._store.datastreams():
-            if datastream.uid == uid:
-                return datastream
-        raise RegistryError(f"datastream {uid!r} is unknown; load the city that contains it")
+        found = self._by_uid().get(uid)
+        if found is None:
+            raise RegistryError(f"datastream {uid!r} is unknown; load the city that contains it")
+        return found
+
+    def _by_uid(self) -> Mapping[str, Datastream]:
+        """All datastreams, read again only when the registry has changed."""
+        version = self._store.version()
+        known, streams = self._streams
+        if known != version:
+            streams = {stream.uid: stream for stream in self._store.datastreams()}
+            self._streams = version, streams
+        return streams
 
     # Observations
 
@@ -229,14 +239,14 @@ class Twin:
         as_of: datetime | None = None,
     ) -> Iterator[Readings]:
         """All readings of some datastreams in [start, end), page by page, in constant memory."""
-        known = {stream.uid: stream.number or -1 for stream in self._store.datastreams()}
+        known = self._by_uid()
         for uid in uids:
             if uid not in known:
                 raise RegistryError(
                     f"datastream {uid!r} is unknown; load the city that contains it"
                 )
         return self._store.history.rows(
-            [known[uid] for uid in uids],
+            [known[uid].number or -1 for uid in uids],
             start_us=to_us(start),
             end_us=to_us(end),
             as_of_us=None if as_of is None else to_us(as_of),
@@ -252,7 +262,7 @@ class Twin:
 
         An event-driven datastream, which never turns stale, is looked for one day back.
         """
-        streams = self._store.datastreams()
+        streams = self._by_uid().values()
         holds = {stream.number or -1: _hold_us(stream) for stream in streams}
         return self._store.history.state_at(to_us(time), hold_us=holds)
 
