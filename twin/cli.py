@@ -69,8 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     from twin.plugins import find  # noqa: PLC0415 - after the errors, before anything heavy
 
     installed = sorted(set(find("jobs")) - set(BUILT_IN))
-    lines = [f"  {name:10}{text}" for name, text in BUILT_IN.items()]
-    lines += [f"  {name:10}{JOB_HELP.get(name, find('jobs')[name].value)}" for name in installed]
+    lines = [f"  {name:12}{text}" for name, text in BUILT_IN.items()]
+    lines += [f"  {name:12}{JOB_HELP.get(name, find('jobs')[name].value)}" for name in installed]
     parser = argparse.ArgumentParser(
         prog="twin",
         description="Stadtzwilling, the urban digital twin for infrastructure monitoring.",
