@@ -9,4 +9,4 @@ UNION
 SELECT
   p.level::text AS kind, (extract(epoch FROM p.b) * 1000000)::bigint AS place, '' AS made_as
 FROM pending AS p
-WHERE p.level = ANY('{1,2,3}') AND p.ds = %(number)s AND p.b >= %(start)s AND p.b < %(end)s
+WHERE p.level = ANY(ARRAY[1, 2, 3]) AND p.ds = %(number)s AND p.b >= %(start)s AND p.b < %(end)s
