@@ -178,12 +178,13 @@ happenings = st.tuples(
 
 
 @settings(max_examples=150, deadline=None)
-@given(script=st.lists(happenings, max_size=25))
+@given(script=st.lists(happenings, min_size=4, max_size=25))
 def test_what_was_acknowledged_is_stored_or_spooled_whatever_fails(
     script: list[tuple[str, int]],
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         trial = Trial(Path(folder))
+        trial.step(1)  # live
         for happening, count in script:
             getattr(trial, happening)(count)
             trial.check()
@@ -209,3 +210,16 @@ def test_a_batch_in_doubt_and_a_refused_sync_do_not_stop_the_draining(tmp_path: 
     trial.step(10)
     assert sorted(trial.stored().values()) == [0.0, 0.25, 0.5, 0.75]
     assert trial.spool.is_empty
+
+
+def test_nothing_is_acknowledged_while_its_commit_fails(tmp_path: Path) -> None:
+    trial = Trial(tmp_path)
+    trial.step(1)
+    trial.put(3)
+    trial.leave(0)
+    trial.step(1)
+    assert not trial.inbox.acked
+    trial.step(2)
+    trial.check()
+    assert len(trial.inbox.acked) == 3
+    assert trial.spool.messages == 3
