@@ -173,13 +173,11 @@ def verdict_of(soak: Soak) -> list[str]:
         slope = slope_mib_per_h(soak.memory)
         peak = max(size for _, size in soak.memory)
         grown = soak.handles[-1] - soak.handles[0]
-        say(
-            f"memory {peak:.0f} MiB at most, {slope:+.2f} MiB/h over {watched_s / 60:.0f} min, "
-            f"{grown:+d} handles"
-        )
+        say(f"memory {peak:.0f} MiB at most, {grown:+d} handles")
         if peak > MOST_MIB:
             problems.append(f"{peak:.0f} MiB")
         if watched_s >= WATCHED_AT_LEAST_S:
+            say(f"memory {slope:+.2f} MiB/h over {watched_s / 60:.0f} min")
             if slope > MOST_MIB_PER_H:
                 problems.append(f"memory grows by {slope:.2f} MiB/h")
             if grown > MOST_NEW_HANDLES:
