@@ -482,13 +482,18 @@ def test_f_tim_2_and_f_tim_3_times_are_read_as_declared(
         (TimeRule("/t"), '"2026-06-15"'),
         (TimeRule("/t"), '"15.06.2026 08:00"'),
         (TimeRule("/t"), '"2026-02-30T08:00:00Z"'),
-        (TimeRule("/t", zone="Europe/Berlin"), '"2026-03-29T02:30:00"'),
         (TimeRule("/t", zone="Europe/Nowhere"), '"2026-03-29T02:30:00"'),
     ],
 )
 def test_f_tim_3_and_f_tim_4_an_unreadable_time_is_invalid(rule: TimeRule, raw: str) -> None:
     outcome = mapped(b'{"t": %b, "temp": 1}' % raw.encode(), time=rule)
     assert reasons(outcome) == ["time_invalid"]
+
+
+def test_f_tim_4_the_hour_that_the_spring_leaves_out_does_not_exist() -> None:
+    rule = TimeRule("/t", zone="Europe/Berlin")
+    outcome = mapped(b'{"t": "2026-03-29T02:30:00", "temp": 1}', time=rule)
+    assert reasons(outcome) == ["nonexistent_local_time"]
 
 
 @pytest.mark.parametrize(("arrival_utc", "expected_utc"), [(0, 0), (1, 1)])
