@@ -1,8 +1,12 @@
 """How the settings say that times and sources are treated."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import cast
 
-from sensors.quality import TimePolicy, Treatment
+from sensors.rules.quality import TimePolicy, Treatment
+from twin.plugins import load
+from twin.ports import Codec
 from twin.settings import Settings
 
 
@@ -28,3 +32,9 @@ def time_policy(settings: Settings) -> TimePolicy:
             for policy in settings.source
         },
     )
+
+
+def installed_codecs(settings: Settings) -> Mapping[str, Codec]:
+    """Codecs that the rules name; PluginError if one does not load."""
+    names = {rule.codec for rule in settings.codec.rule}
+    return {name: cast("Codec", load("codecs", name)) for name in sorted(names)}

@@ -10,7 +10,9 @@ from typing import Any
 
 from sensors.broker import Delivery, Subscriber
 from twin.cli import main
+from twin.model.observations import RecordResult
 from twin.store.postgres import write
+from twin.store.postgres.connections import Connection
 
 
 def acknowledge_before_the_commit() -> None:
@@ -31,12 +33,20 @@ def acknowledge_before_the_commit() -> None:
 
 def roll_the_commit_back() -> None:
     """End the transaction of every batch with ROLLBACK and say that it went well."""
-    query = write.query
+    query, record = write.query, write.record_at_once
 
     def rolled_back(name: str) -> bytes:
         return b"ROLLBACK" if name == "commit_batch" else query(name)
 
+    def recorded_in_vain(connection: Connection, *rest: Any, **more: Any) -> RecordResult | None:
+        connection.execute(b"BEGIN")  # the statement commits by itself only outside of a block
+        try:
+            return record(connection, *rest, **more)
+        finally:
+            connection.execute(b"ROLLBACK")
+
     write.query = rolled_back  # pyrefly: ignore[bad-assignment]
+    write.record_at_once = recorded_in_vain
 
 
 def none() -> None:

@@ -13,9 +13,8 @@ from waiting import wait_for
 
 from sensors.broker import Delivery
 from sensors.clocks import ClockWatch
-from sensors.ingest import installed_codecs
-from sensors.policies import time_policy
-from sensors.preparation import Pipeline
+from sensors.pipeline.preparation import Pipeline
+from sensors.policies import installed_codecs, time_policy
 from sensors.routing import Router, StreamTable
 from twin.model.observations import Batch
 from twin.model.quality import Quality

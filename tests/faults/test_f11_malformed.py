@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from waiting import wait_for
 
 from sensors.broker import Delivery
-from sensors.ingest import installed_codecs
-from sensors.preparation import Pipeline
-from sensors.privacy import masked
-from sensors.quality import TimePolicy
+from sensors.pipeline.preparation import Pipeline
+from sensors.pipeline.privacy import masked
+from sensors.policies import installed_codecs
 from sensors.routing import Router, StreamTable
+from sensors.rules.quality import TimePolicy
 from twin.city import Twin
 from twin.model.observations import Batch
 from twin.model.quarantine import CaseFilter

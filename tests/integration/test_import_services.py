@@ -10,9 +10,9 @@ import pytest
 from store_samples import city
 from store_servers import Database, running_server
 
-from sensors.importfile import ReadingsMapping
-from sensors.importing import ReadingsImport, import_readings
-from sensors.quality import TimePolicy
+from sensors.history.importfile import ReadingsMapping
+from sensors.history.importing import ReadingsImport, import_readings
+from sensors.rules.quality import TimePolicy
 from twin.city import Twin
 from twin.model.times import utc_now
 from twin.settings import load_settings
@@ -36,7 +36,7 @@ def database() -> Iterator[Database]:
 def test_more_days_than_the_database_makes_in_an_hour_wait_for_their_room(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sensors.importing.ROOM_WAIT_S", 0.0)
+    monkeypatch.setattr("sensors.history.importing.ROOM_WAIT_S", 0.0)
     begin = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
     times = [begin - timedelta(days=day) for day in range(DAYS + 20, 20, -1)]
     rows = [f"stream-000,{time.isoformat()},{number}" for number, time in enumerate(times)]
@@ -68,7 +68,7 @@ def test_the_job_reads_settings_mapping_and_file(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("sensors.importing.stop_on_signal", threading.Event)
+    monkeypatch.setattr("sensors.history.importing.stop_on_signal", threading.Event)
     (tmp_path / "city.toml").write_text(
         f"""
 [city]

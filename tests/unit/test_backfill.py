@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import Point
 
-from sensors.backfill import DELAYS, Backfiller
-from sensors.csvfolder import CsvFolder
-from sensors.quality import TimePolicy, Treatment
+from sensors.recovery.backfill import DELAYS, Backfiller
+from sensors.recovery.csvfolder import CsvFolder
+from sensors.rules.quality import TimePolicy, Treatment
 from twin.city import Twin
 from twin.model.assets import Asset
 from twin.model.city import City

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from shapely.geometry import Point, shape
 
-from sensors.features import FEATURES
+from sensors.rules.features import FEATURES
 from twin.cli import demo_city
 from twin.exchange.folder import read_city
 from twin.model.assets import Asset, Attribute

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sensors.drift import DriftWatch
-from sensors.strangers import Strangers, beyond_the_inbox
+from sensors.pipeline.strangers import Strangers, beyond_the_inbox
+from sensors.rules.drift import DriftWatch
 from twin.model.messages import Rejection
 from twin.store import accounts
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensors.faultrules import FaultRules, fault_parameters, smallest_scale
+from sensors.rules.faultrules import FaultRules, fault_parameters, smallest_scale
 from twin.model.datastreams import Datastream
 from twin.model.observations import Readings
 from twin.model.quality import FAULT_MASK, Quality

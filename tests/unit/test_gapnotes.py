@@ -10,11 +10,11 @@ from faults.rig import small_city
 
 from sensors.broker import Delivery
 from sensors.codecs.own import codec as own
-from sensors.gapnotes import GapNotes
-from sensors.meter import Meter
-from sensors.preparation import Pipeline
-from sensors.quality import TimePolicy
+from sensors.ingest.gapnotes import GapNotes
+from sensors.ingest.meter import Meter
+from sensors.pipeline.preparation import Pipeline
 from sensors.routing import Router, StreamTable
+from sensors.rules.quality import TimePolicy
 from twin.city import Twin
 from twin.model.messages import CodecRule
 from twin.model.times import to_us, utc_now

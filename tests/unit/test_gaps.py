@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensors.gaps import Counter, GapTracker, SequenceGaps, advance
+from sensors.rules.gaps import Counter, GapTracker, SequenceGaps, advance
 from twin.errors import ModelError
 from twin.model.datastreams import Datastream
 from twin.model.gaps import Gap

@@ -14,10 +14,10 @@ import pytest
 from store_samples import city
 
 from dashboards.api.reading_files import FORMATS, Export
-from sensors import importfile
-from sensors.importfile import ReadingsMapping, read_mapping
-from sensors.importing import ReadingsImport, Report, command
-from sensors.quality import TimePolicy
+from sensors.history import importfile
+from sensors.history.importfile import ReadingsMapping, read_mapping
+from sensors.history.importing import ReadingsImport, Report, command
+from sensors.rules.quality import TimePolicy
 from twin.city import Twin
 from twin.errors import SettingsError, StoreUnavailableError
 from twin.model.observations import Batch, RecordResult
@@ -130,7 +130,7 @@ def test_an_interrupted_import_goes_on_where_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importfile, "CHUNK_ROWS", 10)
-    monkeypatch.setattr("sensors.importing.MOST_AWAY", 0)
+    monkeypatch.setattr("sensors.history.importing.MOST_AWAY", 0)
     store = FailingStore(clock=lambda: NOW)
     twin = Twin(store, clock=lambda: NOW)
     twin.load(city())
@@ -372,7 +372,7 @@ class CrowdedRoom:
 def test_an_import_waits_for_room_instead_of_failing(
     twin: Twin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sensors.importing.ROOM_WAIT_S", 0.0)
+    monkeypatch.setattr("sensors.history.importing.ROOM_WAIT_S", 0.0)
     room = CrowdedRoom(3)
     monkeypatch.setattr(twin._store, "room", room, raising=False)
     said: list[str] = []

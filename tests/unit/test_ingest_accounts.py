@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inbox import AtOnce
 
-from sensors.accounting import Ledger
-from sensors.alarms import Alarms
-from sensors.contact import Contact, InstanceTakenError, Registry
-from sensors.states import COMMIT_TARGET_S, BatchSize, Due, State, state_of
+from sensors.ingest.accounting import Ledger
+from sensors.ingest.alarms import Alarms
+from sensors.ingest.contact import Contact, InstanceTakenError, Registry
+from sensors.ingest.states import COMMIT_TARGET_S, BatchSize, Due, State, state_of
 from twin.city import Twin
 from twin.errors import RegistryError, StoreError, StoreUnavailableError
 from twin.model.observations import RecordResult, Tally

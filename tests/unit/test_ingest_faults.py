@@ -14,10 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from inbox import NOW, AtOnce, Deliveries
 
-from sensors.buffering import Buffer
-from sensors.ingest import installed_codecs
-from sensors.loop import Ingester
-from sensors.policies import time_policy
+from sensors.ingest.buffering import Buffer
+from sensors.ingest.loop import Ingester
+from sensors.policies import installed_codecs, time_policy
 from sensors.spool import Spool
 from twin.city import Twin
 from twin.errors import StoreUnavailableError

@@ -14,11 +14,10 @@ from faults.rig import RULES, small_city, write_city
 from inbox import NOW, AtOnce, Deliveries
 
 from sensors.broker import Subscriber
-from sensors.buffering import Buffer
-from sensors.contact import InstanceTakenError
-from sensors.ingest import installed_codecs
-from sensors.loop import Ingester
-from sensors.policies import time_policy
+from sensors.ingest.buffering import Buffer
+from sensors.ingest.contact import InstanceTakenError
+from sensors.ingest.loop import Ingester
+from sensors.policies import installed_codecs, time_policy
 from sensors.spool import Spool
 from twin.city import Twin
 from twin.errors import RegistryError, StoreError, StoreUnavailableError
@@ -559,7 +558,7 @@ def test_the_rules_of_the_rig_have_no_problem(bench: Bench) -> None:
 
 def test_ingest_imports_neither_dash_nor_geopandas() -> None:
     code = (
-        "import sys, sensors.ingest; "
+        "import sys, sensors.ingest.job; "
         "print([name for name in ('dash', 'geopandas', 'pandas') if name in sys.modules])"
     )
     answer = subprocess.run(

@@ -8,8 +8,8 @@ import pytest
 
 from sensors.broker.delivery import Delivery, DeliveryQueue
 from sensors.broker.plan import BackOff, Ending, Endpoint, EndpointPlan, client_id
-from sensors.gaps import SequenceGaps
-from sensors.meter import Meter
+from sensors.ingest.meter import Meter
+from sensors.rules.gaps import SequenceGaps
 from twin.model.observations import RecordResult
 from twin.settings import BrokerSettings
 

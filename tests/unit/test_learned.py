@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sensors.faultrules import FaultRules
-from sensors.learned import LearnedFile
+from sensors.ingest.learned import LearnedFile
+from sensors.rules.faultrules import FaultRules
 from twin.model.datastreams import Datastream
 
 STREAM = Datastream(

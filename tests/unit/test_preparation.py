@@ -15,10 +15,10 @@ from sensors.codecs.own import codec as own
 from sensors.codecs.senml import codec as senml
 from sensors.codecs.strict_json import parse
 from sensors.codecs.wave import codec as wave
-from sensors.preparation import Pipeline
-from sensors.prepared import Prepared
-from sensors.quality import TimePolicy, Treatment
+from sensors.pipeline.preparation import Pipeline
+from sensors.pipeline.prepared import Prepared
 from sensors.routing import Router, StreamTable
+from sensors.rules.quality import TimePolicy, Treatment
 from twin.model.datastreams import Datastream, StreamKind, TimeSource
 from twin.model.messages import (
     CodecContext,

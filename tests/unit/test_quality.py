@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensors.privacy import masked
-from sensors.quality import Rows, TimePolicy, Treatment, judge, judge_columns, unknown_stream
+from sensors.pipeline.privacy import masked
+from sensors.pipeline.waveforms import judge_block
 from sensors.routing import Stream, StreamTable
-from sensors.waveforms import judge_block
+from sensors.rules.quality import Rows, TimePolicy, Treatment, judge, judge_columns, unknown_stream
 from twin.errors import RegistryError
 from twin.model.datastreams import Datastream
 from twin.model.messages import Rejection, WaveformBlock

@@ -8,14 +8,14 @@ from uuid import uuid4
 import pytest
 from shapely import Point
 
-from sensors import quarantine
 from sensors.broker import Delivery
 from sensors.codecs.mapped_json import codec as json_codec
 from sensors.codecs.own import codec as own
-from sensors.preparation import Pipeline
-from sensors.quality import TimePolicy, Treatment
-from sensors.replaying import Replayer, in_order, pages
+from sensors.pipeline.preparation import Pipeline
+from sensors.recovery import quarantine
+from sensors.recovery.replaying import Replayer, in_order, pages
 from sensors.routing import Router, StreamTable
+from sensors.rules.quality import TimePolicy, Treatment
 from twin.city import Twin
 from twin.errors import SettingsError
 from twin.model.assets import Asset

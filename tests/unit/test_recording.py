@@ -10,8 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensors.recording import RecordedValue, Recording, decode_text, read_mapping, read_recording
-from sensors.replay import load_recording, payload, play, preview, schedule, topic
+from sensors.playback.recording import (
+    RecordedValue,
+    Recording,
+    decode_text,
+    read_mapping,
+    read_recording,
+)
+from sensors.playback.replay import load_recording, payload, play, preview, schedule, topic
 from twin.errors import SettingsError
 from twin.model.quality import Quality, keys
 

@@ -106,7 +106,7 @@ def test_every_module_is_imported_without_network_files_or_threads() -> None:
     ("module", "heavy"),
     [
         ("twin.cli", {"numpy", "shapely", "dash", "geopandas", "psycopg", "paho", "pyarrow"}),
-        ("sensors.ingest", {"dash", "geopandas", "pydeck", "pyarrow"}),
+        ("sensors.ingest.job", {"dash", "geopandas", "pydeck", "pyarrow"}),
         ("simulations.worker", {"dash", "geopandas", "pydeck", "pyarrow"}),
         ("twin.maintain", {"dash", "geopandas", "pydeck", "paho", "pyarrow", "fastapi"}),
         ("dashboards.app", {"geopandas", "pyarrow"}),

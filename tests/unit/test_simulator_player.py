@@ -100,9 +100,7 @@ def test_the_past_and_the_present_are_complete_without_repetition():
     messages = [*one.past(NOW_US, span_us=SPAN_US), *one.present(NOW_US)]
     found = readings(messages)
     expected = sum(
-        round(600 / (stream.cadence_s or 0))
-        for stream in simulated()
-        if stream.kind == "reading"
+        round(600 / (stream.cadence_s or 0)) for stream in simulated() if stream.kind == "reading"
     )
     assert len(found) == expected
     assert min(time_us for _, time_us in found) > NOW_US - SPAN_US

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from sensors.faultrules import FaultRules
+from sensors.rules.faultrules import FaultRules
 from sensors.simulator.world import build_world
 from twin.cli import demo_city
 from twin.exchange.folder import read_city

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sensors.features import FEATURES, feature_readings, features
+from sensors.rules.features import FEATURES, feature_readings, features
 from twin.model.observations import Waveform
 from twin.model.quality import Quality
 

@@ -10,10 +10,9 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from sensors.ingest import installed_codecs
-from sensors.policies import time_policy
-from sensors.preparation import Pipeline
-from sensors.replaying import Replay, Replayer, in_order, pages
+from sensors.pipeline.preparation import Pipeline
+from sensors.policies import installed_codecs, time_policy
+from sensors.recovery.replaying import Replay, Replayer, in_order, pages
 from sensors.routing import Router, StreamTable
 from twin.city import Twin
 from twin.errors import RegistryError, SettingsError

@@ -5,7 +5,7 @@ import os
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
-from sensors.faultrules import FaultRules
+from sensors.rules.faultrules import FaultRules
 from twin.settings import Settings
 
 logger = logging.getLogger(__name__)

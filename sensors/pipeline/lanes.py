@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import NamedTuple, cast
 
 from sensors.codecs.columns import ColumnCodec
-from sensors.features import FEATURES, feature_key
-from sensors.quality import TimePolicy
 from sensors.routing import Route, Router, StreamTable
+from sensors.rules.features import FEATURES, feature_key
+from sensors.rules.quality import TimePolicy
 from twin.errors import ModelError
 from twin.model.messages import CodecContext
 from twin.model.quantities import conversion

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import numpy as np
 
-from sensors.quality import TimePolicy, time_problem
 from sensors.routing import Stream
+from sensors.rules.quality import TimePolicy, time_problem
 from twin.errors import ModelError
 from twin.model.messages import Rejection, WaveformBlock
 from twin.model.observations import Waveform

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.collecting import Sequenced
+from sensors.pipeline.collecting import Sequenced
 from twin.model.messages import Rejection
 from twin.model.observations import Arrivals, Readings, Tally, Waveform
 

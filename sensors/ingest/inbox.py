@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from sensors.broker import Delivery, SubscriberFigures
-from sensors.lanes import UNROUTED
+from sensors.pipeline.lanes import UNROUTED
 from sensors.routing import Router
 
 MOST_TOPICS = 50_000

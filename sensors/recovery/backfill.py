@@ -22,8 +22,8 @@ from uuid import UUID, uuid4
 import numpy as np
 
 from sensors.policies import time_policy
-from sensors.quality import TimePolicy, judge_columns
 from sensors.routing import StreamTable
+from sensors.rules.quality import TimePolicy, judge_columns
 from twin.city import Twin
 from twin.errors import StoreError, TwinError
 from twin.model.datastreams import Datastream

@@ -8,22 +8,22 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from uuid import UUID, uuid4
 
-from sensors.accounting import Ledger
 from sensors.broker import client_id
 from sensors.broker.observer import BrokerHealth
-from sensors.buffering import Buffer, Drained
 from sensors.clocks import ClockWatch
-from sensors.contact import Contact, InstanceTakenError, Registry
-from sensors.gapnotes import GapNotes
-from sensors.inbox import Inbox, SourceOfTopic
-from sensors.learned import LearnedFile, learned_file
-from sensors.meter import Meter
-from sensors.prepared import Prepared
-from sensors.quality import TimePolicy
-from sensors.recorder import Pending, Recorder
-from sensors.reporting import Overview, Reporter
+from sensors.ingest.accounting import Ledger
+from sensors.ingest.buffering import Buffer, Drained
+from sensors.ingest.contact import Contact, InstanceTakenError, Registry
+from sensors.ingest.gapnotes import GapNotes
+from sensors.ingest.inbox import Inbox, SourceOfTopic
+from sensors.ingest.learned import LearnedFile, learned_file
+from sensors.ingest.meter import Meter
+from sensors.ingest.recorder import Pending, Recorder
+from sensors.ingest.reporting import Overview, Reporter
+from sensors.ingest.states import Due, State
+from sensors.pipeline.prepared import Prepared
 from sensors.routing import Router
-from sensors.states import Due, State
+from sensors.rules.quality import TimePolicy
 from twin.city import Twin
 from twin.errors import StoreError
 from twin.ports import Codec

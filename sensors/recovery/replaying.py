@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import numpy as np
 
 from sensors.broker import Delivery
-from sensors.preparation import Pipeline
-from sensors.quality import judge_columns
+from sensors.pipeline.preparation import Pipeline
+from sensors.rules.quality import judge_columns
 from twin.city import Twin
 from twin.model.messages import Rejection
 from twin.model.observations import (

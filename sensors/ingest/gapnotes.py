@@ -5,9 +5,9 @@ import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor, Future
 
-from sensors.gaps import GapTracker
-from sensors.meter import Meter
-from sensors.prepared import Prepared
+from sensors.ingest.meter import Meter
+from sensors.pipeline.prepared import Prepared
+from sensors.rules.gaps import GapTracker
 from twin.city import Twin
 from twin.errors import TwinError
 from twin.model.datastreams import Datastream

@@ -22,10 +22,10 @@ from uuid import UUID, uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.importfile import Chunk, ReadingsMapping, Refusal, chunks, read_mapping
+from sensors.history.importfile import Chunk, ReadingsMapping, Refusal, chunks, read_mapping
 from sensors.policies import time_policy
-from sensors.quality import TimePolicy, judge_columns
 from sensors.routing import StreamTable
+from sensors.rules.quality import TimePolicy, judge_columns
 from twin.city import Twin
 from twin.errors import SettingsError, StoreUnavailableError
 from twin.model.observations import Batch, Readings, Tally

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sensors.broker.delivery import Delivery
-from sensors.lanes import UNROUTED
+from sensors.pipeline.lanes import UNROUTED
 from sensors.spool import Block, Cursor, Record, Spool, SpoolError, SpoolFullError
 
 logger = logging.getLogger(__name__)

@@ -2,22 +2,19 @@
 
 import argparse
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from typing import cast
 
 from sensors.broker import Subscriber, client_id
 from sensors.broker.observer import BrokerHealth, BrokerObserver
-from sensors.buffering import Buffer
-from sensors.loop import Ingester
-from sensors.policies import time_policy
-from sensors.reporting import OFFLINE, status_topic
+from sensors.ingest.buffering import Buffer
+from sensors.ingest.loop import Ingester
+from sensors.ingest.reporting import OFFLINE, status_topic
+from sensors.policies import installed_codecs, time_policy
 from sensors.routing import subscriptions
 from sensors.spool import Spool, SpoolError
 from twin.errors import SettingsError
-from twin.plugins import load
-from twin.ports import Codec
 from twin.runtime import open_twin
 from twin.settings import Settings
 from twin.signals import stop_on_signal
@@ -90,9 +87,3 @@ def open_spool(settings: Settings) -> Spool | None:
     except SpoolError as error:
         logger.error("spool_not_opened", extra={"reason": str(error)})  # noqa: TRY400 - the reason is enough
         return None
-
-
-def installed_codecs(settings: Settings) -> Mapping[str, Codec]:
-    """Codecs that the rules name; PluginError if one does not load."""
-    names = {rule.codec for rule in settings.codec.rule}
-    return {name: cast("Codec", load("codecs", name)) for name in sorted(names)}

@@ -10,16 +10,16 @@ from uuid import UUID
 import numpy as np
 
 from sensors.broker.delivery import Delivery
-from sensors.contact import Registry
-from sensors.drift import DriftWatch
-from sensors.faultrules import FaultRules
-from sensors.learned import LearnedFile
-from sensors.meter import Meter
-from sensors.preparation import Pipeline
-from sensors.prepared import Prepared
-from sensors.quality import TimePolicy
+from sensors.ingest.contact import Registry
+from sensors.ingest.learned import LearnedFile
+from sensors.ingest.meter import Meter
+from sensors.ingest.states import BatchSize
+from sensors.pipeline.preparation import Pipeline
+from sensors.pipeline.prepared import Prepared
 from sensors.routing import Router, StreamTable
-from sensors.states import BatchSize
+from sensors.rules.drift import DriftWatch
+from sensors.rules.faultrules import FaultRules
+from sensors.rules.quality import TimePolicy
 from twin.city import Twin
 from twin.errors import TwinError
 from twin.model.datastreams import Datastream

@@ -11,19 +11,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from sensors.accounting import Ledger
-from sensors.alarms import Alarms
 from sensors.broker import Delivery
 from sensors.broker.observer import BrokerHealth
-from sensors.buffering import Buffer
 from sensors.clocks import ClockWatch
-from sensors.contact import Contact, InstanceTakenError
-from sensors.gapnotes import GapNotes
-from sensors.inbox import Inbox, SourceOfTopic
-from sensors.meter import Meter
-from sensors.observing import KINDS_ABOUT_SOURCES, OWN_KINDS, Observer
-from sensors.recorder import Recorder
-from sensors.states import Due, State, state_of
+from sensors.ingest.accounting import Ledger
+from sensors.ingest.alarms import Alarms
+from sensors.ingest.buffering import Buffer
+from sensors.ingest.contact import Contact, InstanceTakenError
+from sensors.ingest.gapnotes import GapNotes
+from sensors.ingest.inbox import Inbox, SourceOfTopic
+from sensors.ingest.meter import Meter
+from sensors.ingest.observing import KINDS_ABOUT_SOURCES, OWN_KINDS, Observer
+from sensors.ingest.recorder import Recorder
+from sensors.ingest.states import Due, State, state_of
 from twin.city import Twin
 from twin.errors import TwinError
 from twin.model.jobs import JobStatus

@@ -8,14 +8,14 @@ import numpy as np
 
 from sensors.broker.delivery import Delivery
 from sensors.codecs.columns import NO_SEQUENCE
-from sensors.collecting import Collected, Context
-from sensors.features import FeatureReading, feature_readings
-from sensors.lanes import BY_MESSAGE, Lane, Lanes, Place
-from sensors.prepared import Counted, Delays, Prepared
-from sensors.quality import Judged, Rows, TimePolicy, judge, unknown_stream
+from sensors.pipeline.collecting import Collected, Context
+from sensors.pipeline.lanes import BY_MESSAGE, Lane, Lanes, Place
+from sensors.pipeline.prepared import Counted, Delays, Prepared
+from sensors.pipeline.strangers import Strangers
+from sensors.pipeline.waveforms import judge_block
 from sensors.routing import Route, Router, StreamTable
-from sensors.strangers import Strangers
-from sensors.waveforms import judge_block
+from sensors.rules.features import FeatureReading, feature_readings
+from sensors.rules.quality import Judged, Rows, TimePolicy, judge, unknown_stream
 from twin.errors import ModelError
 from twin.model.messages import (
     CodecContext,

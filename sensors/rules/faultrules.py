@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.faultmemory import RUN_BINS, Memory, run_bin
+from sensors.rules.faultmemory import RUN_BINS, Memory, run_bin
 from twin.model.datastreams import Datastream
 from twin.model.observations import Readings
 from twin.model.quality import Quality

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from sensors.broker import Publisher, client_id
-from sensors.recording import (
+from sensors.playback.recording import (
     RecordedValue,
     Recording,
     decode_text,

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.codecs.columns import NO_SEQUENCE, Columns
-from sensors.features import FeatureReading
-from sensors.privacy import masked
-from sensors.quality import Rows
-from sensors.strangers import beyond_the_inbox
+from sensors.pipeline.privacy import masked
+from sensors.pipeline.strangers import beyond_the_inbox
+from sensors.rules.features import FeatureReading
+from sensors.rules.quality import Rows
 from twin.model.messages import Observation, Outcome, Rejection, WaveformBlock
 from twin.model.observations import Waveform
 from twin.model.quality import Quality

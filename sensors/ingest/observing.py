@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sensors.accounting import Ledger, Persistent
-from sensors.alarms import Alarms
 from sensors.broker import SubscriberFigures
 from sensors.broker.observer import BrokerHealth
-from sensors.buffering import Buffer
 from sensors.clocks import ClockWatch
-from sensors.contact import Contact
+from sensors.ingest.accounting import Ledger, Persistent
+from sensors.ingest.alarms import Alarms
+from sensors.ingest.buffering import Buffer
+from sensors.ingest.contact import Contact
 
 CERTIFICATE_DAYS = 30
 QUEUE_WARN_SHARE = 0.5

@@ -1,0 +1,1 @@
+"""Historical readings from files, through the rules of live data."""

@@ -1,0 +1,1 @@
+"""The ingester: its loop, its states, and what it tells of itself."""

@@ -1,0 +1,1 @@
+"""Recorded values published again as if their sensors spoke now."""

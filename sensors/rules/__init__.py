@@ -1,0 +1,1 @@
+"""What a reading is worth: time, limits, sensor faults, features, gaps. Pure."""
