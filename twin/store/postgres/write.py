@@ -20,6 +20,7 @@ from twin.ports import Clock
 from twin.store import accounts, intake
 from twin.store.arrivals import resolve
 from twin.store.postgres.arrive import PostgresArrivals
+from twin.store.postgres.at_once import fits, is_quiet, record_at_once
 from twin.store.postgres.connections import Connection, Connections
 from twin.store.postgres.failures import classify, store_error
 from twin.store.postgres.insert import (
@@ -124,6 +125,10 @@ class Writer:
         )
         with _transaction(connection):
             accepted = None if len(batch.arrivals) else inspect()
+            if manner == "swift" and accepted is not None and fits(batch, accepted):
+                answer = self._record_at_once(connection, batch, accepted)
+                if answer is not None:
+                    return answer
             is_early = manner == "swift" and accepted is not None and _is_small(accepted)
             with connection.pipeline():
                 connection.execute(query("begin_batch"), prepare=False)
@@ -150,6 +155,23 @@ class Writer:
             is_repeated = bool(result.duplicate or result.conflict)
             left = max(self._guarded_batches - 1, 0)
             self._guarded_batches = GUARDED_BATCHES if is_repeated else left
+        return result
+
+    def _record_at_once(
+        self, connection: Connection, batch: Batch, accepted: intake.Intake
+    ) -> RecordResult | None:
+        """Record in one round trip; None if nothing was written and the longer way must be gone."""
+        if not is_quiet(connection):
+            return None
+        self._is_committing = True
+        result = record_at_once(
+            connection,
+            batch,
+            accepted,
+            sources=self._sources,
+            registry_revision=self._registry_revision,
+        )
+        self._is_committing = False
         return result
 
     def _write_readings(
