@@ -2,6 +2,7 @@
 
 import configparser
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,31 @@ def test_the_compose_file_starts_jobs_that_exist_with_settings_that_exist() -> N
     assert variables <= {*ENVIRONMENT, *OTHER_ENVIRONMENT}
     for path in re.findall(r"\.\./mosquitto/(\w+(?:\.conf)?):", COMPOSE):
         assert (DEPLOY / "mosquitto" / path).is_file()
+
+
+def test_every_unit_has_an_environment_with_the_role_of_its_job(tmp_path: Path) -> None:
+    script = DEPLOY / "systemd" / "write-environment"
+    subprocess.run(["sh", str(script), str(tmp_path)], check=True, capture_output=True)
+    roles = {file.stem: file.read_text(encoding="utf-8") for file in tmp_path.iterdir()}
+    assert set(roles) <= {*known_jobs(), "owner"}
+    assert "twin_keep@" in roles["maintain"]
+    assert "twin_serve@" in roles["serve"]
+    assert [job for job, text in roles.items() if "twin_owner@" in text] == ["owner"]
+    wanted = set(
+        re.findall(
+            r"stadtzwilling@(\w+)\.service",
+            (DEPLOY / "systemd" / "stadtzwilling.target").read_text(),
+        )
+    )
+    assert wanted <= set(roles)
+
+
+def test_only_migrations_and_the_city_use_the_owner_in_containers() -> None:
+    owners = re.findall(
+        r"^  (\w+):\n(?:    .*\n)*?    environment: (?:&|\*)owner", COMPOSE, re.MULTILINE
+    )
+    assert owners == ["migrate", "city"]
+    assert COMPOSE.count("twin_owner@") == 1
 
 
 def test_the_operations_page_of_the_docs_knows_alarms_and_jobs() -> None:
