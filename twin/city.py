@@ -393,6 +393,10 @@ class Twin:
             only_open=only_open, source=source, number=number, since=since, limit=limit
         )
 
+    def due_gaps(self, delays: Sequence[timedelta], *, limit: int = MOST_GAPS) -> Sequence[Gap]:
+        """Open gaps to be asked for now, so long after they were noted, the longest known first."""
+        return self._store.gaps.due(delays, at=self._clock(), limit=limit)
+
     def resolve_gap(self, gap_id: int, state: GapState) -> None:
         """Say that a gap was filled or is lost; one that was filled stays filled."""
         self._store.gaps.resolve(gap_id, state)

@@ -1,7 +1,7 @@
 """What the city needs from the outside: the Protocols that rooms and plugins implement."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -200,6 +200,14 @@ class GapBook(Protocol):
         limit: int,
     ) -> Sequence[Gap]:
         """Return gaps that reach beyond ``since``, the newest first."""
+        ...
+
+    def due(self, delays: Sequence[timedelta], *, at: datetime, limit: int) -> Sequence[Gap]:
+        """Return open gaps that have ended and are to be asked for, the longest known first.
+
+        ``delays`` says how long after a gap was noted each attempt is made; a gap whose attempts
+        are used up is among the answers until it is resolved.
+        """
         ...
 
     def resolve(self, gap_id: int, state: GapState) -> None:

@@ -11,7 +11,7 @@ import logging
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ from twin.model.datastreams import Datastream
 from twin.model.gaps import Gap
 from twin.model.jobs import JobStatus
 from twin.model.messages import Observation
-from twin.model.observations import Batch, Tally
+from twin.model.observations import Batch, Readings, Tally, no_readings
 from twin.model.quality import Quality
 from twin.model.times import to_us
 from twin.plugins import load
@@ -102,21 +102,6 @@ class Done:
         )
 
 
-def due_at(gap: Gap) -> datetime | None:
-    """When the hook is to be asked for a gap; None while it lasts or after the last attempt.
-
-    Examples
-    --------
-    >>> noted_at = datetime(2026, 11, 22)
-    >>> gap = Gap("s", "k", "cadence", noted_at, noted_at, noted_at=noted_at, attempts=1)
-    >>> due_at(gap) - noted_at
-    datetime.timedelta(seconds=300)
-    """
-    if gap.end is None or gap.noted_at is None or gap.attempts >= len(DELAYS):
-        return None
-    return gap.noted_at + DELAYS[gap.attempts]
-
-
 @dataclass(slots=True)
 class Backfiller:
     """Fetches what is due and says which gaps are filled or lost.
@@ -153,10 +138,8 @@ class Backfiller:
         done = Done()
         now = self.twin.now()
         streams = self.twin.datastreams()
-        for gap in self.twin.gaps():
-            at = due_at(gap)
-            if at is not None and at <= now:
-                self._attempt(gap, _of_gap(gap, streams), done)
+        for gap in self.twin.due_gaps(DELAYS):
+            self._attempt(gap, _of_gap(gap, streams), done)
         self._close_old_alarms(now)
         return done
 
@@ -171,19 +154,21 @@ class Backfiller:
             return
         hook = self.hooks.get(gap.source)
         is_filled = is_full(gap, self._present(gap, streams))
-        if not is_filled and hook is not None and streams:
+        is_over = gap.attempts >= len(DELAYS)  # somebody died before saying so
+        if not is_over and not is_filled and hook is not None and streams:
             done.asked += 1
-            stored = self._record(self._fetch(hook, gap, streams), gap, streams, done)
+            stored = self._record(self._fetch(hook, gap, streams), gap.source, streams, done)
             is_filled = is_full(gap, self._present(gap, streams) if gap.key else stored)
-        self.twin.count_gap_attempt(gap.id)
+        if not is_over:
+            self.twin.count_gap_attempt(gap.id)
         if is_filled:
             done.filled += 1
             self.twin.resolve_gap(gap.id, "filled")
         elif gap.attempts + 1 >= len(DELAYS):
             done.lost += 1
-            self.twin.resolve_gap(gap.id, "lost")
             if hook is not None:
                 self._tell_lost(gap)
+            self.twin.resolve_gap(gap.id, "lost")
 
     def _present(self, gap: Gap, streams: Sequence[Datastream]) -> int:
         """Readings inside the gap that the store has by now, of its only or its fullest stream."""
@@ -199,51 +184,39 @@ class Backfiller:
             most = max(most, len(series[1].time_us))
         return most
 
-    def _fetch(self, hook: Backfill, gap: Gap, streams: Sequence[Datastream]) -> list[Observation]:
-        """What the hook has; nothing if it fails, which is told in the log."""
+    def _fetch(self, hook: Backfill, gap: Gap, streams: Sequence[Datastream]) -> Readings:
+        """What the hook has inside the gap; nothing if it fails, which is told in the log."""
         try:
-            found = hook.fetch(streams, gap.start, gap.end or gap.start)
-            return list(islice(found, MOST_VALUES))
+            return _inside(hook.fetch(streams, gap.start, gap.end or gap.start), gap, streams)
         except Exception as error:  # noqa: BLE001 - a plugin that asks foreign servers
-            facts = {"source": gap.source, "error": type(error).__name__, "reason": str(error)}
+            facts = {
+                "source": gap.source,
+                "hook": f"{type(hook).__module__}.{type(hook).__qualname__}",
+                "error": type(error).__name__,
+                "reason": str(error),
+            }
             logger.warning("backfill_failed", extra=facts)
-            return []
+            return no_readings()
 
     def _record(
-        self,
-        observations: Iterable[Observation],
-        gap: Gap,
-        streams: Sequence[Datastream],
-        done: Done,
+        self, readings: Readings, source: str, streams: Sequence[Datastream], done: Done
     ) -> int:
-        """Record what lies inside the gap; how many readings were new."""
-        numbers = {one.route_key: one.number for one in streams if one.number is not None}
-        end = gap.end or gap.start
-        inside = (
-            one
-            for one in observations
-            if one.route_key in numbers and gap.start < one.phenomenon_time < end
-        )
+        """Record what a hook gave; how many readings were new."""
         table = StreamTable(streams)
         before = done.stored
-        for part in _parts(inside, BATCH_READINGS):
-            self._record_part(part, numbers, table, gap.source, done)
+        for first in range(0, len(readings), BATCH_READINGS):
+            self._record_part(readings, slice(first, first + BATCH_READINGS), table, source, done)
         return done.stored - before
 
     def _record_part(
-        self,
-        part: Sequence[Observation],
-        numbers: Mapping[str, int | None],
-        table: StreamTable,
-        source: str,
-        done: Done,
+        self, found: Readings, part: slice, table: StreamTable, source: str, done: Done
     ) -> None:
         now = self.twin.now()
         readings, rejections = judge_columns(
-            np.array([numbers[one.route_key] for one in part], np.int32),
-            np.array([to_us(one.phenomenon_time) for one in part], np.int64),
-            np.array([one.value for one in part], np.float64),
-            np.array([one.quality | Quality.BACK_FILLED for one in part], np.int16),
+            found.number[part],
+            found.time_us[part],
+            found.value[part],
+            found.quality[part],
             to_us(now),
             streams=table,
             policy=self.policy,
@@ -257,7 +230,7 @@ class Backfiller:
                 rejections=tuple(
                     replace(one, source=source, received_at=now) for one in rejections
                 ),
-                tallies={source: Tally(received=len(part))},
+                tallies={source: Tally(received=len(found.number[part]))},
             )
         )
         done.stored += result.stored
@@ -302,10 +275,24 @@ def _of_gap(gap: Gap, streams: Sequence[Datastream]) -> list[Datastream]:
     return [one for one in found if gap.key in (one.route_key, one.route_key.partition("#")[0])]
 
 
-def _parts(observations: Iterable[Observation], size: int) -> Iterator[list[Observation]]:
-    iterator = iter(observations)
-    while part := list(islice(iterator, size)):
-        yield part
+def _inside(
+    observations: Iterable[Observation], gap: Gap, streams: Sequence[Datastream]
+) -> Readings:
+    """What lies inside a gap, as columns; whatever error a wrong answer of a hook causes."""
+    numbers = {one.route_key: one.number for one in streams if one.number is not None}
+    end = gap.end or gap.start
+    chosen = [
+        (numbers[one.route_key], to_us(one.phenomenon_time), one.value, one.quality)
+        for one in islice(observations, MOST_VALUES)
+        if one.route_key in numbers and gap.start < one.phenomenon_time < end
+    ]
+    number, time_us, value, quality = zip(*chosen, strict=True) if chosen else ((),) * 4
+    return Readings(
+        number=np.array(number, np.int32),
+        time_us=np.array(time_us, np.int64),
+        value=np.array(value, np.float64),
+        quality=np.array(quality, np.int16) | np.int16(int(Quality.BACK_FILLED)),
+    )
 
 
 def _run(worker: Backfiller, twin: Twin, stop: threading.Event, *, instance: str) -> None:

@@ -78,6 +78,34 @@ def test_what_was_filled_stays_filled_and_what_is_lost_may_still_be_found(store:
     assert (gap.state, gap.attempts) == ("filled", 2)
 
 
+def test_gaps_are_due_after_their_delays_the_longest_known_first(store: Store) -> None:
+    book = store.gaps
+    ended = [
+        replace(GAP, start=NOW - row * MINUTE, end=NOW - row * MINUTE + timedelta(seconds=1))
+        for row in range(3)
+    ]
+    book.note([ended[2]], at=NOW)
+    book.note([ended[0]], at=NOW + MINUTE)
+    book.note([ended[1], replace(GAP, key="lasts")], at=NOW + MINUTE)
+    delays = (MINUTE, 5 * MINUTE)
+
+    def due(after: timedelta, limit: int = 9) -> list[int]:
+        found = book.due(delays, at=NOW + after, limit=limit)
+        return [round((NOW - gap.start) / MINUTE) for gap in found]
+
+    assert due(MINUTE - timedelta(seconds=1)) == []
+    assert due(MINUTE) == [2]
+    assert due(2 * MINUTE) == [2, 0, 1]
+    assert due(2 * MINUTE, limit=1) == [2]
+    first = book.due(delays, at=NOW + MINUTE, limit=1)[0].id or 0
+    book.count_attempt(first)
+    assert due(2 * MINUTE) == [0, 1]
+    book.count_attempt(first)  # the last one; who counted it died
+    assert due(5 * MINUTE) == [2, 0, 1]
+    book.resolve(first, "lost")
+    assert due(9 * MINUTE) == [0, 1]
+
+
 def test_hostile_text_in_gaps_is_kept_as_text(store: Store) -> None:
     store.gaps.note([Gap("a'; --\0", "\ud800", "sequence", NOW, NOW)], at=NOW)
     (gap,) = store.gaps.gaps(only_open=True, limit=9)

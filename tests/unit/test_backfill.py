@@ -1,6 +1,7 @@
 """Back-fill: when a hook is asked, what becomes of its answers, and when a gap is lost."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -155,6 +156,62 @@ def test_a_hook_that_fails_costs_one_attempt() -> None:
     assert (bench.gap.state, bench.gap.attempts) == ("open", 1)
     worker.run_due()
     assert bench.gap.state == "filled"
+
+
+NAIVE = Observation("B/0", "/v", datetime(2026, 11, 20, 12, 3), 1.0)  # noqa: DTZ001 - the fault
+
+
+class Quitter:
+    """A hook whose answer fails while it is read."""
+
+    def fetch(self, *_: object) -> Iterable[Observation]:
+        yield value(1)
+        raise AssertionError("half an answer")
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        Hook([NAIVE]),
+        Hook([replace(NAIVE, phenomenon_time="2026")]),  # pyrefly: ignore[bad-argument-type]
+        Hook([replace(value(3), value="much")]),  # pyrefly: ignore[bad-argument-type]
+        Hook([replace(value(3), quality=1 << 40)]),
+        Hook([None]),  # pyrefly: ignore[bad-argument-type]
+        Hook(5),  # pyrefly: ignore[bad-argument-type]
+        Quitter(),
+    ],
+)
+def test_whatever_a_hook_answers_costs_one_attempt_and_is_told_by_its_name(
+    hook: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench()
+    bench.note()
+    bench.now += DELAYS[0]
+    done = bench.worker(hook).run_due()
+    assert (done.stored, bench.gap.state, bench.gap.attempts) == (0, "open", 1)
+    (record,) = [one for one in caplog.records if one.message == "backfill_failed"]
+    assert record.__dict__["hook"].endswith(type(hook).__name__)
+
+
+def test_a_gap_whose_last_attempt_was_counted_before_a_crash_is_lost_at_the_next_pass() -> None:
+    bench, hook = Bench(), Hook([value(3)])
+    bench.note()
+    bench.now += timedelta(days=2)
+    for _ in DELAYS:
+        bench.twin.count_gap_attempt(bench.gap.id or 0)
+    done = bench.worker(hook).run_due()
+    assert (done.asked, done.lost, bench.gap.state, bench.gap.attempts) == (0, 1, "lost", 5)
+    assert [alarm.kind for alarm in bench.twin.alarms()] == ["gap_lost"]
+
+
+def test_an_old_gap_is_asked_for_however_many_newer_ones_last() -> None:
+    bench, hook = Bench(), Hook()
+    bench.note()
+    bench.twin.note_gaps(
+        Gap("s", f"dead/{row}", "cadence", START + MINUTE, None) for row in range(10_001)
+    )
+    bench.now += DELAYS[0]
+    assert bench.worker(hook).run_due().asked == 1
 
 
 def test_foreign_and_impossible_values_of_a_hook_are_left_out_or_quarantined() -> None:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from twin.model.gaps import Gap, GapState
 from twin.store.text import cleaned
@@ -59,6 +59,17 @@ class MemoryGaps:
             and (since is None or gap.end is None or gap.end >= since)
         ]
         return tuple(chosen[: max(limit, 0)])
+
+    def due(self, delays: Sequence[timedelta], *, at: datetime, limit: int) -> Sequence[Gap]:
+        """Open gaps whose next attempt is due, the longest known first."""
+        with self._lock:
+            found = [
+                (gap.noted_at, gap.id or 0, gap)
+                for gap in self._gaps
+                if gap.state == "open" and gap.end is not None and gap.noted_at is not None
+                and gap.noted_at + delays[min(gap.attempts, len(delays) - 1)] <= at
+            ]  # fmt: skip
+        return tuple(gap for _, _, gap in sorted(found, key=lambda row: row[:2]))[: max(limit, 0)]
 
     def resolve(self, gap_id: int, state: GapState) -> None:
         """Say that a gap was filled or is lost; one that was filled stays filled."""

@@ -1,7 +1,7 @@
 """Gaps in PostgreSQL."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg.rows import kwargs_row
@@ -49,6 +49,13 @@ class PostgresGaps:
         with self._connections.use() as connection:
             cursor = connection.cursor(row_factory=kwargs_row(_gap))
             return tuple(cursor.execute(query("select_gaps"), values))
+
+    def due(self, delays: Sequence[timedelta], *, at: datetime, limit: int) -> Sequence[Gap]:
+        """Open gaps whose next attempt is due, the longest known first."""
+        values = {"delays": list(delays), "most": len(delays), "at": at, "limit": max(limit, 0)}
+        with self._connections.use() as connection:
+            cursor = connection.cursor(row_factory=kwargs_row(_gap))
+            return tuple(cursor.execute(query("select_due_gaps"), values))
 
     def resolve(self, gap_id: int, state: GapState) -> None:
         """Say that a gap was filled or is lost; one that was filled stays filled."""
