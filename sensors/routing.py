@@ -23,6 +23,7 @@ LONGEST_TEMPLATE = 500
 MOST_LEVELS = 32
 WIDE_PREFIX_LEVELS = 2
 MOST_REMEMBERED_TOPICS = 50_000
+LONGEST_REMEMBERED = 512
 LATE_AFTER_S = 600.0
 LATE_AFTER_CADENCES = 3.0
 
@@ -112,7 +113,7 @@ class Route:
 
 
 class Router:
-    """Finds the rule of a topic; the same topic is looked up once.
+    """Finds the rule of a topic; the same topic is looked up once, unless it is very long.
 
     Raises
     ------
@@ -130,6 +131,8 @@ class Router:
 
     def route(self, topic: str) -> Route | None:
         """Route of a topic, or None if no rule fits."""
+        if len(topic) > LONGEST_REMEMBERED:
+            return self._look_up(topic)
         if topic not in self._known:
             if len(self._known) >= MOST_REMEMBERED_TOPICS:
                 self._known.clear()

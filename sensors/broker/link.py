@@ -38,6 +38,7 @@ ANSWER_WITHIN_S = 5.0
 LONGEST_PAUSE_S = KEEPALIVE_S / 2
 SHORT_S = 5.0
 TURN_S = 0.25
+STEP_BACK_US = 5_000_000
 PACKETS_PER_TURN = 200
 CLOSE_WITHIN_S = 5.0
 FAREWELL_S = 1.0
@@ -291,8 +292,17 @@ class Link:
             self._partner.received(frames.deliveries, frames.size_bytes)
 
     def _next_us(self) -> int:
-        """Time of arrival of the next message, later than that of any before."""
-        return max(to_us(self._clock()), self._stamped_us + 1)
+        """Time of arrival of the next message, later than that of any before.
+
+        Only a clock that was set back by a lot is followed: else all times would lie ahead of it
+        for as long.
+        """
+        now_us = to_us(self._clock())
+        if self._stamped_us - now_us >= STEP_BACK_US:
+            facts = {"back_s": round((self._stamped_us - now_us) / 1e6, 3)}
+            logger.warning("clock_stepped", extra=facts)
+            self._stamped_us = now_us - 1
+        return max(now_us, self._stamped_us + 1)
 
     def _read_singly(self, client: Client) -> None:
         for _ in range(PACKETS_PER_TURN):

@@ -7,7 +7,7 @@ embedded broker disconnects whoever subscribes to them: that must not hit the me
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,6 +28,7 @@ UPTIME = b"$SYS/broker/uptime"
 TOPICS = (DROPPED, STORED_MESSAGES, STORED_BYTES, UPTIME)
 OBSERVABLE_WITHIN_S = 30.0
 MOST_VAIN_CONNECTIONS = 2
+TRY_AGAIN_S = 3600.0
 SHIPPED_QUEUE_MESSAGES = 2_000_000
 SHIPPED_QUEUE_BYTES = 2 * 1024**3
 MOST_DIGITS = 18
@@ -156,7 +157,7 @@ class BrokerObserver:
     """Reads the figures of the broker over a connection of its own.
 
     Not for the embedded broker, which offers none. A broker that ends the connection instead of
-    answering is left alone after the second time.
+    answering is left alone for an hour after the second time.
 
     Parameters
     ----------
@@ -164,13 +165,22 @@ class BrokerObserver:
         Where.
     client_id
         Its own, beside that of the ingester.
+    clock_s
+        Monotonic time [s].
     """
 
-    def __init__(self, broker: BrokerSettings, client_id: str) -> None:
-        self._record = BrokerRecord(time.monotonic())
+    def __init__(
+        self,
+        broker: BrokerSettings,
+        client_id: str,
+        *,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock_s = clock_s
+        self._record = BrokerRecord(clock_s())
         self._lock = threading.Lock()
         self._vain = 0
-        self._is_given_up = False
+        self._silent_until_s = clock_s()
         self._link = Link(broker, Identity(client_id), self, is_quiet=True)
 
     def start(self) -> None:
@@ -180,7 +190,7 @@ class BrokerObserver:
     def health(self) -> BrokerHealth:
         """What is known now."""
         with self._lock:
-            return self._record.health(time.monotonic())
+            return self._record.health(self._clock_s())
 
     def close(self) -> None:
         """Disconnect."""
@@ -189,8 +199,8 @@ class BrokerObserver:
     # What the link asks and tells, in its thread
 
     def room(self) -> Room:
-        """Room for anything, or for nothing once it is given up."""
-        return Room(0, 0) if self._is_given_up else Room(1000, 1 << 20)
+        """Room for anything, or for nothing while the broker is left alone."""
+        return Room(0, 0) if self._clock_s() < self._silent_until_s else Room(1000, 1 << 20)
 
     def is_idle(self) -> bool:
         """Nothing is sent."""
@@ -216,7 +226,7 @@ class BrokerObserver:
         """Note the figures."""
         del size_bytes
         self._vain = 0
-        now_s = time.monotonic()
+        now_s = self._clock_s()
         with self._lock:
             for one in deliveries:
                 self._record.note(one.topic, one.payload, now_s)
@@ -225,10 +235,13 @@ class BrokerObserver:
         """Nothing is published."""
 
     def closed(self) -> None:
-        """Connect no more if it was in vain."""
-        if self._vain >= MOST_VAIN_CONNECTIONS:
-            self._is_given_up = True
-            logger.warning("broker_not_observable", extra={"why": "it offers no $SYS figures"})
+        """Connect no more for a while if it was in vain."""
+        if self._vain < MOST_VAIN_CONNECTIONS:
+            return
+        self._vain = 0
+        self._silent_until_s = self._clock_s() + TRY_AGAIN_S
+        facts = {"why": "it offers no $SYS figures", "retry_in_s": TRY_AGAIN_S}
+        logger.warning("broker_not_observable", extra=facts)
 
 
 def _number(payload: bytes) -> int | None:

@@ -13,6 +13,7 @@ PROBE_WITHIN_S = 10.0
 PROBE_WITHIN_FLOW_S = 60.0  # it waits behind the messages, or is dropped among them
 MOST_PROBES = 3
 MOST_TOPICS_KNOWN = 100_000
+LONGEST_KNOWN_BYTES = 512  # of a topic; longer ones are looked up each time
 
 
 class Advice(Enum):
@@ -140,11 +141,13 @@ class Watchdog:
     def _rows_of(self, topic: bytes) -> tuple[int, ...]:
         rows = self._known.get(topic)
         if rows is None:
-            if len(self._known) >= MOST_TOPICS_KNOWN:
-                self._known.clear()
             levels = topic.split(b"/")
             found = (row for row, wanted in enumerate(self._levels) if _matches(wanted, levels))
-            rows = self._known[topic] = tuple(found)
+            rows = tuple(found)
+            if len(topic) <= LONGEST_KNOWN_BYTES:
+                if len(self._known) >= MOST_TOPICS_KNOWN:
+                    self._known.clear()
+                self._known[topic] = rows
         return rows
 
 

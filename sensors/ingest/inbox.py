@@ -8,6 +8,9 @@ from sensors.pipeline.lanes import UNROUTED
 from sensors.routing import Router
 
 MOST_TOPICS = 50_000
+LONGEST_KEPT_BYTES = (
+    512  # longer topics are looked up each time: 50,000 of them would fill the memory
+)
 
 
 class Inbox(Protocol):
@@ -44,15 +47,17 @@ class Inbox(Protocol):
 
 
 class SourceOfTopic(dict[bytes, str]):
-    """Source by topic, after the routing rules alone; looked up once."""
+    """Source by topic, after the routing rules alone; looked up once, unless it is very long."""
 
     def __init__(self, router: Router) -> None:
         super().__init__()
         self._router = router
 
     def __missing__(self, topic: bytes) -> str:
-        if len(self) >= MOST_TOPICS:
-            self.clear()
         route = self._router.route(topic.decode("utf-8", "replace"))
-        self[topic] = source = route.rule.source if route else UNROUTED
+        source = route.rule.source if route else UNROUTED
+        if len(topic) <= LONGEST_KEPT_BYTES:
+            if len(self) >= MOST_TOPICS:
+                self.clear()
+            self[topic] = source
         return source

@@ -73,7 +73,8 @@ class Observer:
         if dropped:
             detail = f"{dropped} messages of some client; {health.dropped} since we look"
             self._alarms.set("broker_dropped", self._name, detail, hold_s=EVENT_SHOWN_S)
-        share = health.queue_share()
+        # figures that come no more say nothing about now
+        share = health.queue_share() if health.visibility == "observable" else 0.0
         high = f"{share:.0%} of the limits that we ship" if share > QUEUE_WARN_SHARE else ""
         self._alarms.set("broker_queue_high", self._name, high)
         return dropped

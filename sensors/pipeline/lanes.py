@@ -14,6 +14,7 @@ from twin.ports import Codec
 
 UNROUTED = "unrouted"
 MOST_LANES = 50_000
+LONGEST_KNOWN_BYTES = 512
 MOST_KEYS = 100_000
 BY_MESSAGE = -1
 
@@ -75,12 +76,14 @@ class Lanes:
         self.known: dict[bytes, Lane] = {}
 
     def find(self, topic: bytes) -> Lane:
-        """Lane of a topic; remembered, so that callers may look into ``known`` first."""
+        """Lane of a topic; remembered unless it is very long; see ``known`` first."""
         lane = self.known.get(topic)
         if lane is None:
-            if len(self.known) >= MOST_LANES:
-                self.known.clear()
-            lane = self.known[topic] = self._look_up(topic.decode("utf-8", "replace"))
+            lane = self._look_up(topic.decode("utf-8", "replace"))
+            if len(topic) <= LONGEST_KNOWN_BYTES:
+                if len(self.known) >= MOST_LANES:
+                    self.known.clear()
+                self.known[topic] = lane
         return lane
 
     def place(self, source: str, key: str, unit: str) -> Place | None:

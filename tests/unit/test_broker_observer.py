@@ -9,10 +9,13 @@ from sensors.broker.observer import (
     STORED_BYTES,
     STORED_MESSAGES,
     TOPICS,
+    TRY_AGAIN_S,
     UPTIME,
     BrokerHealth,
+    BrokerObserver,
     BrokerRecord,
 )
+from twin.settings import BrokerSettings
 
 
 def test_only_what_was_dropped_since_we_look_counts() -> None:
@@ -51,6 +54,21 @@ def test_the_tighter_limit_says_how_full_the_queue_is() -> None:
     found = record.health(1.0)
     assert found.queue_share(most_messages=1000, most_bytes=1000) == 0.9
     assert BrokerHealth().queue_share() == 0.0
+
+
+def test_a_broker_without_figures_is_asked_again_after_an_hour() -> None:
+    now_s = 0.0
+    broker = BrokerSettings(host="h", use_tls=False)
+    observer = BrokerObserver(broker, "x", clock_s=lambda: now_s)
+    assert min(observer.room()) > 0
+    observer.subscribed(1, is_refused=True)
+    observer.closed()
+    assert min(observer.room()) == 0
+    now_s = TRY_AGAIN_S - 1
+    assert min(observer.room()) == 0
+    now_s = TRY_AGAIN_S + 1
+    assert min(observer.room()) > 0
+    observer.close()
 
 
 @given(st.lists(st.tuples(st.sampled_from(TOPICS), st.binary(max_size=30)), max_size=20))

@@ -94,6 +94,15 @@ def test_a_slow_source_is_given_more_time_and_none_less_than_the_default() -> No
     assert dog.advise(601.0) is Advice.PROBE
 
 
+def test_long_topics_are_matched_and_not_kept() -> None:
+    dog = proven()
+    long = b"a/" + b"x" * 60_000
+    dog.heard([long, b"a/x"], 100.0)
+    assert list(dog._known) == [b"a/x"]
+    dog.heard([long], 200.0)
+    assert dog._heard_s == [200.0, 0.0]
+
+
 def test_filters_match_as_mqtt_says() -> None:
     table = [
         ("a/b", b"a/b", True),
