@@ -8,7 +8,7 @@ from sensors.broker.observer import BrokerHealth
 from sensors.ingest.alarms import Alarms
 from sensors.ingest.inbox import SourceOfTopic
 from sensors.ingest.observing import Observer
-from sensors.pipeline.lanes import Lanes
+from sensors.pipeline.lanes import UNROUTED, Lanes
 from sensors.routing import Router, StreamTable
 from sensors.rules.quality import TimePolicy
 from twin.city import Twin
@@ -22,9 +22,11 @@ LONG = b"a/" + b"x" * 60_000
 def test_long_topics_find_their_rule_and_are_not_kept() -> None:
     router = Router([CodecRule("a/{b}", "own", "s")])
     sources = SourceOfTopic(router)
-    lanes = Lanes(router, {}, StreamTable([]), TimePolicy(timedelta(minutes=5), timedelta(days=30)))
+    lanes = Lanes(
+        Router([]), {}, StreamTable([]), TimePolicy(timedelta(minutes=5), timedelta(days=30))
+    )
     assert (sources[LONG], sources[b"a/b"]) == ("s", "s")
-    assert (lanes.find(LONG).source, lanes.find(b"a/b").source) == ("s", "s")
+    assert (lanes.find(LONG).source, lanes.find(b"a/b").source) == (UNROUTED, UNROUTED)
     assert (list(sources), list(lanes.known), list(router._known)) == ([b"a/b"], [b"a/b"], ["a/b"])
 
 
