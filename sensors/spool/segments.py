@@ -129,10 +129,12 @@ class Tail:
             raise _refused(problem) from problem
 
     def leave(self) -> None:
-        """Write no more into this segment; what was not synced goes into a new one."""
+        """Write no more into this segment.
+
+        What was not synced stays in memory; the next sync writes it into a new segment, and tells
+        whoever waits for it if that fails. A reader who comes here must not do it in their stead.
+        """
         self._abandon()
-        if self._unsynced:
-            self.sync()
 
     def retire(self) -> None:
         """Close the segment, which holds nothing that is still wanted."""

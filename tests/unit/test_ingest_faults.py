@@ -222,3 +222,25 @@ def test_nothing_is_acknowledged_while_its_commit_fails(tmp_path: Path) -> None:
     trial.check()
     assert len(trial.inbox.acked) == 3
     assert trial.spool.messages == 3
+
+
+def test_what_a_dying_disk_did_not_sync_is_not_acknowledged(tmp_path: Path) -> None:
+    trial = Trial(tmp_path)
+    trial.step(1)
+    trial.leave(0)
+    trial.put(2)
+    trial.step(2)  # spooled and synced
+    buffer = trial.ingester._buffer
+    trial.put(1)
+    assert buffer.take(trial.inbox.poll(max_messages=1, max_bytes=1, timeout_s=0.0), ["demo"])
+
+    def dying(call: str, _number: int) -> None:
+        if call in {"read", "fsync"}:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    trial.disk.fault = dying
+    drained = buffer.next(10, most_bytes=1000)
+    assert buffer.sync() is None
+    assert drained is not None
+    assert drained.lost == {"unrouted": 2}  # read twice in vain
+    assert [one.payload for one in buffer.take_back()] == [trial.sent[-1].payload]
