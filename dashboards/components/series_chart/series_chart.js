@@ -21,14 +21,21 @@
     const number = new Intl.NumberFormat(lang, digits);
     const zone = timezone ? { timeZone: timezone } : {};
     const time = new Intl.DateTimeFormat(lang, { ...zone, dateStyle: "medium", timeStyle: "medium" });
-    const clock = { hour: "2-digit", minute: "2-digit", ...zone };
-    const axisTime = new Intl.DateTimeFormat(lang, clock);
-    const axisDay = new Intl.DateTimeFormat(lang, { day: "2-digit", month: "2-digit", ...zone });
+    const clock = { hour: "2-digit", minute: "2-digit" };
+    const form = (parts) => new Intl.DateTimeFormat(lang, { ...parts, ...zone });
+    // The longest span [s] for which each form tells neighbouring ticks apart.
+    const axisForms = [
+      [10, form({ minute: "2-digit", second: "2-digit", fractionalSecondDigits: 1 })],
+      [300, form({ ...clock, second: "2-digit" })],
+      [2 * 86400, form(clock)],
+      [400 * 86400, form({ day: "2-digit", month: "2-digit" })],
+      [Infinity, form({ month: "2-digit", year: "numeric" })],
+    ];
     const axisNumber = new Intl.NumberFormat(lang, { maximumFractionDigits: 4 });
     return {
       number: (value) => number.format(value),
       time: (ms) => time.format(ms),
-      axisTime: (ms, isLong) => (isLong ? axisDay : axisTime).format(ms),
+      axisTime: (ms, spanS) => axisForms.find(([longestS]) => spanS <= longestS)[1].format(ms),
       axisNumber: (value) => axisNumber.format(value),
     };
   }
@@ -201,8 +208,8 @@
         axes: [
           {
             values: (plot, ticks) => {
-              const isLong = plot.scales.x.max - plot.scales.x.min > 2 * 86400;
-              return ticks.map((tick) => format.axisTime(1000 * tick, isLong));
+              const spanS = plot.scales.x.max - plot.scales.x.min;
+              return ticks.map((tick) => format.axisTime(1000 * tick, spanS));
             },
           },
           { label: unit, size: 64, values: (_plot, ticks) => ticks.map(format.axisNumber) },
