@@ -116,11 +116,14 @@ def read_question(parameters: dict[str, str]) -> Question:
 
 
 def aligned(question: Question) -> Question:
-    """Both ends on the grid of the step, outwards."""
+    """Both ends on the grid of the step, outwards; FieldError beyond the last year."""
     step_us = question.step_s * 1_000_000
     start_us = to_us(question.start) // step_us * step_us
     end_us = -(-to_us(question.end) // step_us) * step_us
-    return Question(from_us(start_us), from_us(end_us), question.step_s, question.rev)
+    try:
+        return Question(from_us(start_us), from_us(end_us), question.step_s, question.rev)
+    except OverflowError:
+        raise FieldError("t1", "is out of range") from None
 
 
 def replay_block(view: CityView, channel: str, question: Question) -> bytes:

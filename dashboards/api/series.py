@@ -105,12 +105,19 @@ def read_span(parameters: dict[str, str], *, now: datetime) -> Span:
         last_s = read_number("last", parameters.get("last", str(DEFAULT_S)))
         if not 0 < last_s <= LONGEST_S:
             raise FieldError("last", f"must be more than 0 and at most {LONGEST_S} seconds")
-        start = end - timedelta(seconds=last_s)
+        start = _before(end, last_s)
     length_s = (end - start).total_seconds()
     if not 0 < length_s <= LONGEST_S + 1:
         raise FieldError("t1", "must lie after t0, and at most 50 years after it")
     as_of = read_time("as_of", parameters["as_of"]) if "as_of" in parameters else None
     return Span(start, end, int(pixels), as_of)
+
+
+def _before(end: datetime, length_s: float) -> datetime:
+    try:
+        return end - timedelta(seconds=length_s)
+    except OverflowError:
+        raise FieldError("last", "begins before the first year; name a shorter span") from None
 
 
 def read_number(name: str, text: str) -> float:
