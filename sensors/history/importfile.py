@@ -1,7 +1,8 @@
 """Readings from a CSV or Parquet file, in chunks of rows; each row is accounted for.
 
 Times with an offset or a zone, numbers with a point or a comma, units of the unit table. Where a
-local time occurs twice (the autumn night), the order of the rows of a datastream decides.
+local time occurs twice (the autumn night), the order of the rows of a datastream decides, be it
+oldest or newest first.
 """
 
 import csv
@@ -203,6 +204,14 @@ def _arrow_cells(pa: Any, column: Any) -> Cells:  # noqa: ANN401 - a library wit
     return column.to_pylist()
 
 
+@dataclass(frozen=True, slots=True)
+class _LocalTime:
+    """Last local time of a datastream [us UTC]; in an hour that occurs twice, the direction."""
+
+    us: int
+    is_rising: bool | None = None
+
+
 class _RowReader:
     """Turns columns of cells into readings; remembers the last time of each datastream."""
 
@@ -219,7 +228,7 @@ class _RowReader:
         self._by_route = {(stream.source, stream.route_key): stream for stream in datastreams}
         self._places = _places(header, mapping, where)
         self._width = len(header)
-        self._last_us: dict[int, int] = {}
+        self._last: dict[int, _LocalTime] = {}
         self._qualities: dict[str, int] = {}
 
     def chunk(self, first_line: int, columns: Sequence[Cells], widths: Mapping[int, int]) -> Chunk:
@@ -267,12 +276,18 @@ class _RowReader:
         self, cells: Mapping[str, Cells], row: int, time_us: int | None
     ) -> tuple[int, int, float, int] | None:
         stream = self._stream(cells, row)
+        number = stream.number or 0
+        refusal = None
+        if time_us is None:  # also of rows without a value: their order counts
+            try:
+                time_us = self._time_us(cells["time"][row], number)
+            except RefusedError as error:
+                refusal = error
         value = self._value(cells["value"][row])
         if value is None:
             return None
-        number = stream.number or 0
         if time_us is None:
-            time_us = self._time_us(cells["time"][row], number)
+            raise refusal or RefusedError("time_missing", "the row has no time")
         unit = str(cells["unit"][row] or "") if "unit" in cells else self._mapping.one_unit
         measured = quantity(stream.quantity)
         try:
@@ -361,7 +376,10 @@ class _RowReader:
         return to_us(local) if local.tzinfo is not None else self._local_us(local, number)
 
     def _local_us(self, local: datetime, number: int) -> int:
-        """UTC of a local time; of an hour that occurs twice, later rows are the later one."""
+        """UTC of a local time; in an hour that occurs twice, the order of the rows decides.
+
+        The row before the hour says whether rows come oldest or newest first.
+        """
         zone = self._mapping.zone
         if not zone:
             raise RefusedError(
@@ -375,8 +393,24 @@ class _RowReader:
                 "time_invalid",
                 f"local time {local.isoformat(sep=' ')} does not exist in {zone} (spring night)",
             )
-        is_second = len(candidates) > 1 and self._last_us.get(number, -1) >= candidates[0]
-        self._last_us[number] = chosen = candidates[is_second]
+        last = self._last.get(number)
+        first_us, second_us = candidates[0], candidates[-1]
+        if first_us == second_us:
+            self._last[number] = _LocalTime(first_us)
+            return first_us
+        if last is None:
+            raise RefusedError(
+                "time_invalid",
+                f"local time {local.isoformat(sep=' ')} occurs twice in {zone} (autumn night), and "
+                "no row of this datastream before it tells which one is meant; begin the file "
+                "earlier (newest first: later) or write the offset from UTC",
+            )
+        is_rising = last.us < first_us if last.is_rising is None else last.is_rising
+        if is_rising:
+            chosen = first_us if first_us > last.us else second_us
+        else:
+            chosen = second_us if second_us < last.us else first_us
+        self._last[number] = _LocalTime(chosen, is_rising)
         return chosen
 
     def _quality(self, cell: object) -> int:

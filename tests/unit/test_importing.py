@@ -211,6 +211,39 @@ def test_both_hours_of_the_autumn_night_are_kept_in_their_order(twin: Twin, tmp_
     ]
 
 
+AUTUMN = ("01:30", "02:00", "02:30", "02:00", "02:30", "03:00", "03:30")
+
+
+@pytest.mark.parametrize("step", [1, -1])
+@pytest.mark.parametrize("clock", [AUTUMN, ("01:00", "02:00", "02:00", "03:00")])
+def test_the_autumn_night_is_whole_whichever_row_comes_first(
+    twin: Twin, tmp_path: Path, step: int, clock: tuple[str, ...]
+) -> None:
+    report = local(twin, tmp_path, *(f"2026-10-25 {c}" for c in clock[::step]))
+    assert (report.refused, report.conflict, report.stored) == ([], 0, len(clock))
+    values = [value for _, value, _ in stored(twin)]
+    assert values == list(range(len(clock)))[::step]
+
+
+def test_rows_without_a_value_count_for_the_order_of_the_autumn_night(
+    twin: Twin, tmp_path: Path
+) -> None:
+    rows = [
+        f"stream-000,2026-10-25 {c},{'' if 0 < at < 3 else at},," for at, c in enumerate(AUTUMN)
+    ]
+    run(twin, write(tmp_path, *rows), mapping=ReadingsMapping(zone="Europe/Berlin"))
+    assert times(twin) == [f"10-{t}" for t in ("24 23:30", "25 01:00", "25 01:30", "25 02:00",
+                                               "25 02:30")]  # fmt: skip
+
+
+def test_an_hour_that_occurs_twice_at_the_begin_of_a_file_is_refused(
+    twin: Twin, tmp_path: Path
+) -> None:
+    report = local(twin, tmp_path, "2026-10-25 02:30", "2026-10-25 03:00")
+    assert times(twin) == ["10-25 02:00"]
+    assert "occurs twice in Europe/Berlin" in report.refused[0].detail
+
+
 def test_an_hour_that_does_not_exist_is_refused_by_name(twin: Twin, tmp_path: Path) -> None:
     report = local(twin, tmp_path, "2026-03-29 01:59", "2026-03-29 02:30", "2026-03-29 03:00")
     assert [one.reason for one in report.refused] == ["time_invalid"]
