@@ -1,7 +1,7 @@
 """Does everything that was taken over arrive? Counted apart from the path it takes. Pure."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from twin.model.observations import RecordResult, Tally
@@ -30,6 +30,7 @@ class Ledger:
     spooled: Counter[str] = field(default_factory=Counter)
     committed: Counter[str] = field(default_factory=Counter)
     readings_off: int = 0
+    is_estimate: bool = False
 
     def hand_over(self, messages: Mapping[str, int]) -> None:
         """Count messages that came from the broker."""
@@ -39,27 +40,45 @@ class Ledger:
         """Count messages that the spool took."""
         self.spooled.update(messages)
 
-    def unspool(self, messages: Mapping[str, int]) -> None:
-        """Count messages that left the spool; those of an earlier run are taken over now."""
-        for source, count in messages.items():
-            old = min(self.inherited, count)
-            self.inherited -= old
-            self.handed[source] += old
-            self.spooled[source] -= count - old
+    def unspool(self, sources: Sequence[str]) -> None:
+        """Count messages that left the spool; those of an earlier run are taken over now.
 
-    def lose(self, messages: Mapping[str, int], *, is_spool_empty: bool) -> None:
-        """Count messages that were taken over and are lost; they are declared elsewhere.
-
-        What a damaged spool held of whom is an estimate: when it is empty, the count starts anew.
+        Parameters
+        ----------
+        sources
+            Source of each message in its order, after the present rules: those under which an
+            earlier run spooled it may be others.
         """
+        old = min(self.inherited, len(sources))
+        self.inherited -= old
+        self.handed.update(sources[:old])
+        self.spooled.subtract(sources[old:])
+
+    def lose(self, messages: Mapping[str, int]) -> None:
+        """Count messages that were taken over and are lost; they are declared elsewhere."""
         for source, count in messages.items():
             self.spooled[source] -= count
             self.handed[source] -= count
-        if is_spool_empty:
-            self.inherited = 0
-            for source, count in self.spooled.items():
-                self.handed[source] -= count
-            self.spooled.clear()
+        self.is_estimate = True
+
+    def settle(self) -> None:
+        """Take note that the spool is empty: what it held by estimate is known now.
+
+        What a damaged spool held of whom is an estimate, and what an earlier run left may be more
+        than could be counted without reading: then the count starts anew.
+        """
+        if not self.is_estimate and self.in_spool >= 0:
+            return
+        self.is_estimate = False
+        self.inherited = 0
+        for source, count in self.spooled.items():
+            self.handed[source] -= count
+        self.spooled.clear()
+
+    @property
+    def in_spool(self) -> int:
+        """Messages that the spool must hold."""
+        return self.spooled.total() + self.inherited
 
     def commit(self, messages: Mapping[str, int]) -> None:
         """Count messages whose content is recorded."""

@@ -19,7 +19,6 @@ class Drained:
     """Messages that come back from the spool, and how to let go of them."""
 
     deliveries: Sequence[Delivery]
-    sources: Sequence[str]
     block: Block
 
     @property
@@ -146,7 +145,7 @@ class Buffer:
             self._note(error)
             return None
         deliveries = [Delivery(*OF_THE_SPOOL, *record[:5]) for record in block.records]
-        return Drained(deliveries, [record.source or UNROUTED for record in block.records], block)
+        return Drained(deliveries, block)
 
     def let_go(self, cursor: Cursor) -> None:
         """Forget what is recorded."""

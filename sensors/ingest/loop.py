@@ -206,14 +206,13 @@ class Ingester:
             return self._record_live()
         if state is State.PAUSED:
             is_new = False
-            if not self._contact.is_ready:
-                stop.wait(min(timeout_s, ROOM_CHECK_S))
         else:
             is_idle = state is State.SPOOLING and not self._buffer.is_waiting
             is_new = self._take(min(timeout_s, IDLE_S) if is_idle else GATHER_S)
         done = self._spool(is_new=is_new)
-        if self._contact.is_ready:
-            self._drain()
+        is_drained = self._contact.is_ready and self._drain()
+        if state is State.PAUSED and not is_drained:
+            stop.wait(min(timeout_s, ROOM_CHECK_S))
         return done
 
     def _renew(self) -> None:
@@ -241,14 +240,20 @@ class Ingester:
         self._overview.heard_us.update(dict.fromkeys(counts, taken[-1].received_us))
         self._meter.note_messages(len(taken), now_s=time.monotonic())
         if taken[-1].connection != self._connection:
-            self._connection, self._connected_us = taken[-1].connection, taken[0].received_us
+            # messages of the old connection may have waited before it
+            self._connection = taken[-1].connection
+            of_new = (one for one in taken if one.connection == self._connection)
+            self._connected_us = next(of_new).received_us
         return True
 
     @property
     def _unsure_from_us(self) -> int | None:
-        """From when on messages may be repetitions: while the connection is young."""
-        newest_us = self._backlog[-1].received_us if self._backlog else 0
-        is_young = newest_us - self._connected_us < YOUNG_US
+        """From when on messages may be repetitions: while the connection is young.
+
+        The oldest message says how young: behind a loop that stood still, the newest is old.
+        """
+        oldest_us = self._backlog[0].received_us if self._backlog else 0
+        is_young = oldest_us - self._connected_us < YOUNG_US
         return self._connected_us if is_young else None
 
     # Live
@@ -325,21 +330,24 @@ class Ingester:
         self._meter.note("acks_refused", self._inbox.ack(done))
         return len(done)
 
-    def _drain(self) -> None:
-        """Record the oldest messages of the spool; a batch in doubt comes first."""
+    def _drain(self) -> bool:
+        """Record the oldest messages of the spool, a batch in doubt first; whether it did."""
         drained, pending = self._next_drained()
         if drained is None or pending is None:
-            return
+            return False
         self._pending, self._is_pending_spooled = pending, True
         if not self._commit(pending):
-            return
+            return False
         self._pending = None
         self._buffer.let_go(drained.block.cursor)
-        self._ledger.unspool(Counter(drained.sources))
+        self._ledger.unspool([self._source_of[one.topic] for one in drained.deliveries])
         self._meter.note("drained", len(drained.deliveries))
         if pending.batch.declared_lost:
             self._meter.note("declared_lost", sum(pending.batch.declared_lost.values()))
-            self._ledger.lose(pending.batch.declared_lost, is_spool_empty=self._buffer.is_empty)
+            self._ledger.lose(pending.batch.declared_lost)
+        if self._buffer.is_empty:
+            self._ledger.settle()
+        return True
 
     def _next_drained(self) -> tuple[Drained | None, Pending | None]:
         most = self._recorder.size.readings

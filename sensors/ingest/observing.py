@@ -14,14 +14,18 @@ from sensors.ingest.contact import Contact
 CERTIFICATE_DAYS = 30
 QUEUE_WARN_SHARE = 0.5
 EVENT_SHOWN_S = 3600.0
+DAMAGE_SHOWN_S = 86_400.0
 SHOWN_SOURCES = 20
 OWN_KINDS = frozenset(
     {
         "spool_high",
         "spool_full",
+        "spool_corrupt",
         "session_lost",
+        "broker_dropped",
         "store_refused",
         "client_taken_over",
+        "subscription_refused",
         "certificate_expires",
         "broker_queue_high",
     }
@@ -47,6 +51,7 @@ class Observer:
         self._name = name
         self._sessions_lost = 0
         self._dropped = 0
+        self._damage_told = 0
         self._total = Persistent()
 
     def look_at_broker(self, figures: SubscriberFigures, *, now: datetime) -> int:
@@ -58,6 +63,8 @@ class Observer:
             self._alarms.set("session_lost", self._name, detail, hold_s=EVENT_SHOWN_S)
         contested = "another client with this id keeps taking over" if figures.is_contested else ""
         self._alarms.set("client_taken_over", self._name, contested)
+        refused = f"not allowed: {', '.join(figures.refused)}"[:500] if figures.refused else ""
+        self._alarms.set("subscription_refused", self._name, refused)
         silent = dict.fromkeys(figures.silent, "nothing came for too long, the broker answers")
         self._alarms.keep_only("source_silent", silent)
         expires_at = figures.certificate_expires_at
@@ -84,9 +91,13 @@ class Observer:
         size = f"{buffer.size_bytes} bytes in the spool" if buffer.is_high else ""
         self._alarms.set("spool_high", self._name, size)
         self._alarms.set("spool_full", self._name, buffer.reason if buffer.is_full else "")
-        if buffer.notes:
-            detail = "; ".join(buffer.notes)[:500]
-            self._alarms.set("spool_corrupt", self._name, detail, hold_s=EVENT_SHOWN_S)
+        # Damage is an event: what it cost stays in the balance and its file stays in the folder.
+        # The alarm is there for whoever is on duty: a day, or until the ingester begins anew.
+        fresh = buffer.notes[self._damage_told :]
+        self._damage_told += len(fresh)
+        if fresh:
+            detail = "; ".join(fresh)[:500]
+            self._alarms.set("spool_corrupt", self._name, detail, hold_s=DAMAGE_SHOWN_S)
 
     def look_at_store(self, contact: Contact) -> None:
         """Alarm while the database refuses for a reason that no reading caused."""
@@ -105,6 +116,7 @@ class Observer:
         waiting: Mapping[str, int],
         figures: SubscriberFigures,
         taken: int,
+        is_spool_empty: bool,
     ) -> Mapping[str, int]:
         """Alarms where messages or readings do not add up; the differences by source.
 
@@ -117,6 +129,8 @@ class Observer:
         total = self._total.confirmed(figures.messages - figures.queue_messages - taken)
         if total:
             found[self._name] = total
+        if is_spool_empty and ledger.in_spool:
+            found[f"{self._name} spool"] = ledger.in_spool
         if ledger.readings_off:
             found[f"{self._name} readings"] = ledger.readings_off
         details = {

@@ -249,7 +249,11 @@ class Reporter:
         """Compare what was taken over with what waits and what is recorded; the differences."""
         seen = self._overview
         found = self._observer.check_balance(
-            seen.ledger, waiting=seen.in_memory, figures=seen.inbox.figures(), taken=seen.taken
+            seen.ledger,
+            waiting=seen.in_memory,
+            figures=seen.inbox.figures(),
+            taken=seen.taken,
+            is_spool_empty=seen.buffer.is_empty,
         )
         if found:
             logger.error("balance_difference", extra={"differences": dict(found)})

@@ -117,9 +117,9 @@ def test_messages_that_go_through_the_spool_add_up() -> None:
     ledger.hand_over({"a": 5, "b": 1})
     ledger.spool({"a": 5})
     assert ledger.differences({"b": 1}) == {}
-    ledger.unspool({"a": 2})  # those of the earlier run come first
+    ledger.unspool(["a"] * 2)  # those of the earlier run come first
     ledger.commit({"a": 2})
-    ledger.unspool({"a": 5})
+    ledger.unspool(["a"] * 5)
     ledger.commit({"a": 5, "b": 1})
     assert ledger.differences({}) == {}
     assert ledger.handed == {"a": 7, "b": 1}
@@ -129,11 +129,12 @@ def test_a_message_that_vanishes_in_the_spool_shows_and_a_declared_loss_does_not
     ledger = Ledger()
     ledger.hand_over({"a": 3})
     ledger.spool({"a": 3})
-    ledger.unspool({"a": 2})
+    ledger.unspool(["a"] * 2)
     ledger.commit({"a": 1})
     assert ledger.differences({}) == {"a": 1}
     ledger.commit({"a": 1})
-    ledger.lose({"a": 1}, is_spool_empty=True)
+    ledger.lose({"a": 1})
+    ledger.settle()
     assert ledger.differences({}) == {}
 
 
@@ -141,9 +142,10 @@ def test_a_loss_that_nobody_can_attribute_starts_the_count_of_the_spool_anew() -
     ledger = Ledger(inherited=4)
     ledger.hand_over({"a": 10})
     ledger.spool({"a": 10})
-    ledger.unspool({"a": 5})
+    ledger.unspool(["a"] * 5)
     ledger.commit({"a": 5})
-    ledger.lose({"unrouted": 7}, is_spool_empty=True)
+    ledger.lose({"unrouted": 7})
+    ledger.settle()
     ledger.hand_over({"a": 1})
     ledger.commit({"a": 1})
     assert ledger.differences({}) == {}

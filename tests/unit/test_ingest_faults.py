@@ -190,6 +190,8 @@ def test_what_was_acknowledged_is_stored_or_spooled_whatever_fails(
         trial.heal()
         assert sorted(trial.stored().values()) == [n / 4 for n in range(len(trial.sent))]
         assert trial.spool.is_empty
+        assert trial.ingester._ledger.in_spool == 0
+        assert trial.ingester._ledger.differences({}) == {}
         assert {one.payload for one in trial.inbox.acked} == {one.payload for one in trial.sent}
         for row in trial.twin.balance():
             accounted = row.stored + row.duplicate + row.quarantined + row.declared_lost
@@ -244,3 +246,43 @@ def test_what_a_dying_disk_did_not_sync_is_not_acknowledged(tmp_path: Path) -> N
     assert drained is not None
     assert drained.lost == {"unrouted": 2}  # read twice in vain
     assert [one.payload for one in buffer.take_back()] == [trial.sent[-1].payload]
+
+
+class Waits(threading.Event):
+    """Tells how long the loop wanted to wait, and does not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.seconds.append(timeout)
+        return False
+
+
+def test_paused_with_a_spool_that_cannot_be_read_it_waits(tmp_path: Path) -> None:
+    trial = Trial(tmp_path)
+    trial.step(1)
+    trial.leave(0)
+    trial.put(1)
+    trial.step(2)
+    trial.fill_disk(0)
+    trial.put(1)
+    trial.step(1)
+    assert trial.ingester.state == "paused"
+    trial.come_back(0)
+
+    def no_more_files(call: str, _number: int) -> None:
+        if call in {"open", "read"}:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    trial.disk.fault = no_more_files
+    trial.ingester._contact._next_s = 0.0
+    waits = Waits()
+    for _ in range(3):
+        trial.ingester.step(waits, timeout_s=0.3)
+    assert trial.ingester._contact.is_ready
+    assert waits.seconds == [0.3, 0.3, 0.3]
+    trial.disk.fault = trial._fault
+    trial.heal()
+    assert sorted(trial.stored().values()) == [0.0, 0.25]

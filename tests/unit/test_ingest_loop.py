@@ -235,6 +235,41 @@ def test_what_a_dead_ingester_left_in_the_spool_comes_first(bench: Bench) -> Non
     assert bench.ingester._reporter.check_balance() == {}
 
 
+def test_messages_that_vanish_in_the_spool_are_an_alarm(bench: Bench) -> None:
+    bench.store.is_away = True
+    for second in range(3):
+        bench.inbox.put(reading(float(second), age_s=second))
+    bench.steps(3)
+    assert bench.ingester._reporter.check_balance() == {}
+    bench.spool.commit(bench.spool.read().cursor)  # let go of, and never recorded
+    assert bench.ingester._reporter.check_balance() == {"twin-Testcity-1 spool": 3}
+
+
+def test_a_rule_that_is_added_while_messages_wait_in_the_spool_unbalances_nothing(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path)
+    bench.store.is_away = True
+    for second in range(3):
+        bench.inbox.put({"temp": 20.0}, topic="twin/new/yard", received_us=to_us(NOW) + second)
+    bench.steps(3)
+    rule = """
+[[codec.rule]]
+topic = "twin/new/{key}"
+codec = "own"
+source = "demo"
+"""
+    bench.settings = write_city(tmp_path, dsn="none", broker=bench.settings.broker, extra=rule)
+    bench.store.is_away = False
+    bench.ingester = bench.another()
+    bench.inbox.count = 0
+    bench.ingester.open(threading.Event())
+    bench.steps()
+    assert bench.ingester.state == "live"
+    assert bench.ingester._ledger.committed == {"demo": 3}
+    assert bench.ingester._reporter.check_balance() == {}
+
+
 def test_without_a_database_at_the_start_messages_are_spooled_undecoded(bench: Bench) -> None:
     bench.store.is_away = True
     bench.ingester.open(threading.Event())
@@ -459,6 +494,29 @@ def test_a_reading_without_time_is_doubtful_while_the_connection_is_young(bench:
     series = bench.store.series(number or 0, start_us=0, end_us=to_us(NOW), limit=9)
     flags = [keys(mask) for mask in series.quality.tolist()]
     assert ["possible_repeat" in one for one in flags] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "expected"),
+    [
+        ([(1, 0), (1, 1), (2, 90), (2, 91)], [False, False, True, True]),
+        ([(1, 0), (1, 61)], [True, True]),
+    ],
+    ids=["the queue still holds messages of the old connection", "the loop stood still"],
+)
+def test_what_comes_with_a_new_connection_is_doubtful_however_late_it_is_taken(
+    bench: Bench, arrivals: list[tuple[int, int]], expected: list[bool]
+) -> None:
+    start_us = to_us(NOW) - 3_600_000_000
+    for connection, after_s in arrivals:
+        bench.inbox.connection = connection
+        at_us = start_us + after_s * 1_000_000
+        bench.inbox.put({"temp": 20.0 + after_s}, topic="twin/json/yard", received_us=at_us)
+    assert bench.step() == len(arrivals)
+    number = next(one.number for one in bench.twin.datastreams() if one.uid == "B1.air")
+    series = bench.store.series(number or 0, start_us=0, end_us=to_us(NOW), limit=9)
+    flags = [keys(mask) for mask in series.quality.tolist()]
+    assert ["possible_repeat" in one for one in flags] == expected
 
 
 def test_a_batch_holds_no_more_readings_than_the_setting(tmp_path: Path) -> None:
