@@ -12,7 +12,16 @@ from importlib.metadata import version
 from twin.city import Twin
 from twin.errors import StoreUnavailableError
 from twin.model.jobs import JobStatus
-from twin.model.upkeep import Deletion, Retention, RollupReport, UpkeepRule, first_broken
+from twin.model.upkeep import (
+    FIRST_HASH,
+    QUARANTINE_BOUND,
+    Deletion,
+    Retention,
+    RollupReport,
+    UpkeepRule,
+    first_broken,
+    is_entry,
+)
 from twin.runtime import open_twin
 from twin.settings import Settings
 from twin.signals import stop_on_signal
@@ -36,7 +45,7 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
             _say(ELSEWHERE)
             return 1
         if options.proof:
-            return 0 if prove(twin, rule) else 1
+            return 0 if prove(twin, rule, expect=options.expect) else 1
         if not options.once:
             maintain(twin, rule, stop=stop_on_signal(), instance=settings.ingest.instance)
     finally:
@@ -118,8 +127,12 @@ def maintain_once(twin: Twin, rule: UpkeepRule) -> bool:
     return True
 
 
-def prove(twin: Twin, rule: UpkeepRule) -> bool:
-    """Print and verify the proof of deletion, and look for rows that should be gone."""
+def prove(twin: Twin, rule: UpkeepRule, *, expect: tuple[int, bytes] | None = None) -> bool:
+    """Print and verify the proof of deletion, and look for rows that should be gone.
+
+    With the number and hash of an entry that was noted outside the database, a chain that its
+    owner has written anew shows, too.
+    """
     entries = twin.deletions()
     for entry in entries:
         _say(line_of(entry))
@@ -127,9 +140,15 @@ def prove(twin: Twin, rule: UpkeepRule) -> bool:
     if broken is not None:
         _say(f"the chain is broken at entry {broken}: it was edited, added, or follows a gap")
     elif entries:
-        _say(f"the chain of {len(entries)} entries holds; newest hash {entries[-1].hash.hex()}")
+        newest = f"{entries[-1].number}:{entries[-1].hash.hex()}"
+        _say(f"the chain of {len(entries)} entries holds; note the newest one: {newest}")
     else:
         _say("nothing has been deleted yet")
+    is_expected = expect is None or is_entry(entries, *expect)
+    if expect is not None and is_expected:
+        _say(f"entry {expect[0]} is the one that was noted")
+    elif expect is not None:
+        _say(f"entry {expect[0]} is not the one that was noted: the chain was written anew")
     overdue = twin.overdue(rule, grace=RETENTION_EVERY)
     for rows in overdue:
         _say(
@@ -138,7 +157,22 @@ def prove(twin: Twin, rule: UpkeepRule) -> bool:
         )
     if not overdue:
         _say("no row is older than its retention")
-    return broken is None and not overdue
+    return broken is None and is_expected and not overdue
+
+
+def noted(text: str) -> tuple[int, bytes]:
+    """Number and hash of an entry of the proof, as `--proof` prints the newest one.
+
+    Examples
+    --------
+    >>> noted("7:" + 32 * "00") == (7, bytes(32))
+    True
+    """
+    number, _, digits = text.partition(":")
+    found = int(number), bytes.fromhex(digits)
+    if len(found[1]) != len(FIRST_HASH):
+        raise ValueError("a hash of the proof has 64 digits")
+    return found
 
 
 def line_of(entry: Deletion) -> str:
@@ -179,9 +213,14 @@ def _expire_in_time(twin: Twin, rule: UpkeepRule, office: _Office) -> None:
 
 
 def _tell_quarantine(twin: Twin, rule: UpkeepRule, deletions: Sequence[Deletion]) -> None:
-    cleared = sum(d.row_count for d in deletions if d.series == "quarantine.payload")
-    if cleared:
-        detail = f"{cleared} payloads above {rule.retention.quarantine_bytes} bytes were removed"
+    bounded = [d for d in deletions if d.rule.startswith(QUARANTINE_BOUND)]
+    if bounded:
+        cleared = sum(d.row_count for d in bounded if d.series == "quarantine.payload")
+        removed = sum(d.row_count for d in bounded if d.series == "quarantine")
+        detail = (
+            f"above {rule.retention.quarantine_bytes} bytes {cleared} payloads and {removed} "
+            "entries were removed"
+        )
         twin.open_alarm("quarantine_full", "quarantine", detail)
     else:
         twin.close_alarm("quarantine_full", "quarantine")
@@ -211,6 +250,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--once", action="store_true", help="do everything once and end")
     parser.add_argument(
         "--proof", action="store_true", help="print and verify the proof of deletion"
+    )
+    parser.add_argument(
+        "--expect", metavar="NUMBER:HASH", type=noted, help="with --proof: an entry noted earlier"
     )
     return parser
 

@@ -33,6 +33,7 @@ from twin.store import MemoryStore, open_store
 
 FAST, WAVE, WIND, RAIN, BARRIER, PERSON, VEHICLE = range(1, 8)
 RULE = UpkeepRule(zone="Europe/Berlin")
+SHORT = UpkeepRule(zone="Europe/Berlin", retention=Retention(reading_days=640))
 LATER = timedelta(days=2)
 
 
@@ -378,11 +379,11 @@ def test_whole_days_go_when_the_longest_retention_is_over(kept: Kept) -> None:
     block = Waveform(WAVE, to_us(now - days(100)), 10.0, np.ones(30, np.float32))
     kept.store.record(batch(rows, waveforms=(block,)))
     kept.roll()
-    deletions = kept.store.upkeep.expire(RULE, at=now + days(60))
+    deletions = kept.store.upkeep.expire(SHORT, at=now)
     assert deletions is not None
     gone = {(d.series, d.row_count) for d in deletions}
     assert {("reading", 1), ("waveform", 1)} <= gone
-    assert kept.store.upkeep.overdue(RULE, at=now + days(60)) == ()
+    assert kept.store.upkeep.overdue(SHORT, at=now) == ()
     assert kept.store.series(FAST, start_us=0, end_us=to_us(now), limit=10).total == 2
     assert len([row for row in kept.rollups("rollup_1d") if row.number == FAST]) == 3
 
@@ -429,13 +430,13 @@ def test_a_partition_in_use_waits_for_the_next_pass(kept: Kept) -> None:
     with psycopg.connect(kept.database.dsn()) as reader:
         assert reader.execute("SELECT count(*) FROM reading").fetchone() == (1,)
         # The transaction of the reader goes on and holds every partition.
-        assert kept.store.upkeep.expire(RULE, at=now + days(60)) == ()
-        assert kept.store.upkeep.overdue(RULE, at=now + days(60))
+        assert kept.store.upkeep.expire(SHORT, at=now) == ()
+        assert kept.store.upkeep.overdue(SHORT, at=now)
         reader.rollback()
-    deletions = kept.store.upkeep.expire(RULE, at=now + days(60))
+    deletions = kept.store.upkeep.expire(SHORT, at=now)
     assert deletions is not None
     assert [(d.series, d.row_count) for d in deletions] == [("reading", 1)]
-    assert kept.store.upkeep.overdue(RULE, at=now + days(60)) == ()
+    assert kept.store.upkeep.overdue(SHORT, at=now) == ()
 
 
 def test_a_first_pass_in_the_first_seconds_of_a_minute_forgets_nothing(kept: Kept) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from services import open_folder
 from store_samples import batch, city, stream
@@ -197,6 +198,57 @@ def test_nobody_edits_the_proof_through_the_front_door(bench: Bench) -> None:
                 bench.database.run(statement, role=role)
 
 
+def test_the_job_can_neither_delete_unproved_nor_prove_what_it_did_not_delete(bench: Bench) -> None:
+    bench.record([(1, to_us(utc_now()), 1.0), (1, to_us(utc_now()) - 86_400_000_000 * 3, 1.0)])
+    everything = "'reading', ARRAY['technical'], '-infinity'"
+    forged = (
+        "INSERT INTO deletion VALUES "
+        "(1, now(), 'reading', 'technical', now(), now(), 5, 'rule', 'me', '')"
+    )
+    for statement, refusal in (
+        (f"SELECT twin_delete_rows({everything}, 'infinity', 100)", "permission denied"),
+        ("SELECT twin_drop_room('reading', now(), now())", "permission denied"),
+        ("SELECT twin_prove('reading', '', now(), now(), 1, '', '')", "permission denied"),
+        (forged, "permission denied"),
+        ("DELETE FROM quarantine", "permission denied"),
+        ("UPDATE quarantine SET payload = NULL", "permission denied"),
+        (f"SELECT twin_expire_rows({everything}, 'infinity', 100, '', '')", "younger than a day"),
+        ("SELECT twin_expire_room('reading', now(), now(), '', '')", "younger than a day"),
+        ("SELECT twin_expire_quarantine(now(), NULL, '', '')", "younger than a day"),
+        ("SELECT twin_bound_quarantine(0, '', '')", "a bound of 0 bytes"),
+    ):
+        with pytest.raises(psycopg.Error, match=refusal):
+            bench.database.run(statement, role="twin_keep")
+    assert bench.database.run("SELECT count(*) FROM reading") == [(2,)]
+    odd = "E'a rule \\\\ \"quoted\"\\n\\u0001 für Straßen', 'me'"
+    bench.database.run(
+        f"SELECT twin_expire_rows({everything}, now() - interval '2 days', 100, {odd})",
+        role="twin_keep",
+    )
+    assert bench.database.run("SELECT row_count, rule ~ 'für' FROM deletion") == [(1, True)]
+    code, said = bench.run("--proof")
+    assert code == 0, said
+
+
+def test_a_chain_that_its_owner_wrote_anew_shows_by_a_hash_that_was_noted(bench: Bench) -> None:
+    bench.record([(2, to_us(utc_now()) - 86_400_000_000 * 100, 1.0)])
+    code, said = bench.run("--once", "--proof")
+    (found,) = re.findall(r"note the newest one: (\d+:[0-9a-f]{64})", said)
+    code, said = bench.run("--proof", "--expect", found)
+    assert code == 0, said
+    assert "is the one that was noted" in said
+    bench.database.run(
+        "ALTER TABLE deletion DISABLE TRIGGER deletion_stays; DELETE FROM deletion; "
+        "SELECT twin_prove('reading', 'person', now(), now(), 1, 'rewritten', 'me') "
+        "FROM generate_series(1, 5); ALTER TABLE deletion ENABLE TRIGGER deletion_stays",
+        role="twin_owner",
+    )
+    assert bench.run("--proof")[0] == 0
+    code, said = bench.run("--proof", "--expect", found)
+    assert (code, "the chain was written anew" in said) == (1, True)
+    assert bench.run("--proof", "--expect", "no entry")[0] == 2
+
+
 def test_settings_decide_how_long_data_are_kept(bench: Bench) -> None:
     bench.write_settings(
         "person_days = 200\nvehicle_days = 0\nwaveform_days = 3\ncompression = 'auto'"
@@ -253,7 +305,7 @@ def test_payloads_above_the_bound_go_first_and_their_heads_stay(bench: Bench) ->
         "'', 'own', '', 1000, 'head', convert_to(repeat('x', 1000), 'UTF8') "
         "FROM generate_series(1, 10) AS n"
     )
-    bench.write_settings("quarantine_bytes = 3500")
+    bench.write_settings("quarantine_bytes = 3700")
     code, said = bench.run("--once")
     assert (code, "retention: 7 rows deleted" in said) == (0, True), said
     left = bench.database.run(
@@ -262,4 +314,29 @@ def test_payloads_above_the_bound_go_first_and_their_heads_stay(bench: Bench) ->
     )
     assert left == [(10, 3, 10, True)]
     rules = bench.database.run("SELECT series, row_count, rule FROM deletion")
-    assert rules == [("quarantine.payload", 7, "store.quarantine_bytes = 3500")]
+    assert rules == [("quarantine.payload", 7, "store.quarantine_bytes = 3700")]
+
+
+def test_the_settings_of_the_rollups_do_not_choose_the_plans_of_retention(bench: Bench) -> None:
+    """Without bitmaps the index on the age of `arrival` is of no use."""
+    settings = bench.database.run(
+        "SELECT bool_and('enable_bitmapscan=on' = ANY (proconfig)), count(*) FROM pg_proc "
+        "WHERE proname IN ('twin_delete_rows', 'twin_count_rows', 'twin_drop_room')"
+    )
+    assert settings == [(True, 3)]
+
+
+def test_entries_without_a_payload_are_bounded_too(bench: Bench) -> None:
+    bench.database.run(
+        "INSERT INTO quarantine (fingerprint, first_seen, last_seen, seen, source, topic, reason, "
+        "detail, codec, payload_sha256, size, head, ds, t, v) SELECT sha256(n::text::bytea), "
+        "now() - n * interval '1 s', now() - n * interval '1 s', 1, 'left', '', 'conflict', "
+        "'', 'own', '', 0, '', 1, now(), 1 FROM generate_series(1, 3000) AS n"
+    )
+    bench.write_settings("quarantine_bytes = 2000")
+    code, said = bench.run("--once", "--proof")
+    assert (code, "retention: 2990 rows deleted" in said) == (0, True), said
+    left = "SELECT count(*), min(last_seen) > now() - interval '5 min' FROM quarantine"
+    assert bench.database.run(left) == [(10, True)]
+    rules = bench.database.run("SELECT series, row_count, rule FROM deletion")
+    assert rules == [("quarantine", 2990, "store.quarantine_bytes = 2000")]

@@ -263,8 +263,8 @@ RIGHTS = {
         **dict.fromkeys(("meta", "datastream", "reading", "waveform"), "r"),
         **dict.fromkeys((*ROLLUPS, "pending", "rollup_stream"), "arwd"),
         **dict.fromkeys(("job_status", "alarm"), "arw"),
-        **dict.fromkeys(("dirty", "quarantine"), "rd"),
-        "deletion": "ar",
+        "dirty": "rd",
+        **dict.fromkeys(("quarantine", "deletion"), "r"),
     },
     "twin_ingest": {
         **dict.fromkeys(REGISTRY, "r"),

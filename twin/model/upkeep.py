@@ -16,6 +16,9 @@ SHORT_LIVED = ("vehicle", "person", "image")
 LONG_LIVED = ("technical", "aggregated_traffic")
 PARTITIONED = ("reading", "waveform", "rollup_10s", "rollup_1m")
 
+QUARANTINE_BOUND = "store.quarantine_bytes"
+"""Setting that bounds the quarantine; the rule of such deletions begins with it."""
+
 Compression = Literal["on", "off", "not offered"]
 
 
@@ -30,7 +33,8 @@ class Retention:
     waveform_days, rollup_10s_days, rollup_1m_days
         Waveform blocks and the fine rollups.
     quarantine_days, quarantine_bytes
-        Quarantined messages; above so many bytes the oldest payloads go first.
+        Quarantined messages; above so many bytes the oldest payloads go, and above as many bytes of
+        entries without payload the oldest of those.
     arrival_days
         Times of arrival of readings without a clock.
     """
@@ -234,6 +238,17 @@ def first_broken(entries: Sequence[Deletion]) -> int | None:
             return place
         previous = entry.hash
     return None
+
+
+def is_entry(entries: Sequence[Deletion], number: int, expected: bytes) -> bool:
+    """Whether the entry with this number has this hash, noted earlier: nobody wrote a new chain.
+
+    Examples
+    --------
+    >>> is_entry((), 1, FIRST_HASH)
+    False
+    """
+    return 0 < number <= len(entries) and entries[number - 1].hash == expected
 
 
 def cutoff(now: datetime, days: int) -> datetime | None:

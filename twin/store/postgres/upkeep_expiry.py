@@ -1,8 +1,7 @@
 """What is too old goes, with a proof, in PostgreSQL; see ADR 0014."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
@@ -12,11 +11,11 @@ from psycopg.rows import class_row
 from twin.model.times import EPOCH
 from twin.model.upkeep import (
     PARTITIONED,
+    QUARANTINE_BOUND,
     Deletion,
     Expiry,
     Overdue,
     UpkeepRule,
-    chained,
     expiries,
     quarantine_expiries,
     whole_room_expiry,
@@ -127,9 +126,7 @@ class Expirer:
         """Drop a partition; if somebody reads in it for long, the next pass does."""
         values = {"series": expiry.series, "first": room[0], "before": room[1]}
         try:
-            with self._connection.transaction():
-                rows = self._connection.execute(query("drop_room"), values).fetchall()
-                return self._prove(expiry.series, cast("list[Counted]", rows), rule=expiry.rule)
+            return self._delete("drop_room", values, rule=expiry.rule)
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             facts = {"series": expiry.series, "from": room[0].isoformat()}
             logger.warning("partition_in_use", extra=facts)
@@ -140,56 +137,24 @@ class Expirer:
             "series": expiry.series, "classes": list(expiry.classes), "first": span[0],
             "before": span[1], "most": MOST_ROWS,
         }  # fmt: skip
-        while True:
-            with self._connection.transaction():
-                rows = self._connection.execute(query("delete_rows"), values).fetchall()
-                deletions = self._prove(
-                    expiry.series, cast("list[Counted]", rows), rule=expiry.rule
-                )
-            if not deletions:
-                return
+        while deletions := self._delete("delete_rows", values, rule=expiry.rule):
             yield from deletions
 
     def _expire_quarantine(self) -> Iterator[Deletion]:
         for expiry in quarantine_expiries(self._rule.retention, self._at):
-            values: dict[str, object] = {
-                "before": expiry.before,
-                "classes": list(expiry.classes) or None,
-            }
-            yield from self._change("quarantine", "delete_quarantine", values, rule=expiry.rule)
+            values = {"before": expiry.before, "classes": list(expiry.classes) or None}
+            yield from self._delete("delete_quarantine", values, rule=expiry.rule)
         most = self._rule.retention.quarantine_bytes
         if most > 0:
-            rule = f"store.quarantine_bytes = {most}"
-            yield from self._change(
-                "quarantine.payload", "clear_payloads", {"most": most}, rule=rule
-            )
+            rule = f"{QUARANTINE_BOUND} = {most}"
+            yield from self._delete("bound_quarantine", {"most": most}, rule=rule)
 
-    def _change(
-        self, series: str, name: str, values: dict[str, object], *, rule: str
-    ) -> Sequence[Deletion]:
-        with self._connection.transaction():
-            rows = self._connection.execute(query(name), values).fetchall()
-            return self._prove(series, cast("list[Counted]", rows), rule=rule)
-
-    def _prove(self, series: str, rows: Iterable[Counted], *, rule: str) -> Sequence[Deletion]:
-        """Write entries of the proof, inside the transaction of the deletion."""
-        plain = [
-            Deletion(
-                number=0, deleted_at=self._at, series=series, privacy_class=privacy_class,
-                t_from=first, t_to=last, row_count=count, rule=rule,
-                made_by=self._rule.made_by,
-            )
-            for privacy_class, count, first, last in rows
-        ]  # fmt: skip
-        if not plain:
-            return ()
+    def _delete(self, name: str, values: Mapping[str, object], *, rule: str) -> Sequence[Deletion]:
+        """Delete through a function of the database, which writes the proof itself."""
         cursor = self._connection.cursor(row_factory=class_row(Deletion))
-        newest = cursor.execute(query("select_newest_deletion")).fetchone()
-        sealed = chained(plain, after=newest)
-        self._connection.cursor().executemany(
-            query("insert_deletion"), [asdict(entry) for entry in sealed]
-        )
-        return sealed
+        facts = {**values, "rule": rule, "made_by": self._rule.made_by}
+        with self._connection.transaction():
+            return cursor.execute(query(name), facts).fetchall()
 
 
 def _overdue(expiry: Expiry, rows: Iterable[Counted]) -> Iterator[Overdue]:

@@ -1,1 +1,2 @@
-SELECT privacy_class, row_count, t_from, t_to FROM twin_drop_room(%(series)s, %(first)s, %(before)s)
+SELECT number, deleted_at, series, privacy_class, t_from, t_to, row_count, rule, made_by, hash
+FROM twin_expire_room(%(series)s, %(first)s, %(before)s, %(rule)s, %(made_by)s)

@@ -1,2 +1,2 @@
 SELECT number, deleted_at, series, privacy_class, t_from, t_to, row_count, rule, made_by, hash
-FROM deletion ORDER BY number DESC LIMIT 1
+FROM twin_bound_quarantine(%(most)s, %(rule)s, %(made_by)s)
