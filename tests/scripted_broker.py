@@ -96,11 +96,11 @@ class Peer:
         self.confirm_subscription()
         return body
 
-    def confirm_subscription(self) -> bytes:
+    def confirm_subscription(self, verdict: bytes = b"\x01") -> bytes:
         body = self.expect(SUBSCRIBE)
         end = b"\x00" if self.is_five else b""
         filters = count_filters(body[3:] if self.is_five else body[2:])
-        self.send(packet(0x90, body[:2] + end + b"\x01" * filters))
+        self.send(packet(0x90, body[:2] + end + verdict * filters))
         return body
 
     def acknowledged(self, count: int) -> list[int]:

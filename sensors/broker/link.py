@@ -75,8 +75,8 @@ class Partner(Protocol):
         """Note that the broker took a published message, or refused it."""
         ...
 
-    def subscribed(self, packet: int, *, is_refused: bool) -> None:
-        """Note that the broker took a subscription, or refused a part of it."""
+    def subscribed(self, packet: int, *, refused: Sequence[int]) -> None:
+        """Note that the broker took a subscription, apart from the filters at these places."""
         ...
 
     def closed(self) -> None:
@@ -406,7 +406,8 @@ class Link:
         _properties: Properties | None,
     ) -> None:
         self._packets += 1
-        self._partner.subscribed(packet, is_refused=any(one.is_failure for one in reasons))
+        refused = [place for place, one in enumerate(reasons) if one.is_failure]
+        self._partner.subscribed(packet, refused=refused)
         for reason in reasons:
             if reason.is_failure:
                 logger.error("subscription_refused", extra={"reason": str(reason)})

@@ -212,10 +212,10 @@ class BrokerObserver:
         self._vain += 1
         client.subscribe([(topic.decode(), 0) for topic in TOPICS])
 
-    def subscribed(self, packet: int, *, is_refused: bool) -> None:
+    def subscribed(self, packet: int, *, refused: Sequence[int]) -> None:
         """Give up if the broker says no."""
         del packet
-        if is_refused:
+        if refused:
             self._vain = MOST_VAIN_CONNECTIONS
             self._link.end(Ending.STOPPED)
 

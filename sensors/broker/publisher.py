@@ -133,7 +133,7 @@ class Publisher:
         if is_refused and parcel is not None:
             logger.warning("publish_refused", extra={"topic": parcel.topic})
 
-    def subscribed(self, packet: int, *, is_refused: bool) -> None:
+    def subscribed(self, packet: int, *, refused: Sequence[int]) -> None:
         """Ignore: a publisher subscribes to nothing."""
 
     def closed(self) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 
 from paho.mqtt.client import Client
@@ -16,6 +17,7 @@ from sensors.broker.clients import Identity
 from sensors.broker.delivery import Delivery, DeliveryQueue, Room
 from sensors.broker.link import Link
 from sensors.broker.plan import Ending
+from sensors.broker.session import SessionFile
 from sensors.broker.watchdog import Advice, Watchdog
 from twin.errors import SettingsError
 from twin.model.times import utc_now
@@ -26,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 RETAINED_FOR_NEW_SUBSCRIPTIONS = 1
 NO_ROOM = Room(0, 0)
+RESUBSCRIBE_S = 30.0
+REMEMBER_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class SubscriberFigures:
         Whether messages come by the fast path.
     is_contested
         Whether another client seems to use the same client id.
+    refused
+        Subscriptions that the broker refuses; they are tried again.
     silent
         Subscriptions without a message for too long although the broker delivers.
     certificate_expires_at
@@ -59,6 +65,7 @@ class SubscriberFigures:
     is_bulk: bool = False
     is_contested: bool = False
     is_paused: bool = False
+    refused: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
     certificate_expires_at: datetime | None = None
 
@@ -84,6 +91,9 @@ class Subscriber:
         Topic and retained payload that the broker publishes when this client is lost.
     silent_after_s
         Silence [s] by filter after which the subscription is probed; see `Watchdog`.
+    session_file
+        Where to keep what is known of the session across restarts: which subscriptions it holds
+        that are no longer wanted, and that it should be there. None keeps nothing.
 
     Raises
     ------
@@ -102,6 +112,7 @@ class Subscriber:
         clock: Clock = utc_now,
         will: tuple[str, bytes] | None = None,
         silent_after_s: Mapping[str, float] | None = None,
+        session_file: Path | None = None,
     ) -> None:
         self._filters = tuple(_shared(one, ingest.shared_group) for one in filters)
         self._own_filters = tuple(filters)
@@ -123,7 +134,18 @@ class Subscriber:
         self._sessions_lost = 0
         self._is_paused = False
         self._is_subscribed = False
-        self._subscription: int | None = None
+        self._asked: dict[int, tuple[str, ...]] = {}
+        self._refused: tuple[str, ...] = ()
+        self._retry_s: float | None = None
+        self._last_request: int | None = None
+        self._held = self._filters
+        self._kept_s = 0.0
+        self._session = SessionFile(
+            session_file,
+            owner=(broker.host, client_id),
+            expiry_s=ingest.session_expiry_s,
+            clock=clock,
+        )
         identity = Identity(client_id, session_expiry_s=ingest.session_expiry_s, will=will)
         self._link = Link(broker, identity, self, choice=ingest.client, clock=clock)
 
@@ -200,6 +222,7 @@ class Subscriber:
             is_bulk=self._link.is_bulk,
             is_contested=self._link.is_contested,
             is_paused=self._is_paused,
+            refused=self._refused,
             silent=self._watchdog.silent,
             certificate_expires_at=self._link.certificate_expires_at,
         )
@@ -219,32 +242,51 @@ class Subscriber:
         return not self._acks and not self._completions and not self._notices
 
     def opened(self, client: Client, connection: int, *, is_resumed: bool, window: int) -> None:
-        """Subscribe, whether the broker kept the session or not."""
+        """Subscribe, whether the broker kept the session or not; end what is no longer wanted."""
         del window
         with self._lock:
             self._connection = connection
             self._notices = {**self._standing, **self._notices}
-        if self._connections and not is_resumed:
+        remembered = self._session.read()
+        if not is_resumed and (self._connections or remembered.is_expected):
             self._sessions_lost += 1
             logger.warning("session_lost", extra={"connections": self._connections})
         self._connections += 1
         self._watchdog.connected(time.monotonic())
+        # what this session subscribed to before, or before it shared, would come a second time
+        held = dict.fromkeys((*self._filters, *remembered.filters, *self._own_filters))
+        self._remember(tuple(held))
+        self._asked, self._retry_s = {}, None
+        self._subscribe(client, self._filters)
+        unwanted = [one for one in held if one not in self._filters]
+        if unwanted:
+            client.unsubscribe(unwanted)
+        # QoS 0: a probe that nobody waits for any more must not lie in the session
+        _, self._last_request = client.subscribe(self._probe_topic, 0)
+
+    def _subscribe(self, client: Client, filters: tuple[str, ...]) -> None:
         options = SubscribeOptions(qos=1, retainHandling=RETAINED_FOR_NEW_SUBSCRIPTIONS)
         if client.protocol.name == "MQTTv5":
-            wanted = [(topic_filter, options) for topic_filter in self._filters]
-            _, self._subscription = client.subscribe(wanted)
+            _, packet = client.subscribe([(one, options) for one in filters])
         else:
-            _, self._subscription = client.subscribe([(one, 1) for one in self._filters])
-        if self._filters != self._own_filters:
-            # what this session subscribed to before it shared would come a second time
-            client.unsubscribe(list(self._own_filters))
-        # QoS 0: a probe that nobody waits for any more must not lie in the session
-        client.subscribe(self._probe_topic, 0)
+            _, packet = client.subscribe([(one, 1) for one in filters])
+        if packet is not None:
+            self._asked[packet] = filters
 
-    def subscribed(self, packet: int, *, is_refused: bool) -> None:
-        """Note whether the broker agrees; probes are a convenience."""
-        if packet == self._subscription:
-            self._is_subscribed = not is_refused
+    def _remember(self, filters: tuple[str, ...]) -> None:
+        self._held, self._kept_s = filters, time.monotonic()
+        self._session.keep(filters)
+
+    def subscribed(self, packet: int, *, refused: Sequence[int]) -> None:
+        """Note whether the broker agrees, to ask again later; probes are a convenience."""
+        if packet == self._last_request:  # so the broker has read all requests before it, too
+            self._remember(self._filters)
+        asked = self._asked.pop(packet, ())
+        if not asked:
+            return
+        self._refused = tuple(one for place, one in enumerate(asked) if place in refused)
+        self._is_subscribed = not self._refused
+        self._retry_s = time.monotonic() + RESUBSCRIBE_S if self._refused else None
 
     def send(self, client: Client) -> None:
         """Hand acknowledgements, notices and probes to the client."""
@@ -265,6 +307,11 @@ class Subscriber:
 
     def _watch(self, client: Client) -> None:
         now_s = time.monotonic()
+        if self._retry_s is not None and now_s >= self._retry_s:
+            self._retry_s = None
+            self._subscribe(client, self._refused)
+        if now_s - self._kept_s > REMEMBER_S:
+            self._remember(self._held)
         if not self._is_subscribed or min(self.room()) <= 0:
             self._watchdog.paused(now_s)
             return
@@ -294,6 +341,8 @@ class Subscriber:
 
     def closed(self) -> None:
         """Refuse acknowledgements from now on."""
+        if self._connection:
+            self._remember(self._held)  # from now on the session has its age
         self._is_subscribed = False
         with self._lock:
             self._connection = 0

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 from sensors.broker import Subscriber, client_id
 from sensors.broker.observer import BrokerHealth, BrokerObserver
@@ -32,9 +33,10 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
     inbox = Subscriber(
         settings.broker,
         settings.ingest,
-        client_id=client_id(settings.city.name, settings.ingest.instance),
+        client_id=name_of(settings),
         filters=subscriptions(settings.codec.rule),
         will=(status_topic(settings.ingest.instance), OFFLINE),
+        session_file=session_file(settings),
     )
     stop = stop_on_signal()
     with ExitStack() as stack:
@@ -58,9 +60,25 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
         return ingester.run(stop)
 
 
+def name_of(settings: Settings) -> str:
+    """Client id of the ingester with these settings."""
+    return client_id(settings.city.name, settings.ingest.instance)
+
+
+def is_embedded(settings: Settings) -> bool:
+    """Whether the broker is the embedded one."""
+    return "broker.host" not in settings.origins
+
+
+def session_file(settings: Settings) -> Path | None:
+    """Where to keep what is known of the session; the embedded broker forgets it on purpose."""
+    name = name_of(settings).replace(":", "-")
+    return None if is_embedded(settings) else settings.data_dir / "status" / f"session-{name}.json"
+
+
 def observed(settings: Settings, stack: ExitStack) -> Callable[[], BrokerHealth]:
     """What the broker says about itself; the embedded one says nothing."""
-    if "broker.host" not in settings.origins:
+    if is_embedded(settings):
         return BrokerHealth
     name = client_id(settings.city.name, f"{settings.ingest.instance}-health")
     observer = stack.enter_context(closing(BrokerObserver(settings.broker, name)))

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from broker_ways import (
@@ -43,7 +44,7 @@ from scripted_broker import (
 from services import embedded_broker, open_folder
 from waiting import wait_for
 
-from sensors.broker import Delivery, Publisher, Subscriber, bulk, link, watchdog
+from sensors.broker import Delivery, Publisher, Subscriber, bulk, link, subscriber, watchdog
 from twin.errors import SettingsError
 from twin.settings import BrokerSettings, IngestSettings
 
@@ -82,10 +83,11 @@ def reading(
     name: str,
     filters: tuple[str, ...] = ("twin/v1/#",),
     ingest: IngestSettings | None = None,
+    session_file: Path | None = None,
 ) -> Iterator[Subscriber]:
     """A subscriber that is connected."""
     chosen = replace(ingest or IngestSettings(), client=way.choice)
-    found = Subscriber(broker, chosen, client_id=name, filters=filters)
+    found = Subscriber(broker, chosen, client_id=name, filters=filters, session_file=session_file)
     found.start()
     try:
         wait_for(lambda: found.figures().is_connected, "the connection")
@@ -290,6 +292,50 @@ def test_a_session_that_begins_to_share_gets_nothing_twice(shipped: Shipped) -> 
         assert rest(source) == []
 
 
+@pytest.mark.parametrize(
+    ("before", "group"),
+    [(("twin/v1/old/#",), ""), (("twin/v1/old/+",), "old")],
+    ids=["another filter", "no group any more"],
+)
+def test_what_an_earlier_run_subscribed_to_comes_no_second_time(
+    shipped: Shipped, plain: Way, tmp_path: Path, before: tuple[str, ...], group: str
+) -> None:
+    broker, file = shipped.settings(plain), tmp_path / "status" / "session.json"
+    name = f"old-{plain.choice}-{plain.version[0]}-{group}"
+    earlier = IngestSettings(shared_group=group)
+    with reading(
+        broker, plain, name=name, filters=before, ingest=earlier, session_file=file
+    ) as source:
+        assert source.figures().sessions_lost == 0
+    for _ in range(2):
+        with reading(
+            broker, plain, name=name, filters=("twin/v1/old/+",), session_file=file
+        ) as source:
+            wait_for(lambda: b'["twin/v1/old/+"]' in file.read_bytes(), "the end of the old one")
+            publish_all(shipped, [("twin/v1/old/a", b"%d" % row, 1, False) for row in range(20)])
+            taken = take(source, 20)
+            assert [int(one.payload) for one in taken] == list(range(20))
+            assert rest(source) == []
+            assert source.ack(taken) == 0
+            assert source.figures().sessions_lost == 0
+
+
+def test_a_session_that_was_lost_while_nobody_ran_is_noticed(
+    shipped: Shipped, plain: Way, tmp_path: Path
+) -> None:
+    broker, file = shipped.settings(plain), tmp_path / "session.json"
+    name = f"away-{plain.choice}-{plain.version[0]}"
+    none = IngestSettings(session_expiry_s=0)
+    with reading(broker, plain, name=name, session_file=file) as source:
+        assert source.figures().sessions_lost == 0
+    with reading(broker, plain, name=name, ingest=none):
+        pass  # a clean start: the broker forgets the session
+    with reading(broker, plain, name=name, session_file=file) as source:
+        assert source.figures().sessions_lost == 1
+    with reading(broker, plain, name=name, session_file=file) as source:
+        assert source.figures().sessions_lost == 0
+
+
 def test_a_group_with_a_name_that_mqtt_forbids_is_explained() -> None:
     wrong = IngestSettings(shared_group="a/b")
     with pytest.raises(SettingsError, match="shared_group"):
@@ -426,6 +472,26 @@ def test_a_publisher_keeps_within_the_window_of_the_broker() -> None:
             peer.read()
         broker.close()
         publisher.close(0.0)
+
+
+def test_a_subscription_that_is_refused_is_named_and_tried_again(
+    plain: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriber, "RESUBSCRIBE_S", 0.2)
+    refusal = b"\x87" if plain.version == "5" else b"\x80"
+    with scene(plain) as (broker, source):
+        peer = broker.accept()
+        peer.connect()
+        peer.accept()
+        peer.confirm_subscription(refusal)
+        peer.confirm_subscription()
+        peer.confirm_subscription(refusal)
+        wait_for(lambda: source.figures().refused == ("#",), "the refusal")
+        assert not source.figures().is_connected
+        peer.confirm_subscription()
+        wait_for(lambda: source.figures().is_connected, "the subscription")
+        assert source.figures().refused == ()
+        assert source.figures().connections == 1
 
 
 def test_messages_of_every_quality_are_acknowledged_as_it_demands(plain: Way) -> None:

@@ -61,7 +61,7 @@ def test_a_broker_without_figures_is_asked_again_after_an_hour() -> None:
     broker = BrokerSettings(host="h", use_tls=False)
     observer = BrokerObserver(broker, "x", clock_s=lambda: now_s)
     assert min(observer.room()) > 0
-    observer.subscribed(1, is_refused=True)
+    observer.subscribed(1, refused=[0])
     observer.closed()
     assert min(observer.room()) == 0
     now_s = TRY_AGAIN_S - 1

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from inbox import AtOnce
+from inbox import AtOnce, Deliveries
 
 from sensors.broker.observer import BrokerHealth
 from sensors.ingest.alarms import Alarms
@@ -37,4 +37,15 @@ def test_a_queue_of_which_nothing_is_heard_any_more_is_no_alarm() -> None:
     observer.look_at_health(full)
     assert ("broker_queue_high", "me") in alarms.open
     observer.look_at_health(BrokerHealth(visibility="not observable", stored_messages=1_900_000))
+    assert alarms.open == {}
+
+
+def test_a_refused_subscription_is_an_alarm_until_it_is_allowed() -> None:
+    alarms = Alarms(Twin(MemoryStore(), clock=utc_now), AtOnce())
+    observer = Observer(alarms, name="me")
+    inbox = Deliveries(extra={"refused": ("a/#", "b/#")})
+    observer.look_at_broker(inbox.figures(), now=utc_now())
+    assert alarms.open == {("subscription_refused", "me"): "not allowed: a/#, b/#"}
+    inbox.extra = {}
+    observer.look_at_broker(inbox.figures(), now=utc_now())
     assert alarms.open == {}
