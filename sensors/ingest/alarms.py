@@ -4,8 +4,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 
+from sensors.ingest.errand import Errand
 from twin.city import Twin
 from twin.errors import TwinError
 
@@ -36,13 +37,12 @@ class Alarms:
         self, twin: Twin, aside: Executor, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._twin = twin
-        self._aside = aside
+        self._errand = Errand(aside)
         self._clock = clock
         self._lock = threading.Lock()
         self._wanted: dict[Key, str] = {}
         self._ends_s: dict[Key, float] = {}
         self._told: dict[Key, tuple[str, float]] = {}
-        self._telling: Future[None] | None = None
 
     def set(self, kind: str, subject: str, detail: str, *, hold_s: float = 0.0) -> None:
         """Open an alarm, or close it if the detail is empty.
@@ -81,8 +81,7 @@ class Alarms:
 
     def tell(self) -> None:
         """Tell the twin what has changed; what it does not take now is told again later."""
-        if self._telling is None or self._telling.done():
-            self._telling = self._aside.submit(self._tell, self.open)
+        self._errand.run(self._tell, self.open)
 
     def _tell(self, wanted: dict[Key, str]) -> None:
         try:

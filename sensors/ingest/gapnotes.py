@@ -3,8 +3,9 @@
 import logging
 import threading
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 
+from sensors.ingest.errand import Errand
 from sensors.ingest.meter import Meter
 from sensors.pipeline.prepared import Prepared
 from sensors.rules.gaps import GapTracker
@@ -38,13 +39,12 @@ class GapNotes:
 
     def __init__(self, twin: Twin, aside: Executor, meter: Meter, *, is_alone: bool = True) -> None:
         self._twin = twin
-        self._aside = aside
+        self._errand = Errand(aside)
         self._meter = meter
         self._is_alone = is_alone
         self._tracker = GapTracker()
         self._lock = threading.Lock()
         self._waiting: list[Gap] = []
-        self._writing: Future[None] | None = None
         self._is_started = False
 
     def update(self, datastreams: Sequence[Datastream]) -> None:
@@ -95,8 +95,8 @@ class GapNotes:
 
     def write(self) -> None:
         """Write down what was found; what the database does not take now is written later."""
-        if self._waiting and (self._writing is None or self._writing.done()):
-            self._writing = self._aside.submit(self._write)
+        if self._waiting:
+            self._errand.run(self._write)
 
     def _keep(self, found: Sequence[Gap]) -> None:
         if not found:

@@ -2,9 +2,10 @@
 
 import logging
 import os
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from pathlib import Path
 
+from sensors.ingest.errand import Errand
 from sensors.rules.faultrules import FaultRules
 from twin.settings import Settings
 
@@ -26,8 +27,7 @@ class LearnedFile:
 
     def __init__(self, file: Path, aside: Executor) -> None:
         self._file = file
-        self._aside = aside
-        self._writing: Future[None] | None = None
+        self._errand = Errand(aside)
 
     def read_into(self, rules: FaultRules) -> None:
         """Give the rules what an earlier run has learned, if there is something whole."""
@@ -41,8 +41,8 @@ class LearnedFile:
 
     def write(self, rules: FaultRules) -> None:
         """Write what is learned by now; nothing if the last write still goes on."""
-        if self._writing is None or self._writing.done():
-            self._writing = self._aside.submit(self._replace, rules.remember())
+        if not self._errand.is_running:
+            self._errand.run(self._replace, rules.remember())
 
     def write_now(self, rules: FaultRules) -> None:
         """The same at the end, before anything else ends."""

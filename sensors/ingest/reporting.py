@@ -6,7 +6,7 @@ import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from sensors.ingest.accounting import Ledger
 from sensors.ingest.alarms import Alarms
 from sensors.ingest.buffering import Buffer
 from sensors.ingest.contact import Contact, InstanceTakenError
+from sensors.ingest.errand import Errand
 from sensors.ingest.gapnotes import GapNotes
 from sensors.ingest.inbox import Inbox, SourceOfTopic
 from sensors.ingest.meter import Meter
@@ -104,13 +105,11 @@ class Heartbeat:
 
     def __init__(self, twin: Twin, aside: Executor) -> None:
         self._twin = twin
-        self._aside = aside
-        self._telling: Future[None] | None = None
+        self._errand = Errand(aside)
 
     def beat(self, status: JobStatus) -> None:
         """Tell the newest status."""
-        if self._telling is None or self._telling.done():
-            self._telling = self._aside.submit(self._beat, status)
+        self._errand.run(self._beat, status)
 
     def _beat(self, status: JobStatus) -> None:
         try:

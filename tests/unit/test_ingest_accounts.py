@@ -13,6 +13,7 @@ from inbox import AtOnce
 from sensors.ingest.accounting import Ledger
 from sensors.ingest.alarms import Alarms
 from sensors.ingest.contact import Contact, InstanceTakenError, Registry
+from sensors.ingest.errand import Errand
 from sensors.ingest.states import COMMIT_TARGET_S, BatchSize, Due, State, state_of
 from twin.city import Twin
 from twin.errors import RegistryError, StoreError, StoreUnavailableError
@@ -268,3 +269,16 @@ def test_alarms_of_an_earlier_run_are_closed_unless_they_hold_again() -> None:
     alarms.tell()
     found = {(alarm.kind, alarm.subject) for alarm in twin.alarms()}
     assert found == {("store_refused", "i"), ("spool_full", "other")}
+
+
+def test_an_errand_that_takes_long_is_not_followed_by_another() -> None:
+    aside, done = Later(), list[int]()
+    errand = Errand(aside)
+    for number in range(3):
+        errand.run(done.append, number)
+    assert errand.is_running
+    aside.work()
+    assert done == [0]
+    errand.run(done.append, 3)
+    aside.work()
+    assert (done, errand.is_running) == ([0, 3], False)
