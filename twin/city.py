@@ -370,6 +370,10 @@ class Twin:
         """One quarantined entry with all that is kept of it; RegistryError if there is none."""
         return self._store.desk.case(case_id)
 
+    def siblings(self, case_id: int) -> Sequence[int]:
+        """Open cases of other values of the same message, refused for the same reason."""
+        return self._store.desk.siblings(case_id)
+
     def settle_case(self, settlement: Settlement, *, incarnation: UUID) -> bool:
         """Close a case and move its counts; False if somebody else closed it meanwhile."""
         return self._store.desk.settle(settlement, incarnation=incarnation, at=self._clock())

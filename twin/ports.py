@@ -232,6 +232,13 @@ class QuarantineDesk(Protocol):
         """Return one case; RegistryError if there is none."""
         ...
 
+    def siblings(self, case_id: int) -> Sequence[int]:
+        """Return the open cases of other values of its message, refused for the same reason.
+
+        They are kept without the message.
+        """
+        ...
+
     def settle(self, settlement: Settlement, *, incarnation: UUID, at: datetime) -> bool:
         """Close a case and move its counts; False if somebody else closed it meanwhile.
 

@@ -220,17 +220,13 @@ class Replayer:
 
         They are kept without the message, which is replayed by now.
         """
-        entry = case.entry
         if not case.payload:
             return
-        chosen = CaseFilter(source=entry.source, reason=entry.reason, since=entry.first_seen)
-        for other in pages(self.twin, chosen):
-            is_of_message = (other.topic, other.first_seen) == (entry.topic, entry.first_seen)
-            if is_of_message and not other.size_bytes and other.datastream_number is not None:
-                sibling = self.twin.case(other.id)
-                day = other.first_seen.replace(hour=0, minute=0, second=0, microsecond=0)
-                settlement = replayed(sibling, recorded={}, day=day)
-                self.twin.settle_case(settlement, incarnation=self.incarnation)
+        for number in self.twin.siblings(case.entry.id):
+            sibling = self.twin.case(number)
+            day = sibling.entry.first_seen.replace(hour=0, minute=0, second=0, microsecond=0)
+            settlement = replayed(sibling, recorded={}, day=day)
+            self.twin.settle_case(settlement, incarnation=self.incarnation)
 
 
 def pages(twin: Twin, chosen: CaseFilter) -> Iterator[QuarantineEntry]:

@@ -107,6 +107,30 @@ def test_a_case_holds_the_whole_payload_or_says_that_it_cannot(store: Store) -> 
         store.desk.case(4711)
 
 
+def test_the_other_values_of_a_message_are_found_without_a_look_at_all_cases(store: Store) -> None:
+    part = {"payload": b"", "number": 1}
+    keep(
+        store,
+        rejection("late", at=BEFORE),
+        rejection("late", at=BEFORE, **part),
+        rejection("late", at=BEFORE, payload=b"", number=2),
+        rejection("late", at=BEFORE, payload=b"", number=None, detail="no reading"),
+        rejection("late", at=BEFORE, topic="twin/b", **part),
+        rejection("early", at=BEFORE, **part),
+        rejection("late", at=BEFORE, source="other", **part),
+        rejection("late", at=NOW, payload=b"", number=3),
+    )
+    entries = store.desk.search(CaseFilter(reason="late", source="left"), limit=99)
+    (whole,) = (entry.id for entry in entries if entry.size_bytes)
+    found = store.desk.siblings(whole)
+    numbers = [store.desk.case(one).entry.datastream_number for one in found]
+    assert sorted(numbers, key=str) == [1, 2]
+    closed = discarded(store.desk.case(found[0]), day=FIRST_DAY)
+    assert store.desk.settle(closed, incarnation=RUN, at=NOW)
+    assert store.desk.siblings(whole) == found[1:]
+    assert list(store.desk.siblings(4711)) == []
+
+
 def test_a_replayed_case_counts_as_stored_on_the_day_it_came(store: Store) -> None:
     keep(store, rejection("unknown_stream", at=BEFORE), rejection("unknown_stream", at=BEFORE))
     case = store.desk.case(store.desk.search(CaseFilter(), limit=1)[0].id)

@@ -120,6 +120,18 @@ def test_unknown_streams_are_stored_once_they_are_registered() -> None:
     assert days == {YESTERDAY.date()}
 
 
+def test_a_replay_never_looks_through_all_open_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    for second in range(3):
+        bench.receive(
+            "twin/v1/t/B1/new/obs", {"t": (YESTERDAY.timestamp() + second) * 1000, "v": second}
+        )
+    bench.twin.load(city(datastream("B1.new", "B1/new")))
+    replayer, ids = Replayer(bench.twin, bench.pipeline), bench.ids()
+    monkeypatch.delattr(type(bench.twin), "cases")
+    assert [replayer.replay(case_id).verdict for case_id in ids] == ["replayed"] * 3
+
+
 def test_a_dry_run_says_what_would_happen_and_writes_nothing() -> None:
     bench = Bench()
     bench.receive("twin/v1/t/B1/new/obs", {"v": 1, "t": YESTERDAY.isoformat()})

@@ -41,6 +41,21 @@ class MemoryDesk:
                 return case
         raise unknown_case(case_id)
 
+    def siblings(self, case_id: int) -> Sequence[int]:
+        """Open cases of other values of its message, refused for the same reason."""
+        cases = self._cases()
+        found = [_message(case) for case in cases if case.entry.id == case_id]
+        ids = (
+            case.entry.id
+            for case in cases
+            if _message(case) in found
+            and case.entry.id != case_id
+            and not case.entry.size_bytes
+            and case.entry.datastream_number is not None
+            and case.entry.state in ("open", "failed again")
+        )
+        return sorted(ids, reverse=True)
+
     def settle(
         self,
         settlement: Settlement,
@@ -82,6 +97,11 @@ def _case(entry: QuarantineEntry, row: QuarantineRow, settled: int) -> Case:
         payload_sha256=row.payload_sha256,
         settled=settled,
     )
+
+
+def _message(case: Case) -> tuple[str, str, datetime, bytes]:
+    entry = case.entry
+    return entry.source, entry.reason, entry.first_seen, case.topic
 
 
 def _fits(case: Case, chosen: CaseFilter) -> bool:

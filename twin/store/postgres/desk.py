@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from psycopg.rows import kwargs_row
@@ -53,6 +53,12 @@ class PostgresDesk:
         if found is None:
             raise unknown_case(case_id)
         return found
+
+    def siblings(self, case_id: int) -> Sequence[int]:
+        """Open cases of other values of its message, refused for the same reason."""
+        with self._connections.use() as connection:
+            rows = connection.execute(query("select_siblings"), {"id": case_id}).fetchall()
+        return [cast("int", number) for (number,) in rows]
 
     def settle(self, settlement: Settlement, *, incarnation: UUID, at: datetime) -> bool:
         """Close a case and move its counts; False if somebody else closed it meanwhile."""
