@@ -3,25 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from sensors.codecs import lorawan
 from sensors.codecs.decoder import Decoder, RefusedError
-from sensors.codecs.lorawan import (
-    Uplink,
-    as_object,
-    best_reception,
-    check_topic,
-    device_key,
-    frame_counter,
-    mapped_time,
-    position,
-    read_uplink,
-    section,
-)
-from sensors.codecs.strict_json import parse
-from sensors.codecs.times import Instant, read_time
+from sensors.codecs.times import Instant
 from sensors.codecs.values import Origin, Yield, read_leaves
-from twin.model.messages import CodecContext, Event, Message, Observation, Outcome, TimeRule
+from twin.model.messages import CodecContext, Event, Message, Observation, Outcome
 
-ISO = TimeRule("")
 OTHER_KINDS = frozenset({"join", "ack", "txack", "log", "integration"})
 STATUS_QUANTITIES = {"/batteryLevel": "battery_level", "/margin": "link_margin"}
 
@@ -30,10 +17,10 @@ def _decode(message: Message, context: CodecContext) -> Outcome:
     document = _document(message, context)
     if "applicationID" in document or "devEUI" in document:
         raise RefusedError("unsupported_version", "ChirpStack v3 message; version 4 is read")
-    key = device_key(section(document, "deviceInfo").get("devEui"))
+    key = lorawan.device_key(lorawan.section(document, "deviceInfo").get("devEui"))
     if key is None:
         raise RefusedError("missing_field", "`deviceInfo.devEui` is absent")
-    check_topic(message, marker="device", named=(key,))
+    lorawan.check_topic(message, marker="device", named=(key,))
     kind = message.topic.rpartition("/")[2]
     if kind == "up":
         return _uplink(document, message, context, key=key)
@@ -41,7 +28,7 @@ def _decode(message: Message, context: CodecContext) -> Outcome:
     if kind == "status":
         return _status(document, context, key=key, time=time)
     if kind == "location":
-        place = position(document.get("location"))
+        place = lorawan.position(document.get("location"))
         details = {} if place is None else {"position": place}
         return Outcome((Event(kind=kind, key=key, at=time.time, details=details),))
     if kind in OTHER_KINDS:
@@ -54,7 +41,7 @@ def _decode(message: Message, context: CodecContext) -> Outcome:
 
 def _document(message: Message, context: CodecContext) -> Mapping[str, object]:
     try:
-        return as_object(parse(message.payload, context.limits, allows_duplicate_keys=True))
+        return lorawan.read_document(message, context)
     except RefusedError as refused:
         if refused.reason not in ("not_json", "not_utf8"):
             raise
@@ -69,23 +56,21 @@ def _time(document: Mapping[str, object], message: Message) -> Instant:
     time = document.get("time")
     if not time:
         raise RefusedError("time_missing", "`time` is absent")
-    return read_time(time, ISO, received_at=message.received_at)
+    return lorawan.read_iso(time, message)
 
 
 def _uplink(
     document: Mapping[str, object], message: Message, context: CodecContext, *, key: str
 ) -> Outcome:
-    values = section(document, "object")
-    frame = frame_counter(document, "fCnt")
-    time = mapped_time(values, message, context) or _time(document, message)
-    into = Yield()
-    details = {"frame": frame, **best_reception(document.get("rxInfo"))}
-    into.items.append(Event(kind="uplink", key=key, at=time.time, details=details))
-    if values:
-        read_uplink(Uplink(key, frame, values, time), context, into)
-    else:
-        into.reject(RefusedError("undecoded", "no `object`; set a codec in the device profile"))
-    return into.outcome()
+    values = lorawan.section(document, "object")
+    frame = lorawan.frame_counter(document, "fCnt")
+    time = lorawan.mapped_time(values, message, context) or _time(document, message)
+    return lorawan.uplink_outcome(
+        lorawan.Uplink(key, frame, values, time),
+        lorawan.best_reception(document.get("rxInfo")),
+        context,
+        remedy="no `object`; set a codec in the device profile",
+    )
 
 
 def _status(

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from sensors.codecs.decoder import RefusedError, shown
 from sensors.codecs.pointers import checked_key, find
-from sensors.codecs.strict_json import is_number
+from sensors.codecs.strict_json import is_number, parse
 from sensors.codecs.times import Instant, read_time
 from sensors.codecs.values import Origin, Yield, read_leaves, read_values
-from twin.model.messages import CodecContext, Message
+from twin.model.messages import CodecContext, Event, Message, Outcome, TimeRule
 
+ISO = TimeRule("")
 MOST_GATEWAYS = 1000
 
 
@@ -29,11 +30,17 @@ def section(document: Mapping[str, object], name: str) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def as_object(document: object) -> Mapping[str, object]:
-    """The document as an object; refused otherwise."""
+def read_document(message: Message, context: CodecContext) -> Mapping[str, object]:
+    """The message as a JSON object; refused otherwise. Both servers may name a key twice."""
+    document = parse(message.payload, context.limits, allows_duplicate_keys=True)
     if not isinstance(document, dict):
         raise RefusedError("wrong_type", "the message must be a JSON object")
     return document
+
+
+def read_iso(raw: object, message: Message) -> Instant:
+    """Time as both servers write it."""
+    return read_time(raw, ISO, received_at=message.received_at)
 
 
 def device_key(eui: object) -> str | None:
@@ -72,7 +79,29 @@ def frame_counter(document: Mapping[str, object], name: str) -> int:
     return value
 
 
-def read_uplink(uplink: Uplink, context: CodecContext, into: Yield) -> None:
+def uplink_outcome(
+    uplink: Uplink, details: Mapping[str, object], context: CodecContext, *, remedy: str
+) -> Outcome:
+    """The uplink as an event, and its values.
+
+    Parameters
+    ----------
+    details
+        What is known of the transmission.
+    remedy
+        What is absent where there are no values, and what to do.
+    """
+    into = Yield()
+    details = {"frame": uplink.frame, **details}
+    into.items.append(Event(kind="uplink", key=uplink.key, at=uplink.time.time, details=details))
+    if uplink.values:
+        _read_uplink(uplink, context, into)
+    else:
+        into.reject(RefusedError("undecoded", remedy))
+    return into.outcome()
+
+
+def _read_uplink(uplink: Uplink, context: CodecContext, into: Yield) -> None:
     """Add the values of a decoded uplink: mapped ones, or all numbers without a mapping."""
     origin = Origin(uplink.key, uplink.time, uplink.frame)
     rules = context.rule.value

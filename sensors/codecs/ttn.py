@@ -4,26 +4,12 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from sensors.codecs import lorawan
 from sensors.codecs.decoder import Decoder, RefusedError
-from sensors.codecs.lorawan import (
-    Uplink,
-    as_object,
-    best_reception,
-    check_topic,
-    device_key,
-    frame_counter,
-    mapped_time,
-    position,
-    read_uplink,
-    section,
-)
 from sensors.codecs.pointers import checked_key
-from sensors.codecs.strict_json import parse
-from sensors.codecs.times import Instant, read_time
-from sensors.codecs.values import Yield
-from twin.model.messages import CodecContext, Event, Message, Outcome, TimeRule
+from sensors.codecs.times import Instant
+from twin.model.messages import CodecContext, Event, Message, Outcome
 
-ISO = TimeRule("")
 CLOCK_TRUSTED_WITHIN = timedelta(seconds=60)
 SECONDS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s", re.ASCII)
 HERTZ = re.compile(r"\d{1,12}", re.ASCII)
@@ -42,7 +28,7 @@ OTHER_KINDS = (
 
 
 def _decode(message: Message, context: CodecContext) -> Outcome:
-    document = as_object(parse(message.payload, context.limits, allows_duplicate_keys=True))
+    document = lorawan.read_document(message, context)
     key = _key(document, message)
     if document.get("simulated") is True:
         raise RefusedError("simulated", "an uplink simulated at the network server; not measured")
@@ -61,17 +47,17 @@ def _received(document: Mapping[str, object], message: Message) -> datetime:
     time = document.get("received_at")
     if time is None:
         return message.received_at
-    return read_time(time, ISO, received_at=message.received_at).time
+    return lorawan.read_iso(time, message).time
 
 
 def _key(document: Mapping[str, object], message: Message) -> str:
-    ids = section(document, "end_device_ids")
+    ids = lorawan.section(document, "end_device_ids")
     device, eui = ids.get("device_id"), ids.get("dev_eui")
-    check_topic(message, marker="devices", named=(device, eui))
-    key = device_key(eui)
+    lorawan.check_topic(message, marker="devices", named=(device, eui))
+    key = lorawan.device_key(eui)
     if key is not None:
         return key
-    application = section(ids, "application_ids").get("application_id")
+    application = lorawan.section(ids, "application_ids").get("application_id")
     if not (isinstance(device, str) and isinstance(application, str)):
         raise RefusedError("missing_field", "`end_device_ids` names neither dev_eui nor device_id")
     return checked_key(f"{application}/{device}")
@@ -80,21 +66,16 @@ def _key(document: Mapping[str, object], message: Message) -> str:
 def _uplink(
     document: Mapping[str, object], message: Message, context: CodecContext, *, key: str
 ) -> Outcome:
-    uplink = section(document, "uplink_message")
-    values = section(uplink, "decoded_payload")
-    frame = frame_counter(uplink, "f_cnt")
+    uplink = lorawan.section(document, "uplink_message")
+    values = lorawan.section(uplink, "decoded_payload")
+    frame = lorawan.frame_counter(uplink, "f_cnt")
     time = _time(document, uplink, message, context)
-    into = Yield()
-    into.items.append(Event(kind="uplink", key=key, at=time.time, details=_details(uplink, frame)))
-    if values:
-        read_uplink(Uplink(key, frame, values, time), context, into)
-    else:
-        into.reject(
-            RefusedError(
-                "undecoded", "no decoded_payload; set a payload formatter in the application"
-            )
-        )
-    return into.outcome()
+    return lorawan.uplink_outcome(
+        lorawan.Uplink(key, frame, values, time),
+        _details(uplink),
+        context,
+        remedy="no decoded_payload; set a payload formatter in the application",
+    )
 
 
 def _time(
@@ -103,32 +84,32 @@ def _time(
     message: Message,
     context: CodecContext,
 ) -> Instant:
-    mapped = mapped_time(section(uplink, "decoded_payload"), message, context)
+    mapped = lorawan.mapped_time(lorawan.section(uplink, "decoded_payload"), message, context)
     if mapped is not None:
         return mapped
     received = uplink.get("received_at") or document.get("received_at")
     if not received:
         raise RefusedError("time_missing", "no received_at in the message")
-    server = read_time(received, ISO, received_at=message.received_at)
-    gateway = section(uplink, "settings").get("time")
+    server = lorawan.read_iso(received, message)
+    gateway = lorawan.section(uplink, "settings").get("time")
     if isinstance(gateway, str):
-        heard = read_time(gateway, ISO, received_at=message.received_at)
+        heard = lorawan.read_iso(gateway, message)
         if abs(heard.time - server.time) <= CLOCK_TRUSTED_WITHIN:
             return heard
     return server
 
 
-def _details(uplink: Mapping[str, object], frame: int) -> Mapping[str, object]:
-    details: dict[str, object] = {"frame": frame, **best_reception(uplink.get("rx_metadata"))}
-    hertz = section(uplink, "settings").get("frequency")
+def _details(uplink: Mapping[str, object]) -> Mapping[str, object]:
+    details: dict[str, object] = {**lorawan.best_reception(uplink.get("rx_metadata"))}
+    hertz = lorawan.section(uplink, "settings").get("frequency")
     if isinstance(hertz, str) and HERTZ.fullmatch(hertz):
         details["frequency_hz"] = int(hertz)
     airtime = uplink.get("consumed_airtime")
     if isinstance(airtime, str) and (found := SECONDS.fullmatch(airtime)):
         details["airtime_s"] = float(found[1])
-    locations = section(uplink, "locations")
+    locations = lorawan.section(uplink, "locations")
     for name in ("frm-payload", "user"):
-        place = position(locations.get(name))
+        place = lorawan.position(locations.get(name))
         if place is not None:
             details["position"] = place
             break
