@@ -80,6 +80,29 @@ def test_a_parquet_file_gives_back_the_same_rows_and_says_what_it_is(tmp_path: P
     assert "suspect" in facts["quality"]
 
 
+def test_short_pages_are_merged_into_row_groups_of_a_parquet_file(tmp_path: Path) -> None:
+    town = Town()
+    export = export_of(town, "B1-strain", "B1-temp")
+    numbers = [stream.number or 0 for stream in export.streams]
+    pages = [
+        Readings(
+            number=np.full(100, numbers[row // 1000], np.int32),
+            time_us=to_us(START) + (row * 100 + np.arange(100)) * 10_000,
+            value=np.arange(100, dtype=np.float64) + 100 * row,
+            quality=np.zeros(100, np.int16),
+        )
+        for row in range(2000)
+    ]
+    file = tmp_path / "readings.parquet"
+    file.write_bytes(file_of("parquet", export, iter(pages)))
+    with pq.ParquetFile(file) as opened:
+        assert opened.metadata.num_row_groups == -(-200_000 // PAGE)
+        table = opened.read()
+    assert table["value"].to_pylist() == list(range(200_000))
+    assert table["datastream"].to_pylist() == ["B1-strain"] * 100_000 + ["B1-temp"] * 100_000
+    assert set(table["unit"].to_pylist()[100_000:]) == {"Cel"}
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_span_without_readings_is_a_file_without_rows(form: str, tmp_path: Path) -> None:
     town = Town()
