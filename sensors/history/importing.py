@@ -7,12 +7,14 @@ and arguments that returns the exit code, like a job.
 import argparse
 import csv
 import hashlib
+import sqlite3
 import sys
 import threading
 import time
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -79,21 +81,21 @@ def import_readings(settings: Settings, arguments: Sequence[str]) -> int:
     stop = stop_on_signal()
     twin = open_twin(settings, role="ingest")
     try:
-        job = ReadingsImport(
-            twin,
-            mapping=mapping,
-            policy=time_policy(settings),
-            correcting=frozenset(one.name for one in settings.source if one.corrections),
-        )
-        if options.dry_run:
-            report = job.rehearse(options.file, say=_say, stop=stop)
-        else:
-            report = job.run(options.file, say=_say, stop=stop, is_again=options.again)
+        with refusal_file(options.rejects, options.file) as tell_refused:
+            job = ReadingsImport(
+                twin,
+                mapping=mapping,
+                policy=time_policy(settings),
+                correcting=frozenset(one.name for one in settings.source if one.corrections),
+                tell_refused=tell_refused,
+            )
+            if options.dry_run:
+                report = job.rehearse(options.file, say=_say, stop=stop)
+            else:
+                report = job.run(options.file, say=_say, stop=stop, is_again=options.again)
     finally:
         twin.close()
     sys.stdout.write("".join(f"{line}\n" for line in report.lines(is_dry=options.dry_run)))
-    if options.rejects is not None:
-        write_refusals(options.rejects, report)
     if stop.is_set():
         return STOPPED
     return 1 if report.refused or report.conflict else 0
@@ -145,7 +147,10 @@ def _mapping(options: argparse.Namespace) -> ReadingsMapping:
 
 @dataclass(slots=True)
 class Report:
-    """What became of the rows of a file; in a rehearsal, what would become of them."""
+    """What became of the rows of a file; in a rehearsal, what would become of them.
+
+    ``refused`` counts by reason; ``examples`` are the first refusals of each.
+    """
 
     rows: int = 0
     missing: int = 0
@@ -154,7 +159,14 @@ class Report:
     conflict: int = 0
     corrected: int = 0
     already: int = 0
-    refused: list[Refusal] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
+    examples: list[Refusal] = field(default_factory=list)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Count a refused row, and keep it if it is one of the first with its reason."""
+        self.refused[refusal.reason] += 1
+        if self.refused[refusal.reason] <= EXAMPLES:
+            self.examples.append(refusal)
 
     def lines(self, *, is_dry: bool) -> Iterator[str]:
         """The report in words."""
@@ -173,10 +185,9 @@ class Report:
             yield f"  {self.missing:,} without a value"
         if self.conflict:
             yield f"  {self.conflict:,} contradict a stored value: {REMEDIES['conflict']}"
-        reasons = Counter(one.reason for one in self.refused)
-        for reason, count in reasons.most_common():
+        for reason, count in self.refused.most_common():
             yield f"  {count:,} refused, {reason}: {REMEDIES.get(reason, 'see the examples')}"
-            examples = [one for one in self.refused if one.reason == reason][:EXAMPLES]
+            examples = (one for one in self.examples if one.reason == reason)
             yield from (f"      row {one.line}: {one.detail}" for one in examples)
 
 
@@ -193,6 +204,8 @@ class ReadingsImport:
         Which times are accepted; being late is no reason to refuse here.
     correcting
         Sources whose later value of a time replaces the earlier one.
+    tell_refused
+        Called with each refused row; the report keeps examples only.
     """
 
     def __init__(
@@ -202,7 +215,9 @@ class ReadingsImport:
         mapping: ReadingsMapping,
         policy: TimePolicy,
         correcting: frozenset[str] = frozenset(),
+        tell_refused: Callable[[Refusal], None] | None = None,
     ) -> None:
+        self._tell_refused = tell_refused
         self._twin = twin
         self._mapping = mapping
         self._policy = replace(policy, treatments={})
@@ -243,14 +258,13 @@ class ReadingsImport:
         """What `run` would do, without storing anything."""
         report = Report()
         progress = _Progress(say)
-        fresh: list[Readings] = []
-        for chunk in chunks(file, self._mapping, self._datastreams):
-            accepted = self._judged(chunk, report)
-            fresh.append(self._compare(accepted, report))
-            progress.tell(report)
-            if stop.is_set():
-                break
-        _count_fresh(fresh, report)
+        with closing(_Fresh()) as fresh:
+            for chunk in chunks(file, self._mapping, self._datastreams):
+                accepted = self._judged(chunk, report)
+                fresh.count(self._compare(accepted, report), report)
+                progress.tell(report)
+                if stop.is_set():
+                    break
         return report
 
     def incarnation(self, file: Path) -> UUID:
@@ -269,7 +283,8 @@ class ReadingsImport:
     def _judged(self, chunk: Chunk, report: Report) -> Readings:
         report.rows += chunk.rows
         report.missing += chunk.missing
-        report.refused += chunk.refused
+        for refusal in chunk.refused:
+            self._refuse(refusal, report)
         readings = chunk.readings
         accepted, rejections = judge_columns(
             readings.number,
@@ -290,11 +305,16 @@ class ReadingsImport:
         for one in rejections:
             key = (one.datastream_number or 0, one.time_us or 0)
             detail = f"{self._uids.get(key[0], '')}: {one.detail}"
-            report.refused.append(Refusal(line.get(key, 0), one.reason, detail))
+            self._refuse(Refusal(line.get(key, 0), one.reason, detail), report)
         quality = (accepted.quality & ~np.int16(int(Quality.LATE))) | np.int16(
             int(Quality.BACK_FILLED)
         )
         return replace(accepted, quality=quality)
+
+    def _refuse(self, refusal: Refusal, report: Report) -> None:
+        report.refuse(refusal)
+        if self._tell_refused is not None:
+            self._tell_refused(refusal)
 
     def _tallies(self, readings: Readings) -> dict[str, Tally]:
         columns = self._table.columns
@@ -397,29 +417,54 @@ def _taken(readings: Readings, rows: NDArray[np.generic]) -> Readings:
     )
 
 
-def _count_fresh(parts: Sequence[Readings], report: Report) -> None:
-    """Count what is new, each time of a datastream once; repeats inside the file apart."""
-    if not parts:
+class _Fresh:
+    """What a rehearsal has seen: each time of a datastream once, in a temporary file."""
+
+    def __init__(self) -> None:
+        self._seen = sqlite3.connect("")
+        self._seen.execute("PRAGMA journal_mode = OFF")
+        self._seen.execute(
+            "CREATE TABLE seen (number, time_us, value, PRIMARY KEY (number, time_us)) "
+            "WITHOUT ROWID"
+        )
+        self._seen.execute("CREATE TABLE given (number, time_us, value)")
+
+    def count(self, readings: Readings, report: Report) -> None:
+        """Count what is new; repeats inside the file apart."""
+        columns = (readings.number, readings.time_us, readings.value)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        self._seen.execute("DELETE FROM given")
+        self._seen.executemany("INSERT INTO given VALUES (?, ?, ?)", rows)
+        added = self._seen.execute("INSERT OR IGNORE INTO seen SELECT * FROM given").rowcount
+        (conflict,) = self._seen.execute(
+            "SELECT count(*) FROM given JOIN seen USING (number, time_us) "
+            "WHERE given.value <> seen.value"
+        ).fetchone()
+        report.stored += added
+        report.conflict += conflict
+        report.duplicate += len(readings) - added - conflict
+
+    def close(self) -> None:
+        """Forget it."""
+        self._seen.close()
+
+
+@contextmanager
+def refusal_file(file: Path | None, imported: Path) -> Iterator[Callable[[Refusal], None] | None]:
+    """Write every refused row with its reason as CSV while the import goes on."""
+    if file is None:
+        yield None
         return
-    number = np.concatenate([part.number for part in parts])
-    time_us = np.concatenate([part.time_us for part in parts])
-    value = np.concatenate([part.value for part in parts])
-    order = np.lexsort((time_us, number))
-    number, time_us, value = number[order], time_us[order], value[order]
-    is_first = np.ones(len(number), dtype=np.bool_)
-    is_first[1:] = (number[1:] != number[:-1]) | (time_us[1:] != time_us[:-1])
-    kept = value[is_first][np.cumsum(is_first) - 1]
-    report.stored += int(is_first.sum())
-    report.duplicate += int((~is_first & (value == kept)).sum())
-    report.conflict += int((~is_first & (value != kept)).sum())
-
-
-def write_refusals(file: Path, report: Report) -> None:
-    """Write every refused row with its reason as CSV."""
-    with file.open("w", encoding="utf-8", newline="") as out:
+    if file.resolve() == imported.resolve():
+        raise SettingsError(f"--rejects {file} is the imported file itself; name another one")
+    try:
+        opened = file.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be written: {error.strerror}") from None
+    with opened as out:
         writer = csv.writer(out)
         writer.writerow(["row", "reason", "detail"])
-        writer.writerows([one.line, one.reason, one.detail] for one in report.refused)
+        yield lambda one: writer.writerow([one.line, one.reason, one.detail])
 
 
 class _Progress:
@@ -435,7 +480,7 @@ class _Progress:
             return
         self._told = now
         rate = report.rows / (now - self._begun)
-        refused = len(report.refused) + report.conflict
+        refused = report.refused.total() + report.conflict
         self._say(f"{report.rows:,} rows, {rate:,.0f} rows/s, {refused:,} refused\n")
 
 

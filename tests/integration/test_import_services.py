@@ -52,7 +52,7 @@ def test_more_days_than_the_database_makes_in_an_hour_wait_for_their_room(
     try:
         job = ReadingsImport(twin, mapping=ReadingsMapping(), policy=POLICY)
         report = job.run(file, say=hour_passes, stop=threading.Event())
-        assert (report.stored, report.refused) == (DAYS, [])
+        assert (report.stored, report.examples) == (DAYS, [])
         again = job.run(file, say=hour_passes, stop=threading.Event())
         assert (again.stored, again.already) == (0, DAYS)
         assert twin.quarantine_counts() == {}

@@ -15,8 +15,8 @@ from store_samples import city
 
 from dashboards.api.reading_files import FORMATS, Export
 from sensors.history import importfile
-from sensors.history.importfile import ReadingsMapping, read_mapping
-from sensors.history.importing import ReadingsImport, Report, command
+from sensors.history.importfile import ReadingsMapping, Refusal, read_mapping
+from sensors.history.importing import ReadingsImport, Report, command, refusal_file
 from sensors.rules.quality import TimePolicy
 from twin.city import Twin
 from twin.errors import SettingsError, StoreUnavailableError
@@ -86,7 +86,7 @@ def test_rows_are_stored_once_with_unit_flags_and_as_back_filled(
     rows = (*ROWS[:2], ROWS[3], "stream-000,2025-01-01T02:00:00Z,0.000025,m/m,suspect")
     report = run(twin, write(tmp_path, *rows))
     assert (report.rows, report.stored, report.duplicate, report.missing) == (4, 2, 1, 1)
-    assert report.refused == []
+    assert report.examples == []
     (_, first, mask), (_, second, suspect) = stored(twin)
     assert (first, second) == (1.5, pytest.approx(25.0))
     assert mask == Quality.BACK_FILLED | Quality.SIMULATED
@@ -165,7 +165,7 @@ def test_a_rehearsal_stores_nothing_and_says_what_would_happen(twin: Twin, tmp_p
     report = rehearse(twin, file)
     assert len(stored(twin)) == 1
     assert (report.stored, report.duplicate, report.conflict) == (2, 2, 1)
-    assert [one.reason for one in report.refused] == ["unknown_stream", "wrong_type", "too_old"]
+    assert [one.reason for one in report.examples] == ["unknown_stream", "wrong_type", "too_old"]
     text = "\n".join(report.lines(is_dry=True))
     assert "2 would be stored" in text
     assert "row 7: datastream 'stream-009' is not registered; did you mean 'stream-00" in text
@@ -173,6 +173,47 @@ def test_a_rehearsal_stores_nothing_and_says_what_would_happen(twin: Twin, tmp_p
     assert "raise store.retention_days" in text
     real = run(twin, file)
     assert (real.stored, real.duplicate, real.conflict) == (2, 2, 1)
+
+
+def test_refused_rows_are_told_one_by_one_and_kept_as_examples_only(
+    twin: Twin, tmp_path: Path
+) -> None:
+    rows = [f"stream-009,2025-01-01T00:00:00Z,{row},," for row in range(50)]
+    rows += [f"stream-000,2020-01-01T00:00:{row},{row},," for row in range(50)]
+    told: list[Refusal] = []
+    job = ReadingsImport(
+        twin, mapping=ReadingsMapping(zone="UTC"), policy=POLICY, tell_refused=told.append
+    )
+    report = job.rehearse(write(tmp_path, *rows), say=_quiet, stop=threading.Event())
+    assert len(told) == report.refused.total() == 100
+    assert {one.reason for one in told} == set(report.refused)
+    assert len(report.examples) == 3 * len(report.refused)
+
+
+def test_a_rehearsal_finds_repeats_far_apart_in_a_file(
+    twin: Twin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importfile, "CHUNK_ROWS", 7)
+    begin = datetime(2025, 1, 1, tzinfo=UTC)
+    rows = [
+        f"stream-000,{(begin + timedelta(minutes=row % 40)).isoformat()},{row % 50},,"
+        for row in range(100)
+    ]
+    file = write(tmp_path, *rows)
+    dry = rehearse(twin, file)
+    real = run(twin, file)
+    assert (dry.stored, dry.duplicate, dry.conflict) == (40, 0, 60)
+    assert (real.stored, real.duplicate, real.conflict) == (40, 0, 60)
+
+
+def test_the_file_of_refused_rows_cannot_be_the_imported_one(tmp_path: Path) -> None:
+    file = write(tmp_path, *ROWS)
+    with (
+        pytest.raises(SettingsError, match="the imported file itself"),
+        refusal_file(file, file),
+    ):
+        pass
+    assert file.read_text().count("\n") == 1 + len(ROWS)
 
 
 def test_our_own_export_comes_back_unchanged(twin: Twin, tmp_path: Path) -> None:
@@ -186,7 +227,7 @@ def test_our_own_export_comes_back_unchanged(twin: Twin, tmp_path: Path) -> None
         file = tmp_path / f"export.{form}"
         file.write_bytes(b"".join(pieces(export, pages)))
         report = run(other, file)
-        assert report.refused == []
+        assert report.examples == []
         assert report.stored + report.duplicate == 2
         assert stored(other) == stored(twin)
         assert stored(other, "stream-002")[0][:2] == stored(twin, "stream-002")[0][:2]
@@ -205,7 +246,7 @@ def test_both_hours_of_the_autumn_night_are_kept_in_their_order(twin: Twin, tmp_
         twin, tmp_path, *(f"2026-10-25 {c}" for c in ("01:30", "02:00", "02:30", "02:00", "02:30",
                                                       "03:00"))
     )  # fmt: skip
-    assert report.refused == []
+    assert report.examples == []
     assert times(twin) == [
         f"10-{t}" for t in ("24 23:30", "25 00:00", "25 00:30", "25 01:00", "25 01:30", "25 02:00")
     ]
@@ -220,7 +261,7 @@ def test_the_autumn_night_is_whole_whichever_row_comes_first(
     twin: Twin, tmp_path: Path, step: int, clock: tuple[str, ...]
 ) -> None:
     report = local(twin, tmp_path, *(f"2026-10-25 {c}" for c in clock[::step]))
-    assert (report.refused, report.conflict, report.stored) == ([], 0, len(clock))
+    assert (report.examples, report.conflict, report.stored) == ([], 0, len(clock))
     values = [value for _, value, _ in stored(twin)]
     assert values == list(range(len(clock)))[::step]
 
@@ -241,19 +282,19 @@ def test_an_hour_that_occurs_twice_at_the_begin_of_a_file_is_refused(
 ) -> None:
     report = local(twin, tmp_path, "2026-10-25 02:30", "2026-10-25 03:00")
     assert times(twin) == ["10-25 02:00"]
-    assert "occurs twice in Europe/Berlin" in report.refused[0].detail
+    assert "occurs twice in Europe/Berlin" in report.examples[0].detail
 
 
 def test_an_hour_that_does_not_exist_is_refused_by_name(twin: Twin, tmp_path: Path) -> None:
     report = local(twin, tmp_path, "2026-03-29 01:59", "2026-03-29 02:30", "2026-03-29 03:00")
-    assert [one.reason for one in report.refused] == ["time_invalid"]
-    assert "does not exist in Europe/Berlin (spring night)" in report.refused[0].detail
+    assert [one.reason for one in report.examples] == ["time_invalid"]
+    assert "does not exist in Europe/Berlin (spring night)" in report.examples[0].detail
     assert times(twin) == ["03-29 00:59", "03-29 01:00"]
 
 
 def test_a_time_without_a_zone_says_what_to_do(twin: Twin, tmp_path: Path) -> None:
     report = local(twin, tmp_path, "2026-10-01 12:00", zone="")
-    assert "use --zone Europe/Berlin" in report.refused[0].detail
+    assert "use --zone Europe/Berlin" in report.examples[0].detail
 
 
 @pytest.mark.parametrize(
@@ -271,7 +312,7 @@ def test_a_time_without_a_zone_says_what_to_do(twin: Twin, tmp_path: Path) -> No
 def test_times_come_in_many_forms(twin: Twin, tmp_path: Path, form: str, text: str) -> None:
     mapping = ReadingsMapping(time_format=form, zone="Europe/Berlin")
     report = run(twin, write(tmp_path, f"stream-000,{text},1,,"), mapping=mapping)
-    assert report.refused == []
+    assert report.examples == []
     assert stored(twin)[0][0] == datetime(2025, 1, 1, tzinfo=UTC)
 
 
@@ -281,7 +322,7 @@ def test_times_come_in_many_forms(twin: Twin, tmp_path: Path, form: str, text: s
 def test_a_decimal_comma_is_recognised_and_taken_when_declared(twin: Twin, tmp_path: Path) -> None:
     file = write(tmp_path, "stream-000;2025-01-01T00:00:00Z;21,5", header="datastream;time;value")
     report = run(twin, file, mapping=ReadingsMapping(delimiter=";"))
-    assert "use --decimal ," in report.refused[0].detail
+    assert "use --decimal ," in report.examples[0].detail
     report = run(twin, file, mapping=ReadingsMapping(delimiter=";", decimal=","))
     assert (report.stored, stored(twin)[0][1]) == (1, 21.5)
 
@@ -330,9 +371,9 @@ def test_a_row_with_other_cells_than_the_header_is_refused_not_cut(
     )  # fmt: skip
     report = run(twin, file)
     assert report.stored == 1
-    assert [one.line for one in report.refused] == [2, 3]
+    assert [one.line for one in report.examples] == [2, 3]
     assert report.rows == 3
-    assert "decimal comma" in report.refused[0].detail
+    assert "decimal comma" in report.examples[0].detail
 
 
 def test_source_and_route_key_find_the_datastream(twin: Twin, tmp_path: Path) -> None:
@@ -341,21 +382,21 @@ def test_source_and_route_key_find_the_datastream(twin: Twin, tmp_path: Path) ->
         header="source,route_key,time,value",
     )  # fmt: skip
     report = run(twin, file)
-    assert (report.stored, report.refused[0].reason) == (1, "unknown_stream")
+    assert (report.stored, report.examples[0].reason) == (1, "unknown_stream")
     one = write(tmp_path, "2025-01-02T00:00:00Z,7", header="when,x", name="one.csv")
     mapping = read_mapping(
         {"readings": {"one_datastream": "stream-000", "time": "when", "value": "x",
                       "one_unit": "mm/m"}},
         "test.toml",
     )  # fmt: skip
-    assert "unit_conflict" in {one.reason for one in run(twin, one, mapping=mapping).refused}
+    assert "unit_conflict" in {one.reason for one in run(twin, one, mapping=mapping).examples}
 
 
 def test_codes_of_quality_can_be_named_good(twin: Twin, tmp_path: Path) -> None:
     file = write(
         tmp_path, "stream-000,2025-01-01T00:00:00Z,1,,ok", "stream-000,2025-01-02T00:00:00Z,1,,7"
     )
-    assert [one.reason for one in run(twin, file).refused] == ["wrong_type", "wrong_type"]
+    assert [one.reason for one in run(twin, file).examples] == ["wrong_type", "wrong_type"]
     run(twin, file, mapping=ReadingsMapping(good=("ok",)))
     masks = [mask & Quality.BAD_AT_SOURCE for _, _, mask in stored(twin)]
     assert masks == [0, Quality.BAD_AT_SOURCE]
@@ -374,7 +415,7 @@ def test_parquet_with_times_of_any_kind_is_read(twin: Twin, tmp_path: Path) -> N
         file = tmp_path / f"{number}.parquet"
         pq.write_table(table, file)
         report = run(twin, file, mapping=ReadingsMapping(zone="UTC"), is_again=True)
-        assert [one.reason for one in report.refused] == ["time_missing"]
+        assert [one.reason for one in report.examples] == ["time_missing"]
     assert stored(twin) == [(at, 0.0, Quality.BACK_FILLED | Quality.SIMULATED)]
 
 
@@ -438,7 +479,7 @@ def test_the_mapping_of_the_documentation_is_one(twin: Twin, tmp_path: Path) -> 
     file = tmp_path / "logger.csv"
     text = "Zeit;Sensor;Messwert;Status\n25.10.2025 02:30;BR17-DMS3;-0,0000125;ok\n"
     file.write_bytes(text.encode("latin-1"))
-    (row,) = run(twin, file, mapping=mapping).refused
+    (row,) = run(twin, file, mapping=mapping).examples
     assert "'BR17-DMS3' is no route key of source 'logger'" in row.detail
 
 
