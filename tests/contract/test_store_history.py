@@ -16,7 +16,7 @@ from twin.model.quality import Quality
 from twin.model.times import to_us, utc_now
 from twin.model.upkeep import UpkeepRule
 from twin.ports import Store
-from twin.store import MemoryStore
+from twin.store import MemoryStore, pages
 
 HOUR_US = 3600 * SECOND_US
 DAY_US = 24 * HOUR_US
@@ -340,6 +340,25 @@ def test_earlier_values_of_corrected_readings_are_found(store: Store) -> None:
         FAST, start_us=T0_US, end_us=T0_US + 2 * SECOND_US, points=1, as_of_us=before_us
     )
     assert float(np.nansum(bins.mean * bins.count)) == 6.0
+
+
+def test_bins_as_of_a_time_are_the_same_read_page_by_page(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = np.random.default_rng(3)
+    for quality in (0, int(Quality.SUSPECT)):
+        rows = [
+            (FAST, T0_US + second * SECOND_US, float(generator.uniform(-9, 9)))
+            for second in range(quality != 0, 600, 2)
+        ]
+        record(store, rows, quality=quality)
+    monkeypatch.setattr(pages, "PAGE_ROWS", 37)
+    span = {"start_us": T0_US, "end_us": T0_US + 600 * SECOND_US, "points": 13}
+    plain = store.history.binned(FAST, **span)
+    as_of = store.history.binned(FAST, **span, as_of_us=to_us(utc_now()) + SECOND_US)
+    for name in ("start_us", "count", "bad", "minimum", "maximum", "last", "mean"):
+        np.testing.assert_allclose(getattr(as_of, name), getattr(plain, name), rtol=1e-12)
+    assert int(as_of.bad.sum()) == 300
 
 
 # Past states

@@ -307,7 +307,7 @@ class _BinReader:
             return
         span = {"number": self._number, "start": _time(start_us), "end": _time(end_us)}
         if self._as_of_us is not None:
-            yield self._as_of(start_us, end_us)
+            yield from self._as_of(start_us, end_us)
             return
         limited = {**span, "limit": self._most_rows + 1}
         columns = _arrays(self._connection, "select_few", limited)
@@ -322,15 +322,45 @@ class _BinReader:
         }
         yield self._buckets("copy_bins", start_us, end_us, **more)
 
-    def _as_of(self, start_us: int, end_us: int) -> Buckets:
+    def _as_of(self, start_us: int, end_us: int) -> Iterator[Buckets]:
+        """Readings page by page, each one reduced before the next is read."""
         values = {
-            "number": self._number, "after": _time(start_us - 1), "end": _time(end_us),
-            "as_of": _time(self._as_of_us or 0), "limit": MOST_SAMPLES + 1,
+            "number": self._number, "end": _time(end_us), "as_of": _time(self._as_of_us or 0),
+            "limit": pages.PAGE_ROWS,
         }  # fmt: skip
-        page = _rows(self._connection, "copy_rows_as_of", values, _ROW)
-        if len(page["t"]) > MOST_SAMPLES:
-            raise too_many_rows(self._number, found=len(page["t"]), limit=MOST_SAMPLES)
-        return history.of_readings(page["t"], page["v"], page["q"])
+        found, count, after_us = pages.PAGE_ROWS, 0, start_us - 1
+        while found == pages.PAGE_ROWS:
+            page = _rows(
+                self._connection, "copy_rows_as_of", {**values, "after": _time(after_us)}, _ROW
+            )
+            found = len(page["t"])
+            count += found
+            if count > MOST_SAMPLES:
+                raise too_many_rows(self._number, found=count, limit=MOST_SAMPLES)
+            if found:
+                after_us = int(page["t"][-1])
+                yield self._reduced(history.of_readings(page["t"], page["v"], page["q"]))
+
+    def _reduced(self, found: Buckets) -> Buckets:
+        """Buckets in order of time, those in one bin of the grid merged."""
+        if not len(found):
+            return found
+        place = (found.begin_us - self._grid.start_us) // self._grid.width_us
+        first = np.flatnonzero(np.diff(place, prepend=place[0] - 1))
+        is_good = found.good > 0
+        last = np.maximum.reduceat(np.where(is_good, np.arange(len(found)), -1), first)
+        return Buckets(
+            begin_us=found.begin_us[first],
+            last_us=found.last_us[last],
+            total=np.add.reduceat(found.total, first),
+            low=np.minimum.reduceat(np.where(is_good, found.low, np.inf), first),
+            high=np.maximum.reduceat(np.where(is_good, found.high, -np.inf), first),
+            last=found.last[last],
+            cosine=np.add.reduceat(found.cosine, first),
+            sine=np.add.reduceat(found.sine, first),
+            good=np.add.reduceat(found.good, first),
+            bad=np.add.reduceat(found.bad, first),
+        )
 
     def _samples(self, start_us: int, end_us: int) -> Iterator[Buckets]:
         if self._grid.width_us % _PENDING_US["minute"] == 0:
@@ -347,7 +377,7 @@ class _BinReader:
             raise too_many_rows(self._number, found=found, limit=MOST_SAMPLES)
         cursor = self._connection.cursor(binary=True, row_factory=kwargs_row(_block))
         for block in cursor.execute(query("select_waveforms"), span):
-            yield history.of_waveform(block)
+            yield self._reduced(history.of_waveform(block))
 
     def _buckets(self, name: str, start_us: int, end_us: int, **more: object) -> Buckets:
         values = {"number": self._number, "start": _time(start_us), "end": _time(end_us), **more}
