@@ -37,6 +37,11 @@ _ARRAYS = {
     "f8": (701, 1022),
     "M8[us]": (1184, 1185),
 }
+# Element type and row of an array, made once: a small array costs less than its types.
+_ELEMENTS = {
+    code: (element, np.dtype([("size", ">i4"), ("value", f">{code if code[0] != 'M' else 'i8'}")]))
+    for code, (element, _) in _ARRAYS.items()
+}
 
 
 def row_type(names: Sequence[str]) -> np.dtype[np.void]:
@@ -103,12 +108,11 @@ class ArrayDumper(Dumper):
 
     def dump(self, obj: NDArray[np.generic]) -> Buffer:
         """Header, then size and value of each element."""
-        element = _ARRAYS[obj.dtype.str[1:]][0]
+        element, kind = _ELEMENTS[obj.dtype.str[1:]]
         if obj.dtype.kind == "M":
-            obj = obj.astype(np.int64) - EPOCH_SHIFT_US
-        kind = obj.dtype.newbyteorder(">")
-        rows = np.empty(len(obj), [("size", ">i4"), ("value", kind)])
-        rows["size"] = kind.itemsize
+            obj = obj.view(np.int64) - EPOCH_SHIFT_US
+        rows = np.empty(len(obj), kind)
+        rows["size"] = obj.itemsize
         rows["value"] = obj
         header = _ARRAY_HEADER.pack(1, 0, element, len(obj), 1)
         return header + rows.tobytes() if len(obj) else struct.pack(">iiI", 0, 0, element)
