@@ -7,9 +7,12 @@ from datetime import timedelta
 import numpy as np
 import psycopg
 import pytest
+from faults.proxy import fault_proxy
+from psycopg.conninfo import make_conninfo
 from services import open_folder
 from store_samples import LEFT, RIGHT, batch, city
 from store_servers import Database, Server, running_server
+from waiting import wait_for
 
 from twin.embedded.cluster import Cluster, ClusterOptions
 from twin.errors import StoreError, StoreUnavailableError
@@ -107,6 +110,34 @@ def test_a_connection_lost_during_commit_is_left_to_the_caller(
     database.run("DROP TRIGGER die ON ingest_commit")
     assert store.record(one).stored == 1
     assert store.record(one).repeated
+
+
+@pytest.mark.parametrize("rows", [1, 1500])
+def test_whoever_watches_the_wire_sees_where_a_commit_begins(
+    store: PostgresStore, database: Database, rows: int
+) -> None:
+    now_us = to_us(utc_now())
+    batches = [batch([(1, now_us + n * rows + row, 1.0) for row in range(rows)]) for n in range(8)]
+    with fault_proxy(database.address.socket_path) as proxy:
+        dsn = make_conninfo(database.dsn(), host="127.0.0.1", port=proxy.port)
+        watched = open_store(dsn)
+        for one in batches[1:]:  # long enough for a driver to prepare what repeats
+            watched.record(one)
+        proxy.hold_replies_after(b"COMMIT")
+        thread = threading.Thread(target=watched.record, args=(batches[0],))
+        thread.start()
+        wait_for(proxy.held.is_set, "a commit on the wire")
+        wait_for(lambda: count_since(store, now_us) == 8 * rows, "the readings")
+        assert thread.is_alive()
+        proxy.heal()
+        thread.join(10)
+        assert not thread.is_alive()
+        watched.close()
+
+
+def count_since(store: PostgresStore, start_us: int) -> int:
+    found = store.series(1, start_us=start_us, end_us=start_us + DAY_US, limit=100_000)
+    return len(found.time_us)
 
 
 def test_a_poison_row_costs_only_itself(store: PostgresStore, database: Database) -> None:
@@ -310,6 +341,7 @@ SELECT has_function_privilege(oid, 'twin_make_room(text, date)', 'EXECUTE'),
   has_function_privilege(
     oid, 'twin_correct(integer[], timestamptz[], double precision[], smallint[])', 'EXECUTE'
   ),
+  has_function_privilege(oid, (SELECT oid FROM pg_proc WHERE proname = 'twin_record'), 'EXECUTE'),
   rolsuper, rolcreaterole, rolbypassrls
 FROM pg_roles WHERE oid = '{role}'::regrole
 """
@@ -322,8 +354,8 @@ def test_each_role_has_exactly_its_rights(database: Database, role: str) -> None
     assert {name: rights for name, rights in found.items() if rights} == RIGHTS[role]
     may_make_room = role in ("twin_keep", "twin_ingest")
     answer = database.run(FURTHER_RIGHTS.format(role=role))
-    may_correct = role == "twin_ingest"
-    assert answer == [(may_make_room, may_correct, False, False, False)]
+    is_ingester = role == "twin_ingest"
+    assert answer == [(may_make_room, is_ingester, is_ingester, False, False, False)]
 
 
 @pytest.mark.duty("S6")
