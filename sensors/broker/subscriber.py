@@ -90,7 +90,7 @@ class Subscriber:
     will
         Topic and retained payload that the broker publishes when this client is lost.
     silent_after_s
-        Silence [s] by filter after which the subscription is probed; see `Watchdog`.
+        Silence [s] by filter after which a source is silent; see `Watchdog`, and `expect`.
     session_file
         Where to keep what is known of the session across restarts: which subscriptions it holds
         that are no longer wanted, and that it should be there. None keeps nothing.
@@ -202,6 +202,10 @@ class Subscriber:
             if is_retained:
                 self._standing[topic] = notice
         self._link.wake()
+
+    def expect(self, silent_after_s: Mapping[str, float]) -> None:
+        """Call a subscription silent after these times [s] by filter; the others never."""
+        self._watchdog.expect(silent_after_s)
 
     @property
     def is_alive(self) -> bool:

@@ -5,6 +5,7 @@ that was taken away. So when a subscription is silent for too long, a probe is s
 broker to ourselves. If it comes back, the source is silent; if not, a new connection is due.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
@@ -37,8 +38,8 @@ class Watchdog:
     filters
         Topic filters, without the prefix of a shared subscription.
     silent_after_s
-        Silence [s] by filter that calls for a probe; others get ``SILENT_AFTER_S``. Five times the
-        shortest expected interval is a good choice, and never below the default.
+        Silence [s] by filter that makes a silent source of it, ``SILENT_AFTER_S`` at least; filters
+        that are left out are probed only. None is ``SILENT_AFTER_S`` for all.
 
     Examples
     --------
@@ -59,11 +60,11 @@ class Watchdog:
     def __init__(
         self, filters: Sequence[str], *, silent_after_s: Mapping[str, float] | None = None
     ) -> None:
-        limits = silent_after_s or {}
         self._filters = tuple(filters)
         self._levels = [one.encode().split(b"/") for one in filters]
-        self._limits_s = [max(SILENT_AFTER_S, limits.get(one, 0.0)) for one in filters]
+        self._limits_s: dict[str, float] = {}
         self._heard_s = [0.0] * len(filters)  # last message, or last time it was looked into
+        self._message_s = [0.0] * len(filters)
         self._known: dict[bytes, tuple[int, ...]] = {}
         self._suspects: tuple[int, ...] = ()
         self._probed_s: float | None = None
@@ -72,10 +73,17 @@ class Watchdog:
         self._is_wanted = True
         self.is_possible: bool | None = None
         self.silent: tuple[str, ...] = ()
+        self.expect(dict.fromkeys(filters, 0.0) if silent_after_s is None else silent_after_s)
+
+    def expect(self, silent_after_s: Mapping[str, float]) -> None:
+        """Judge silence by these limits from now on."""
+        limits = {one: max(SILENT_AFTER_S, limit_s) for one, limit_s in silent_after_s.items()}
+        self._limits_s = limits
+        self.silent = tuple(one for one in self.silent if one in limits)
 
     def connected(self, now_s: float) -> None:
         """Start to count anew."""
-        self._heard_s = [now_s] * len(self._filters)
+        self._begin(now_s)
         self._probed_s, self._suspects = None, ()
         self._lost = 0
         self._is_wanted = True
@@ -83,7 +91,7 @@ class Watchdog:
 
     def paused(self, now_s: float) -> None:
         """Note that nobody reads: silence means nothing meanwhile."""
-        self._heard_s = [now_s] * len(self._filters)
+        self._begin(now_s)
         self._is_wanted = self._is_wanted or self._probed_s is not None
         self._probed_s = None
 
@@ -92,7 +100,7 @@ class Watchdog:
         self._is_heard_since = True
         rows = {row for topic in topics for row in self._rows_of(topic)}
         for row in rows:
-            self._heard_s[row] = now_s
+            self._heard_s[row] = self._message_s[row] = now_s
         if self.silent:
             awake = {self._filters[row] for row in rows}
             self.silent = tuple(one for one in self.silent if one not in awake)
@@ -127,16 +135,21 @@ class Watchdog:
         if self._probed_s is None:
             return
         self._probed_s = None
-        mute = set(self.silent)
-        for row in self._suspects:
-            if row in self._overdue(now_s):
-                mute.add(self._filters[row])
-                self._heard_s[row] = now_s
-        self.silent = tuple(one for one in self._filters if one in mute)
+        for row in set(self._suspects).intersection(self._overdue(now_s)):
+            self._heard_s[row] = now_s
+        limits, mute = self._limits_s, set(self.silent)
+        for one, message_s in zip(self._filters, self._message_s, strict=True):
+            if now_s - message_s > limits.get(one, math.inf):
+                mute.add(one)
+        self.silent = tuple(one for one in self._filters if one in mute and one in limits)
+
+    def _begin(self, now_s: float) -> None:
+        self._heard_s = [now_s] * len(self._filters)
+        self._message_s = list(self._heard_s)
 
     def _overdue(self, now_s: float) -> tuple[int, ...]:
         rows = range(len(self._filters))
-        return tuple(row for row in rows if now_s - self._heard_s[row] > self._limits_s[row])
+        return tuple(row for row in rows if now_s - self._heard_s[row] > SILENT_AFTER_S)
 
     def _rows_of(self, topic: bytes) -> tuple[int, ...]:
         rows = self._known.get(topic)

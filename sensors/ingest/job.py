@@ -10,6 +10,7 @@ from pathlib import Path
 from sensors.broker import Subscriber, client_id
 from sensors.broker.observer import BrokerHealth, BrokerObserver
 from sensors.ingest.buffering import Buffer
+from sensors.ingest.inbox import silences
 from sensors.ingest.loop import Ingester
 from sensors.ingest.reporting import OFFLINE, status_topic
 from sensors.policies import installed_codecs, time_policy
@@ -37,6 +38,7 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
         filters=subscriptions(settings.codec.rule),
         will=(status_topic(settings.ingest.instance), OFFLINE),
         session_file=session_file(settings),
+        silent_after_s={},  # until the registry is known
     )
     stop = stop_on_signal()
     with ExitStack() as stack:
@@ -53,6 +55,7 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
             buffer=buffer,
             aside=aside,
             health=observed(settings, stack),
+            follower=lambda known: inbox.expect(silences(settings.codec.rule, known)),
         )
         ingester.open(stop)
         stack.enter_context(closing(inbox))

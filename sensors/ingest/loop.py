@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from uuid import UUID, uuid4
 
@@ -26,6 +26,7 @@ from sensors.routing import Router
 from sensors.rules.quality import TimePolicy
 from twin.city import Twin
 from twin.errors import StoreError
+from twin.model.datastreams import Datastream
 from twin.ports import Codec
 from twin.settings import Settings
 
@@ -68,6 +69,8 @@ class Ingester:
         What the broker says about itself.
     incarnation
         Name of this run; with the batch number the store recognises a repeated commit.
+    follower
+        Told of every change of the registry.
     """
 
     def __init__(
@@ -82,11 +85,13 @@ class Ingester:
         aside: Executor,
         health: Callable[[], BrokerHealth] = BrokerHealth,
         incarnation: UUID | None = None,
+        follower: Callable[[Sequence[Datastream]], None] | None = None,
     ) -> None:
         self._twin = twin
         self._inbox = inbox
         self._buffer = buffer
         self._incarnation = incarnation or uuid4()
+        self._follower = follower
         self._name = client_id(settings.city.name, settings.ingest.instance)
         self._meter = Meter(time.monotonic())
         router = Router(settings.codec.rule)
@@ -100,7 +105,7 @@ class Ingester:
             meter=self._meter,
             most_readings=settings.ingest.batch_readings,
             incarnation=self._incarnation,
-            follower=self._gaps.update,
+            follower=self._follow,
             learned=LearnedFile(learned_file(settings), aside),
         )
         self._contact = Contact(self._ask, aside)
@@ -222,6 +227,11 @@ class Ingester:
             self._gaps.start()
         elif self._contact.is_ready:
             self._recorder.refresh()
+
+    def _follow(self, datastreams: Sequence[Datastream]) -> None:
+        self._gaps.update(datastreams)
+        if self._follower is not None:
+            self._follower(datastreams)
 
     # Messages in
 

@@ -82,16 +82,42 @@ def test_silence_means_nothing_while_nobody_reads() -> None:
     assert dog.advise(SILENT_AFTER_S + 62) is Advice.WAIT
 
 
-def test_a_slow_source_is_given_more_time_and_none_less_than_the_default() -> None:
-    dog = Watchdog(["a/#", "b/+"], silent_after_s={"a/#": 600.0, "b/+": 5.0})
+def silent_ones(dog: Watchdog, *, until_s: int, every_s: int = 0, topic: bytes = b"") -> set[str]:
+    """All that were named silent while a source sends at its pace and all probes come back."""
+    found: set[str] = set()
     dog.connected(0.0)
-    dog.probed(0.0)
-    dog.answered(0.0)
-    dog.heard([b"b/y"], 60.0)
-    assert dog.advise(SILENT_AFTER_S + 59) is Advice.WAIT
-    dog.heard([b"b/y"], 550.0)
-    assert dog.advise(599.0) is Advice.WAIT
-    assert dog.advise(601.0) is Advice.PROBE
+    for now_s in range(until_s):
+        if every_s and now_s % every_s == 5:
+            dog.heard([topic], now_s)
+        if dog.advise(now_s) is Advice.PROBE:
+            dog.probed(now_s)
+            dog.answered(now_s + 0.1)
+        found.update(dog.silent)
+    return found
+
+
+def test_a_source_that_sends_every_quarter_of_an_hour_is_not_silent() -> None:
+    dog = Watchdog(["slow/#"], silent_after_s={"slow/#": 4500.0})
+    assert silent_ones(dog, until_s=7200, every_s=900, topic=b"slow/1") == set()
+    assert silent_ones(dog, until_s=4400) == set()
+    assert silent_ones(dog, until_s=4700) == {"slow/#"}
+
+
+def test_no_source_is_given_less_time_than_the_default() -> None:
+    dog = Watchdog(["a/#"], silent_after_s={"a/#": 5.0})
+    assert silent_ones(dog, until_s=int(SILENT_AFTER_S)) == set()
+    assert silent_ones(dog, until_s=int(SILENT_AFTER_S) + 2) == {"a/#"}
+
+
+def test_without_an_expected_interval_silence_is_probed_and_no_news() -> None:
+    dog = Watchdog(["a/#"], silent_after_s={})
+    assert silent_ones(dog, until_s=7200) == set()
+    assert dog.advise(7200.0 + SILENT_AFTER_S) is Advice.PROBE
+    dog.expect({"a/#": 600.0})
+    dog.answered(7200.0)
+    assert silent_ones(dog, until_s=800) == {"a/#"}
+    dog.expect({})
+    assert dog.silent == ()
 
 
 def test_long_topics_are_matched_and_not_kept() -> None:

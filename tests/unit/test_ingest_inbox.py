@@ -1,19 +1,28 @@
 """What the ingester knows about topics and the broker, and what becomes an alarm."""
 
+import threading
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
+from faults.rig import small_city, write_city
 from inbox import AtOnce, Deliveries
 
 from sensors.broker.observer import BrokerHealth
 from sensors.ingest.alarms import Alarms
-from sensors.ingest.inbox import SourceOfTopic
+from sensors.ingest.buffering import Buffer
+from sensors.ingest.inbox import SourceOfTopic, silences
+from sensors.ingest.job import session_file
+from sensors.ingest.loop import Ingester
 from sensors.ingest.observing import Observer
 from sensors.pipeline.lanes import UNROUTED, Lanes
+from sensors.policies import installed_codecs, time_policy
 from sensors.routing import Router, StreamTable
 from sensors.rules.quality import TimePolicy
 from twin.city import Twin
 from twin.model.messages import CodecRule
 from twin.model.times import utc_now
+from twin.settings import BrokerSettings
 from twin.store.memory import MemoryStore
 
 LONG = b"a/" + b"x" * 60_000
@@ -49,3 +58,50 @@ def test_a_refused_subscription_is_an_alarm_until_it_is_allowed() -> None:
     inbox.extra = {}
     observer.look_at_broker(inbox.figures(), now=utc_now())
     assert alarms.open == {}
+
+
+def test_silence_is_judged_by_the_shortest_interval_that_a_filter_can_feed() -> None:
+    rules = [
+        CodecRule("city/v1/{a}/obs", "own", "fast"),
+        CodecRule("city/v1/{a}/slow", "own", "slow"),
+        CodecRule("lora/{a}", "own", "slow"),
+        CodecRule("door/{a}", "own", "events"),
+    ]
+    template = next(iter(small_city(1).datastreams))
+    streams = [
+        replace(template, uid=f"{number}", source=source, cadence_s=cadence_s)
+        for number, (source, cadence_s) in enumerate(
+            [("fast", 60.0), ("slow", 900.0), ("slow", 3600.0), ("events", None)]
+        )
+    ]
+    assert silences(rules, streams) == {"city/v1/#": 300.0, "lora/+": 4500.0}
+
+
+def test_a_configured_broker_has_a_file_for_its_session_and_the_embedded_one_has_none(
+    tmp_path: Path,
+) -> None:
+    broker = BrokerSettings(host="127.0.0.1", port=1883, use_tls=False)
+    settings = write_city(tmp_path, dsn="none", broker=broker)
+    found = session_file(settings)
+    assert found == settings.data_dir / "status" / "session-twin-Testcity-1.json"
+    assert session_file(replace(settings, origins={})) is None
+
+
+def test_the_intervals_are_known_as_soon_as_the_registry_is(tmp_path: Path) -> None:
+    broker = BrokerSettings(host="127.0.0.1", port=1883, use_tls=False)
+    settings = write_city(tmp_path, dsn="none", broker=broker)
+    twin = Twin(MemoryStore(), clock=utc_now)
+    twin.load(small_city(3))
+    told: list[int] = []
+    ingester = Ingester(
+        twin,
+        Deliveries(),
+        settings=settings,
+        codecs=installed_codecs(settings),
+        policy=time_policy(settings),
+        buffer=Buffer(None),
+        aside=AtOnce(),
+        follower=lambda known: told.append(len(known)),
+    )
+    ingester.open(threading.Event())
+    assert told == [len(twin.datastreams())]
