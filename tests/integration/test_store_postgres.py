@@ -112,6 +112,17 @@ def test_a_connection_lost_during_commit_is_left_to_the_caller(
     assert store.record(one).repeated
 
 
+def test_a_database_that_hangs_is_away(store: PostgresStore, database: Database) -> None:
+    now_us = to_us(utc_now())
+    store.record(batch([(1, now_us, 1.0)]))
+    one = batch([(1, now_us + 1, 1.0)])
+    with psycopg.connect(database.dsn()) as other:
+        other.execute("LOCK TABLE latest IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(StoreUnavailableError, match="statement timeout"):
+            store.record(one)
+    assert store.record(one).stored == 1
+
+
 @pytest.mark.parametrize("rows", [1, 1500])
 def test_whoever_watches_the_wire_sees_where_a_commit_begins(
     store: PostgresStore, database: Database, rows: int

@@ -1,1 +1,3 @@
-SET jit = off
+SET jit = off;
+-- A database that hangs is away, too: the spool takes over.
+SET statement_timeout = '10s'
