@@ -59,14 +59,14 @@ class Shipped:
 
 
 @contextmanager
-def shipped_mosquitto() -> Iterator[Shipped]:
+def shipped_mosquitto(*, extra_lines: tuple[str, ...] = ()) -> Iterator[Shipped]:
     """Mosquitto in a folder of its own."""
     with open_folder() as folder:
         more = folder / "more"
         more.mkdir()
         port_ws = free_port(besides=())
         (more / "ws.conf").write_text(f"listener {port_ws} 127.0.0.1\nprotocol websockets\n")
-        with mosquitto_broker(folder, extra_lines=(f"include_dir {more}",)) as address:
+        with mosquitto_broker(folder, extra_lines=(f"include_dir {more}", *extra_lines)) as address:
             password_file = folder / "ingest.password"
             password_file.write_text(address.passwords["ingest"])
             yield Shipped(address, port_ws, password_file)

@@ -12,6 +12,7 @@ from sensors.broker.delivery import Delivery
 from twin.errors import DecodeError
 
 MAXIMUM_PACKET_BYTES = 9 * 1024 * 1024
+CUT_PAYLOAD_BYTES = 8 * 1024 * 1024 + 1  # more than any codec accepts
 _PUBACK_HEADER = 0x4002
 _LONG = 128  # a length byte from here on is followed by another one
 _MOST_LENGTH_BYTES = 4
@@ -57,7 +58,9 @@ class FrameSplitter:
     has_properties
         Whether the stream is MQTT 5.
     most_bytes
-        Longest packet that is accepted.
+        Longest packet that is accepted. MQTT 5 tells the broker so. Below that a broker may send a
+        longer message, and would send it again and again: its head is delivered, as much as no
+        codec accepts, and the rest is skipped without being kept.
 
     Examples
     --------
@@ -78,14 +81,22 @@ class FrameSplitter:
         self._fed: list[bytes] = []
         self._held = 0
         self._needed = _SHORTEST_HEAD
+        self._skip = 0
+        self._oversized: Delivery | None = None
 
     @property
     def has_frame(self) -> bool:
         """Whether a whole frame may wait, so that `cut` is worth its call."""
-        return self._held >= self._needed
+        if self._skip:
+            return False
+        return self._held >= self._needed or self._oversized is not None
 
     def feed(self, chunk: bytes) -> None:
         """Take bytes of the stream."""
+        if self._skip:
+            skipped = min(self._skip, len(chunk))
+            self._skip -= skipped
+            chunk = chunk[skipped:]
         self._fed.append(chunk)
         self._held += len(chunk)
 
@@ -102,6 +113,9 @@ class FrameSplitter:
         """
         if not self.has_frame:
             return Frames([], 0, b"")
+        if self._oversized is not None:  # its end has come
+            whole, self._oversized = self._oversized._replace(received_us=received_us), None
+            return Frames([whole], whole.size_bytes, b"")
         if self._fed:
             self._bytes = b"".join((self._bytes[self._position :], *self._fed))
             self._position = 0
@@ -128,7 +142,10 @@ class FrameSplitter:
             start = position + 2
             stop = start + data[position + 1]
             if data[position + 1] >= _LONG:
-                start, stop = _bounds(data, position, most_bytes)
+                start, stop = _bounds(data, position)
+                if stop - position > most_bytes:
+                    position = self._cut_short(data, position, start, stop)
+                    break
             if stop > end:
                 self._needed = stop - position
                 break
@@ -162,6 +179,35 @@ class FrameSplitter:
         self._position = position
         return Frames(deliveries, size, b"".join(others))
 
+    def _cut_short(self, data: bytes, position: int, start: int, stop: int) -> int:
+        """Keep the head of a message that is too long and skip the rest; where to go on."""
+        if self._has_properties or data[position] not in _FLAGS:
+            raise DecodeError(
+                f"the broker sent a packet of {stop - position} bytes; "
+                f"at most {self._most_bytes} are accepted"
+            )
+        end = position + self._most_bytes
+        if end > len(data):
+            self._needed = self._most_bytes
+            return position
+        self._oversized = self._head(data[position:end], start - position)
+        self._skip = max(0, stop - len(data))
+        return min(stop, len(data))
+
+    def _head(self, data: bytes, start: int) -> Delivery:
+        """Message of MQTT 3.1.1 from its beginning alone; its body begins at ``start``."""
+        qos, is_retained, is_repeat = _FLAGS[data[0]]
+        topic_at = start + 2
+        payload_at = topic_end = topic_at + (data[start] << 8) + data[start + 1]
+        packet = 0
+        if qos:
+            packet = (data[topic_end] << 8) + data[topic_end + 1]
+            payload_at += 2
+        if topic_end == topic_at or packet < qos:
+            raise DecodeError(_MISFIT)
+        topic, payload = data[topic_at:topic_end], data[payload_at:][:CUT_PAYLOAD_BYTES]
+        return Delivery(self._connection, packet, qos, topic, payload, 0, is_retained, is_repeat)
+
 
 def acknowledgements(packets: Sequence[int]) -> bytes:
     """One PUBACK per packet id, in this order, as one piece.
@@ -177,7 +223,7 @@ def acknowledgements(packets: Sequence[int]) -> bytes:
     return words.tobytes()
 
 
-def _bounds(data: bytes, position: int, most_bytes: int) -> tuple[int, int]:
+def _bounds(data: bytes, position: int) -> tuple[int, int]:
     """Start and end of the body of a frame; an end outside ``data`` if its length is cut off."""
     length = 0
     for count, byte in enumerate(data[position + 1 : position + 2 + _MOST_LENGTH_BYTES]):
@@ -186,11 +232,6 @@ def _bounds(data: bytes, position: int, most_bytes: int) -> tuple[int, int]:
         length |= (byte & 127) << 7 * count
         if byte < _LONG:
             start = position + 2 + count
-            if start + length - position > most_bytes:
-                raise DecodeError(
-                    f"the broker sent a packet of {start + length - position} bytes; "
-                    f"at most {most_bytes} are accepted"
-                )
             return start, start + length
     return len(data), len(data) + 1
 

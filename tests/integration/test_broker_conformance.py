@@ -44,7 +44,7 @@ from scripted_broker import (
 from services import embedded_broker, open_folder
 from waiting import wait_for
 
-from sensors.broker import Delivery, Publisher, Subscriber, bulk, link, subscriber, watchdog
+from sensors.broker import Delivery, Publisher, Subscriber, bulk, frames, link, subscriber, watchdog
 from twin.errors import SettingsError
 from twin.settings import BrokerSettings, IngestSettings
 
@@ -628,15 +628,40 @@ def test_five_length_bytes_end_the_connection_and_are_counted(plain: Way) -> Non
     assert source.figures().frames_refused == 1
 
 
-@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(
-    "content",
-    [b"\x30" + length(9 << 20), packet(0x32, b"\x00\x00\x00\x01\x00"), packet(0x32, b"\x00\x09t")],
-    ids=["longer than announced", "empty topic", "topic beyond the packet"],
+    ("version", "content"),
+    [
+        pytest.param("5", b"\x30" + length(9 << 20), id="longer than announced"),
+        pytest.param("3.1.1", b"\x34" + length(9 << 20), id="longer than can be cut"),
+        *(
+            pytest.param(version, content, id=f"{version} {what}")
+            for version in VERSIONS
+            for content, what in (
+                (packet(0x32, b"\x00\x00\x00\x01\x00"), "empty topic"),
+                (packet(0x32, b"\x00\x09t"), "topic beyond the packet"),
+            )
+        ),
+    ],
 )
 def test_what_the_splitter_refuses_ends_the_connection(version: Version, content: bytes) -> None:
     source = refusal(Way("bulk", version), lambda _: content)
     assert source.figures().frames_refused == 1
+
+
+def test_a_message_that_is_too_long_for_us_is_cut_once_and_the_connection_stays() -> None:
+    extra = ("max_packet_size 20000000",)
+    way = Way("bulk", "3.1.1")
+    with shipped_mosquitto(extra_lines=extra) as roomy:
+        with reading(roomy.settings(way), way, name="cut") as source:
+            big, small = (("twin/v1/a", one, 1, False) for one in (bytes(10 << 20), b"small"))
+            publish_all(roomy, [small, big, small])
+            taken = take(source, 3)
+            assert [len(one.payload) for one in taken] == [5, frames.CUT_PAYLOAD_BYTES, 5]
+            assert source.ack(taken) == 0
+            assert source.figures().connections == 1
+            assert source.figures().frames_refused == 0
+        with reading(roomy.settings(way), way, name="cut") as source:
+            assert rest(source) == []
 
 
 def test_a_message_before_the_answer_to_connect_is_refused() -> None:

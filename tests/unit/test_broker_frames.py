@@ -11,7 +11,7 @@ from scripted_broker import length, packet, publish
 
 from sensors.broker import frames
 from sensors.broker.delivery import Delivery
-from sensors.broker.frames import FrameSplitter, acknowledgements
+from sensors.broker.frames import CUT_PAYLOAD_BYTES, FrameSplitter, acknowledgements
 from twin.errors import DecodeError
 
 TRUTH = bytes.fromhex("320f0003612f62000a007b2276223a317d")
@@ -78,6 +78,34 @@ def test_eight_mebibytes_pass_in_small_pieces() -> None:
     stream = publish(b"t", bytes(8 << 20), number=1) + TRUTH
     found, _ = split(stream, list(range(0, len(stream), 16_000)))
     assert [len(one.payload) for one in found] == [8 << 20, 7]
+
+
+@pytest.mark.parametrize("size", [9 << 20, 10 << 20, 40 << 20])
+def test_a_message_of_3_1_1_that_is_too_long_is_cut_and_what_follows_comes(size: int) -> None:
+    small = publish(b"t", b"small", number=2, is_five=False)
+    stream = publish(b"big", bytes(size), number=1, is_five=False) + small
+    stream = small + stream
+    cuts = list(range(0, len(stream), 1 << 20))
+    for places in (cuts, [], [len(stream) - len(small)], [len(stream) - len(small) - 1]):
+        found, _ = split(stream, places, is_five=False)
+        assert [(one.topic, one.packet, one.qos) for one in found] == [
+            (b"t", 2, 1),
+            (b"big", 1, 1),
+            (b"t", 2, 1),
+        ]
+        assert len(found[1].payload) == CUT_PAYLOAD_BYTES
+        assert [one.received_us for one in found] == [5, 6, 7]
+
+
+def test_a_message_that_is_too_long_is_not_kept_while_it_comes_nor_given_before_its_end() -> None:
+    splitter = FrameSplitter(connection=7, has_properties=False)
+    stream = publish(b"big", bytes(60 << 20), number=1, is_five=False)
+    piece = 1 << 20
+    for start in range(0, len(stream) - piece, piece):
+        splitter.feed(stream[start : start + piece])
+        assert splitter.cut(received_us=5, most_messages=9).deliveries == []
+        assert splitter._held <= 10 << 20
+    assert splitter._held == 0
 
 
 @pytest.mark.parametrize(
