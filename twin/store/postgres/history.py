@@ -16,6 +16,7 @@ from twin.model.times import from_us, to_us
 from twin.model.upkeep import UpkeepRule
 from twin.ports import Clock
 from twin.store import accounts, pages
+from twin.store.postgres.arrays import select_arrays
 from twin.store.postgres.binary import EPOCH_SHIFT_US, HEADER, TRAILER, decode_rows
 from twin.store.postgres.connections import Connection, Connections
 from twin.store.postgres.queries import query
@@ -40,8 +41,6 @@ _BUCKET = {
 }
 _BLOCK = {**_BUCKET, "last": "<f4"}
 _ROLLUPS = {"10s": "copy_rollup_10s", "1m": "copy_rollup_1m", "1h": "copy_rollup_1h"}
-_ARRAY = {"t": ">i8", "v": ">f8", "q": ">i2"}
-_ARRAY_HEADER_BYTES = 20
 
 
 class PostgresHistory:
@@ -74,7 +73,7 @@ class PostgresHistory:
         """Readings in [start, end), or None if there are more than ``most``."""
         span = {"number": number, "start": _time(start_us), "end": _time(end_us)}
         with self._connections.use() as connection:
-            columns = _arrays(connection, "select_few", {**span, "limit": most + 1})
+            columns = select_arrays(connection, "select_few", {**span, "limit": most + 1})
         count = len(columns["t"])
         if count > most:
             return None
@@ -103,7 +102,7 @@ class PostgresHistory:
             with self._connections.use() as connection:
                 if as_of_us is None:
                     first = {**values, "start": _time(after_us + 1)}
-                    page = _arrays(connection, "select_few", first)
+                    page = select_arrays(connection, "select_few", first)
                 else:
                     first = {**values, "after": _time(after_us)}
                     page = _rows(connection, "copy_rows_as_of", first, _ROW)
@@ -310,7 +309,7 @@ class _BinReader:
             yield from self._as_of(start_us, end_us)
             return
         limited = {**span, "limit": self._most_rows + 1}
-        columns = _arrays(self._connection, "select_few", limited)
+        columns = select_arrays(self._connection, "select_few", limited)
         if len(columns["t"]) <= self._most_rows:
             yield history.of_readings(columns["t"], columns["v"], columns["q"])
             return
@@ -405,29 +404,6 @@ def _rows(
     connection: Connection, name: str, values: Mapping[str, object], names: Sequence[str]
 ) -> Mapping[str, NDArray[Any]]:
     return decode_rows(_copied(connection, name, values), names)
-
-
-def _arrays(
-    connection: Connection, name: str, values: Mapping[str, object]
-) -> Mapping[str, NDArray[Any]]:
-    """Columns t, v, q from three arrays in one row, without an object per value."""
-    cursor = connection.cursor(binary=True)
-    cursor.execute(query(name), values, prepare=False)
-    answer = cursor.pgresult
-    cells = [None if answer is None else answer.get_value(0, at) for at in range(len(_ARRAY))]
-    columns = {
-        key: _elements(b"" if cell is None else bytes(cell), kind)
-        for (key, kind), cell in zip(_ARRAY.items(), cells, strict=True)
-    }
-    columns["t"] += EPOCH_SHIFT_US
-    return columns
-
-
-def _elements(array: bytes, kind: str) -> NDArray[Any]:
-    """Elements of a one-dimensional array without NULLs in PostgreSQL's binary format."""
-    element = np.dtype([("size", ">i4"), ("value", kind)])
-    rows = np.frombuffer(array[_ARRAY_HEADER_BYTES:], element)
-    return rows["value"].astype(np.dtype(kind).newbyteorder("="))
 
 
 def _copied(connection: Connection, name: str, values: Mapping[str, object]) -> bytes:

@@ -11,6 +11,7 @@ from psycopg.rows import kwargs_row
 from twin.model.observations import BalanceRow, Latest, QuarantineEntry, Series, Waveform
 from twin.model.times import from_us, to_us
 from twin.store import accounts, continuity
+from twin.store.postgres.arrays import select_arrays
 from twin.store.postgres.binary import decode_rows
 from twin.store.postgres.connections import Connection, Connections
 from twin.store.postgres.queries import query
@@ -47,9 +48,7 @@ class Reader:
         """Readings of one datastream in [start, end)."""
         span = {"number": number, "start": _time(start_us), "end": _time(end_us)}
         with self._connections.use() as connection:
-            columns = _copy(
-                connection, "copy_series", {**span, "limit": limit + 1}, names=("t", "v", "q")
-            )
+            columns = select_arrays(connection, "select_few", {**span, "limit": limit + 1})
             if len(columns["t"]) > limit:
                 row = connection.execute(query("count_series"), span).fetchone()
                 found = cast("int", row[0]) if row is not None else limit + 1
