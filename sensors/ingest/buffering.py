@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sensors.broker.delivery import Delivery
@@ -39,10 +39,15 @@ class Buffer:
     ----------
     spool
         None where none could be opened: then it takes nothing.
+    reopen
+        Tries that again.
     """
 
-    def __init__(self, spool: Spool | None) -> None:
+    def __init__(
+        self, spool: Spool | None, *, reopen: Callable[[], Spool | None] = lambda: None
+    ) -> None:
         self._spool = spool
+        self._reopen = reopen
         self._unsynced: deque[tuple[Delivery, str]] = deque()
         self.reason = "" if spool else "no spool could be opened"
 
@@ -90,6 +95,18 @@ class Buffer:
     def notes(self) -> tuple[str, ...]:
         """Damage found, in words."""
         return self._spool.report.notes if self._spool and self._spool.report.losses else ()
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is no spool."""
+        return self._spool is None
+
+    def open_again(self) -> bool:
+        """Try to open the spool that is missing; whether there is one now."""
+        self._spool = self._reopen()
+        if self._spool is not None:
+            self.reason = ""
+        return self._spool is not None
 
     def has_room(self) -> bool:
         """Whether it would take messages now."""

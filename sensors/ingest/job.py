@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 from sensors.broker import Subscriber, client_id
@@ -45,7 +46,8 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
         twin = stack.enter_context(closing(open_twin(settings, role="ingest")))
         aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aside")
         stack.callback(aside.shutdown, wait=False, cancel_futures=True)
-        buffer = stack.enter_context(closing(Buffer(open_spool(settings))))
+        reopen = partial(open_spool, settings)
+        buffer = stack.enter_context(closing(Buffer(reopen(), reopen=reopen)))
         ingester = Ingester(
             twin,
             inbox,

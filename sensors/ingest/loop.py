@@ -37,6 +37,7 @@ IDLE_S = 0.1
 GATHER_S = 0.01
 BATCH_BYTES = 16 * 1024 * 1024
 ROOM_CHECK_S = 1.0
+REOPEN_S = 30.0
 FIRST_ANSWER_S = 3.0
 YOUNG_US = 60_000_000
 FINISH_WITHIN_S = 10.0
@@ -129,6 +130,7 @@ class Ingester:
         )
         self._due = Due()
         self._due.put_off("learned", seconds=LEARNED_S)
+        self._due.put_off("spool", seconds=REOPEN_S)
         self._pending: Pending | None = None
         self._is_pending_spooled = False
         self._was = State.LIVE
@@ -201,6 +203,7 @@ class Ingester:
     def step(self, stop: threading.Event, *, timeout_s: float) -> int:
         """Take over, record or spool, and acknowledge; how many messages are done."""
         self._renew()
+        self._reopen_if_missing()
         self._resume_if_possible()
         state = self.state
         if state is not self._was:
@@ -383,6 +386,16 @@ class Ingester:
         self._inbox.pause()
         self._due.put_off("room", seconds=ROOM_CHECK_S)
         logger.error("ingest_paused", extra={"reason": self._buffer.reason})
+
+    def _reopen_if_missing(self) -> None:
+        """Try again and again to open a spool that could not be opened at the start."""
+        if not self._buffer.is_missing or not self._due.is_now("spool", every_s=REOPEN_S):
+            return
+        if self._buffer.open_again():
+            # older messages come before those of a batch in doubt, which gets a new number
+            self._pending = None
+            self._ledger.inherited += self._buffer.messages
+            logger.info("spool_opened", extra={"spooled": self._buffer.messages})
 
     def _resume_if_possible(self) -> None:
         """Read again when the spool has room, or nothing needs it any more."""

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from faults.rig import RULES, small_city, write_city
-from inbox import NOW, AtOnce, Deliveries
+from inbox import NOW, OBS, AtOnce, Deliveries
 
 from sensors.broker import Subscriber
 from sensors.ingest.buffering import Buffer
 from sensors.ingest.contact import InstanceTakenError
 from sensors.ingest.loop import Ingester
 from sensors.policies import installed_codecs, time_policy
-from sensors.spool import Spool
+from sensors.spool import Record, Spool
 from twin.city import Twin
 from twin.errors import RegistryError, StoreError, StoreUnavailableError
 from twin.model.jobs import JobStatus
@@ -81,6 +81,7 @@ class Bench:
         self.twin.load(small_city(3))
         self.inbox = Deliveries()
         self.spool = Spool(self.settings.spool_dir, max_bytes=2**24, min_free_bytes=0)
+        self.buffer = Buffer(self.spool)
         self.ingester = self.another()
 
     def another(self) -> Ingester:
@@ -91,7 +92,7 @@ class Bench:
             settings=self.settings,
             codecs=installed_codecs(self.settings),
             policy=time_policy(self.settings),
-            buffer=Buffer(self.spool),
+            buffer=self.buffer,
             aside=AtOnce(),
         )
 
@@ -328,6 +329,33 @@ def test_a_paused_ingester_reads_again_when_the_spool_has_room(bench: Bench) -> 
     assert bench.steps(3) == 1
     assert not bench.inbox.is_paused
     assert bench.ingester.state == "spooling"
+
+
+def test_a_spool_that_could_not_be_opened_is_tried_again(bench: Bench) -> None:
+    bench.spool.append([Record(OBS.encode(), json.dumps(reading(9.0)).encode(), to_us(NOW))])
+    bench.spool.sync()
+    opened: list[Spool | None] = [bench.spool, None]
+    bench.buffer = Buffer(None, reopen=opened.pop)
+    bench.ingester = bench.another()
+    bench.step()
+    bench.store.is_commit_lost = True
+    bench.inbox.put(reading(1.0, age_s=5))
+    bench.step()
+    bench.store.is_away = True
+    bench.inbox.put(reading(2.0, age_s=10))
+    bench.steps(3)
+    assert bench.ingester.state == "paused"
+    for expected in (["paused"], ["spooling"]):
+        bench.ingester._due._next_s.clear()
+        bench.step()
+        assert [bench.ingester.state] == expected
+    bench.store.is_away = False
+    bench.come_back()
+    bench.steps()
+    assert bench.ingester.state == "live"
+    assert bench.balance() == (4, 3, 1, 0, 0)
+    assert len(bench.inbox.acked) == 2
+    assert bench.ingester._reporter.check_balance() == {}
 
 
 def test_told_to_stop_while_the_database_is_away_it_spools_what_waits(bench: Bench) -> None:
