@@ -89,6 +89,10 @@ class GapNotes:
         if self._is_alone:
             self._keep(self._tracker.check(now_us=to_us(self._twin.now())))
 
+    def sources_since(self, time_us: int) -> set[str]:
+        """Sources of which something came, or was measured, at this time or later."""
+        return self._tracker.sources_since(time_us)
+
     def note_loss(self, cause: GapCause, sources: Iterable[str]) -> None:
         """Take note that the broker lost messages of these sources, nobody knows how many."""
         self._keep(self._tracker.note_loss(cause, sources, at_us=to_us(self._twin.now())))

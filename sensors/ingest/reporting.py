@@ -28,7 +28,7 @@ from sensors.ingest.states import Due, State, state_of
 from twin.city import Twin
 from twin.errors import TwinError
 from twin.model.jobs import JobStatus
-from twin.model.times import from_us
+from twin.model.times import from_us, to_us
 from twin.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -195,6 +195,8 @@ class Reporter:
         self._overview = overview
         self._name = name
         self._instance = settings.ingest.instance
+        self._routed = {rule.source for rule in settings.codec.rule}
+        self._expiry_us = settings.ingest.session_expiry_s * 1_000_000
         self._file = status_file(settings.data_dir, self._instance)
         self._alarms = Alarms(twin, aside)
         self._observer = Observer(self._alarms, name=name)
@@ -229,7 +231,7 @@ class Reporter:
         seen = self._overview
         lost = self._observer.look_at_broker(seen.inbox.figures(), now=self._twin.now())
         if lost:
-            seen.gaps.note_loss("session_lost", list(seen.heard_us))
+            seen.gaps.note_loss("session_lost", self._exposed())
         if self._observer.look_at_health(seen.health()):
             seen.gaps.note_loss("broker_dropped", list(seen.heard_us))
         if seen.state is State.LIVE:  # in other states nothing is decoded as it comes
@@ -243,6 +245,12 @@ class Reporter:
             self._alarms.tell()
             seen.gaps.write()
             self._heartbeat.beat(self.status())
+
+    def _exposed(self) -> list[str]:
+        """Sources whose messages a lost session may have held, also before this run."""
+        since_us = to_us(self._twin.now()) - self._expiry_us
+        recent = self._overview.gaps.sources_since(since_us)
+        return sorted({*self._overview.heard_us, *(recent & self._routed)})
 
     def check_balance(self) -> Mapping[str, int]:
         """Compare what was taken over with what waits and what is recorded; the differences."""

@@ -192,6 +192,9 @@ class GapTracker:
         """Begin with what the store holds: silence counts from now, gaps from the newest value."""
         row, is_known = self._rows(latest.number)
         self._newest_us[row[is_known]] = latest.time_us[is_known]
+        for one in np.unique(row[is_known]).tolist():
+            source, time_us = self._known.source[one], int(self._newest_us[one])
+            self._source_at_us[source] = max(time_us, self._source_at_us.get(source, time_us))
         self._arrived_us[row[is_known]] = now_us
 
     def note(self, readings: Readings, *, now_us: int) -> list[Gap]:
@@ -294,6 +297,10 @@ class GapTracker:
             )
             for source in sources
         ]
+
+    def sources_since(self, time_us: int) -> set[str]:
+        """Sources of which something came, or was measured, at this time or later."""
+        return {source for source, at_us in self._source_at_us.items() if at_us >= time_us}
 
     def note_source(self, source: str, *, at_us: int) -> None:
         """Take note that a message of this source came."""

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from faults.rig import small_city, write_city
-from inbox import AtOnce, Deliveries
+from inbox import NOW, AtOnce, Deliveries
 
 from sensors.broker.observer import BrokerHealth
 from sensors.ingest.alarms import Alarms
@@ -21,7 +21,7 @@ from sensors.routing import Router, StreamTable
 from sensors.rules.quality import TimePolicy
 from twin.city import Twin
 from twin.model.messages import CodecRule
-from twin.model.times import utc_now
+from twin.model.times import to_us, utc_now
 from twin.settings import BrokerSettings
 from twin.store.memory import MemoryStore
 
@@ -87,15 +87,13 @@ def test_a_configured_broker_has_a_file_for_its_session_and_the_embedded_one_has
     assert session_file(replace(settings, origins={})) is None
 
 
-def test_the_intervals_are_known_as_soon_as_the_registry_is(tmp_path: Path) -> None:
+def started(folder: Path, twin: Twin, inbox: Deliveries, told: list[int]) -> Ingester:
+    """An ingester that knows the registry; ``told`` is how many datastreams it was told of."""
     broker = BrokerSettings(host="127.0.0.1", port=1883, use_tls=False)
-    settings = write_city(tmp_path, dsn="none", broker=broker)
-    twin = Twin(MemoryStore(), clock=utc_now)
-    twin.load(small_city(3))
-    told: list[int] = []
-    ingester = Ingester(
+    settings = write_city(folder, dsn="none", broker=broker)
+    found = Ingester(
         twin,
-        Deliveries(),
+        inbox,
         settings=settings,
         codecs=installed_codecs(settings),
         policy=time_policy(settings),
@@ -103,5 +101,29 @@ def test_the_intervals_are_known_as_soon_as_the_registry_is(tmp_path: Path) -> N
         aside=AtOnce(),
         follower=lambda known: told.append(len(known)),
     )
-    ingester.open(threading.Event())
+    found.open(threading.Event())
+    return found
+
+
+def test_the_intervals_are_known_as_soon_as_the_registry_is(tmp_path: Path) -> None:
+    twin = Twin(MemoryStore(), clock=utc_now)
+    twin.load(small_city(3))
+    told: list[int] = []
+    started(tmp_path, twin, Deliveries(), told)
     assert told == [len(twin.datastreams())]
+
+
+def test_a_session_lost_between_two_runs_leaves_a_gap_of_its_sources(tmp_path: Path) -> None:
+    twin = Twin(MemoryStore(), clock=utc_now)
+    twin.load(small_city(3))
+    inbox = Deliveries()
+    first = started(tmp_path / "first", twin, inbox, [])
+    inbox.put({"t": to_us(NOW) // 1000, "v": 1.0})
+    first.step(threading.Event(), timeout_s=0.0)
+    assert len(twin.latest()) == 1
+    second = started(tmp_path / "second", twin, Deliveries(extra={"sessions_lost": 1}), [])
+    second._reporter.observe()
+    (gap,) = twin.gaps(only_open=False)
+    assert (gap.source, gap.cause, gap.is_estimated) == ("demo", "session_lost", True)
+    assert gap.end is not None
+    assert gap.start < gap.end
