@@ -17,6 +17,7 @@ from twin.model.times import to_us, utc_now
 from twin.model.upkeep import UpkeepRule
 from twin.ports import Store
 from twin.store import MemoryStore, pages
+from twin.store.postgres import history as postgres_history
 
 HOUR_US = 3600 * SECOND_US
 DAY_US = 24 * HOUR_US
@@ -251,6 +252,25 @@ def test_late_readings_count_before_any_rollup_has_seen_them(store: Store, point
     assert_bins(ask(store, FAST, hours=2.0, points=points), rows + late)
     roll(store)
     assert_bins(ask(store, FAST, hours=2.0, points=points), rows + late)
+
+
+@pytest.mark.parametrize("points", [3, 60, 600])
+def test_late_readings_count_although_too_many_commits_wait_to_look_at_each(
+    store: Store, points: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_history, "MOST_WAITING", 2)
+    rows = noise(FAST, count=4000, step_s=1.0)
+    record(store, rows)
+    roll(store)
+    for row in range(5):
+        late = [(FAST, T0_US + 500_000 + row * 700 * SECOND_US, 1000.0 + row)]
+        record(store, late)
+        rows += late
+    found = ask(store, FAST, hours=2.0, points=points)
+    assert found.level == "raw"
+    assert_bins(found, rows)
+    roll(store)
+    assert_bins(ask(store, FAST, hours=2.0, points=points), rows)
 
 
 def test_the_newest_minutes_come_from_raw_readings(store: Store) -> None:

@@ -1,7 +1,7 @@
 """Reading back from PostgreSQL: bins, past states, rows in any number, replay."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import numpy as np
@@ -25,6 +25,8 @@ from twin.store.upkeep import UpkeepStream
 
 MOST_RUNS = 32
 MOST_SAMPLES = 5_000_000
+MOST_WAITING = 5000
+"""So many commits that wait for upkeep are looked through; with more, raw rows are read."""
 _ROW = ("t", "v", "ds", "q")
 _PENDING_US = {"minute": 60_000_000, "1": 60_000_000, "2": 60_000_000, "3": 3_600_000_000}
 _BUCKET = {
@@ -262,6 +264,7 @@ class _BinReader:
             "number": self._number,
             "start": _time(grid.start_us - hour_us),
             "end": _time(grid.end_us),
+            "most": MOST_WAITING,
         }
         rows = self._connection.execute(query("select_stale"), values).fetchall()
         is_made = False
@@ -269,9 +272,23 @@ class _BinReader:
             if kind == "made":
                 is_made = made_as == self._made_as
                 continue
+            if kind == "many":
+                self._doubt_all(grid)
+                continue
             begin = history.ORIGIN_US + place * 60_000_000 if kind == "minute" else place
             self._stale.append((kind, begin, begin + _PENDING_US[kind]))
         return is_made
+
+    def _doubt_all(self, grid: Grid) -> None:
+        """Take raw rows wherever there are any; what is older has only its rollups left."""
+        values = {
+            "number": self._number,
+            "start": _time(grid.start_us - pages.LONGEST_BLOCK_US),
+            "end": _time(grid.end_us),
+        }
+        row = self._connection.execute(query("select_first_raw"), values).fetchone()
+        if row is not None and row[0] is not None:
+            self._stale.append(("minute", to_us(cast("datetime", row[0])), grid.end_us))
 
     def _level(self, levels: Sequence[Level], start_us: int, end_us: int) -> Iterator[Buckets]:
         """Buckets of [start, end): of the last level, but of a finer one where that is stale."""
