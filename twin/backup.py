@@ -4,14 +4,15 @@ The embedded database is started for the time of the job where nothing runs on i
 """
 
 import argparse
+import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 from twin.embedded.cluster import Cluster
-from twin.errors import AlreadyRunningError, StoreError
+from twin.errors import AlreadyRunningError, StoreError, TwinError
 from twin.exchange import bundle
 from twin.model.times import utc_now
 from twin.runtime import database_dsn
@@ -20,15 +21,30 @@ from twin.store import migrate, open_store
 from twin.store.postgres.archive import Archive, ArchivedTable, ArchiveFacts, Restoration
 from twin.supervisor import cluster_options
 
+logger = logging.getLogger(__name__)
+
 
 def backup_command(settings: Settings, arguments: Sequence[str]) -> int:
     """Write a backup of the whole database into a new folder; exit code 0."""
     parser = argparse.ArgumentParser(prog="twin backup", description=backup_command.__doc__)
     parser.add_argument("folder", type=Path, help="folder in which the backup gets a folder")
-    target = parser.parse_args(arguments).folder / bundle.bundle_name(settings.city.name, utc_now())
-    manifest = back_up(settings, target)
+    parser.add_argument(
+        "--keep", type=_count, metavar="N", help="delete older backups of this city beyond N"
+    )
+    options = parser.parse_args(arguments)
+    city = settings.city.name
+    target = options.folder / bundle.bundle_name(city, utc_now())
+    try:
+        manifest = back_up(settings, target)
+        gone = bundle.prune(options.folder, city, keep=options.keep) if options.keep else ()
+    except TwinError as error:
+        _tell(settings, failure=str(error))
+        raise
+    _tell(settings, failure=None)
     rows = sum(file.rows for file in manifest.files.values())
     _say(f"{target}: {len(manifest.files)} files, {rows} rows; readings, registry and accounts")
+    for path in gone:
+        _say(f"{path}: deleted, because {options.keep} newer ones are kept")
     return 0
 
 
@@ -43,7 +59,7 @@ def restore_command(settings: Settings, arguments: Sequence[str]) -> int:
 
 
 def back_up(settings: Settings, target: Path) -> bundle.Manifest:
-    """Write a bundle of one consistent state; ingest goes on meanwhile.
+    """Write a bundle while ingest goes on; see ADR 0017 for what belongs to one state.
 
     Raises
     ------
@@ -55,21 +71,22 @@ def back_up(settings: Settings, target: Path) -> bundle.Manifest:
         closing(Archive(dsn)) as archive,
         closing(open_store(dsn)) as store,
         bundle.new_bundle(target) as folder,
-        archive.snapshot() as snapshot,
     ):
         files = {}
-        for table in snapshot.tables():
-            files[_file_name(table.name)] = bundle.write_table(
-                folder,
-                table.name,
-                columns=table.columns,
-                types=table.types,
-                blocks=snapshot.blocks(table),
-            )
+        with archive.snapshot() as snapshot:
+            facts, tables = snapshot.facts(), snapshot.tables()
+            newest = snapshot.newest_number()
+            ends = {table.name: snapshot.end(table) for table in tables if table.time_column}
+            for table in tables:
+                if table.name not in ends:
+                    files[_file_name(table.name)] = _write(folder, table, snapshot.blocks(table))
+        for table in tables:
+            if table.name in ends:
+                blocks = archive.days(table, end=ends[table.name], newest_number=newest)
+                files[_file_name(table.name)] = _write(folder, table, blocks)
         drawn = bundle.write_assets(folder, store.assets(), crs=settings.city.crs)
         if drawn is not None:
             files[bundle.GEOPACKAGE] = drawn
-        facts = snapshot.facts()
         manifest = bundle.Manifest(
             city=settings.city.name,
             created_at=f"{utc_now():%Y-%m-%dT%H:%M:%SZ}",
@@ -110,6 +127,34 @@ def restore(settings: Settings, source: Path) -> bundle.Manifest:
                 )
             )
     return manifest
+
+
+def _write(
+    folder: Path, table: ArchivedTable, blocks: Iterable[list[bundle.Row]]
+) -> bundle.BundledFile:
+    return bundle.write_table(
+        folder, table.name, columns=table.columns, types=table.types, blocks=blocks
+    )
+
+
+def _tell(settings: Settings, *, failure: str | None) -> None:
+    """Open or close the alarm about backups, if the database can be reached."""
+    subject = settings.city.name
+    try:
+        with _owner_dsn(settings) as dsn, closing(open_store(dsn)) as store:
+            if failure is None:
+                store.alarms.close("backup_failed", subject, at=utc_now())
+            else:
+                store.alarms.open("backup_failed", subject, detail=failure, at=utc_now())
+    except TwinError as error:
+        logger.warning("alarm_not_written", extra={"reason": str(error)})
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError("at least one backup is kept")
+    return number
 
 
 @contextmanager

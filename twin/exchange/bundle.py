@@ -26,6 +26,9 @@ FORMAT = "stadtzwilling-backup/1"
 MANIFEST = "manifest.json"
 GEOPACKAGE = "assets.gpkg"
 HASH_BLOCK_BYTES = 1 << 20
+READ_ROWS = 50_000
+HEAVY_READ_ROWS = 200
+"""Rows read at once, of tables with binary columns fewer: they may hold 256 KiB each."""
 
 ARROW_TYPES: Mapping[str, pa.DataType] = {
     "int2": pa.int16(),
@@ -178,8 +181,50 @@ def read_manifest(bundle: Path) -> Manifest:
 def read_table(bundle: Path, name: str) -> Iterator[list[Row]]:
     """Rows of a table of the bundle, in bounded blocks."""
     with pq.ParquetFile(bundle / name) as file:
-        for batch in file.iter_batches():
+        is_heavy = any(
+            pa.types.is_binary(kind) or pa.types.is_list(kind) for kind in file.schema_arrow.types
+        )
+        for batch in file.iter_batches(HEAVY_READ_ROWS if is_heavy else READ_ROWS):
             yield list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+
+
+def prune(folder: Path, city: str, *, keep: int) -> Sequence[Path]:
+    """Delete the backups of a city beyond the newest ones; those that were deleted.
+
+    Only folders with a manifest of this format and of this city, in which nothing else lies.
+    """
+    found: list[tuple[str, str, Path]] = []
+    for path in folder.iterdir():
+        made = _made_at(path, city)
+        if made is not None:
+            found.append((made, path.name, path))
+    gone = [path for _, _, path in sorted(found, reverse=True)[max(keep, 1) :]]
+    for path in gone:
+        hidden = path.with_name(f".{path.name}.deleted")  # never half a backup under its name
+        try:
+            path.rename(hidden)
+            shutil.rmtree(hidden)
+        except OSError as error:
+            raise StoreError(
+                f"the old backup {path} cannot be deleted: {error.strerror}; delete it by hand"
+            ) from error
+    return gone
+
+
+def _made_at(path: Path, city: str) -> str | None:
+    """When a folder was made, if it is a finished backup of this city and nothing but that."""
+    if path.name.startswith(".") or path.is_symlink() or not path.is_dir():
+        return None
+    try:
+        content = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        if (content["format"], content["city"]) != (FORMAT, city):
+            return None
+        named = {MANIFEST, *content["files"]}
+        found = {str(file.relative_to(path)) for file in path.rglob("*") if not file.is_dir()}
+        datetime.fromisoformat(content["created_at"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return str(content["created_at"]) if found <= named else None
 
 
 def bundle_name(city: str, at: datetime) -> str:

@@ -1,4 +1,8 @@
-"""A whole database out into column-wise blocks and back, in one snapshot.
+"""A whole database out into column-wise blocks and back.
+
+Small tables are read in one snapshot. Tables of readings follow day by day, each day in a
+transaction of its own: a snapshot of hours would keep every version of the newest values alive and
+slow the ingest down (ADR 0017).
 
 Tables are found in the catalogue, so that a new migration is in the next backup without a change
 here. The queries ``archive_*.sql`` take names of tables and columns from there, quoted by psycopg.
@@ -7,7 +11,7 @@ here. The queries ``archive_*.sql`` take names of tables and columns from there,
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from psycopg import sql
@@ -19,6 +23,10 @@ from twin.store.postgres.failures import translated
 from twin.store.postgres.queries import query
 
 BLOCK_ROWS = 50_000
+BLOCK_BYTES = 8 << 20
+HEAVY_TYPES = frozenset({"bytea", "json", "jsonb", "_text", "_float8", "_int4"})
+"""Types whose values may be long: rows with them are fetched and gathered by their bytes."""
+HEAVY_FETCH_ROWS = 200
 ONE_DAY = timedelta(days=1)
 PARTITIONED = ("reading", "waveform", "rollup_10s", "rollup_1m")
 """Tables that need room for a day before rows of it can be restored."""
@@ -48,7 +56,7 @@ class ArchiveFacts:
 
 
 class Snapshot:
-    """One consistent state of the database, open as long as the block lasts."""
+    """One consistent state of the small tables, open as long as the block lasts; keep it short."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -61,28 +69,19 @@ class Snapshot:
         """All tables of ours, those that others refer to first."""
         return _tables(self._connection)
 
-    def blocks(self, table: ArchivedTable) -> Iterator[list[Row]]:
-        """Rows in the order of the key, in bounded blocks; big tables day by day."""
-        if table.time_column is None:
-            yield from self._read(_statement("archive_rows", table))
-            return
-        answer = self._connection.execute(_statement("archive_span", table)).fetchone()
-        first, last = cast("tuple[datetime | None, datetime | None]", answer)
-        if first is None or last is None:
-            return
-        day = first.replace(hour=0, minute=0, second=0, microsecond=0)
-        statement = _statement("archive_day", table)
-        while day <= last:
-            yield from self._read(statement, {"start": day, "end": day + ONE_DAY})
-            day += ONE_DAY
+    def newest_number(self) -> int:
+        """Of the datastreams of this state; readings of later ones do not belong to it."""
+        row = self._connection.execute(query("select_newest_number")).fetchone()
+        return cast("tuple[int]", row)[0]
 
-    def _read(
-        self, statement: sql.Composed, values: Mapping[str, datetime] | None = None
-    ) -> Iterator[list[Row]]:
-        with self._connection.cursor(name="archive") as cursor:
-            cursor.execute(statement, values)
-            while block := cursor.fetchmany(BLOCK_ROWS):
-                yield cast("list[Row]", block)
+    def end(self, table: ArchivedTable) -> datetime:
+        """Newest time of a table of readings in this state: now, or later if a clock is ahead."""
+        row = self._connection.execute(_statement("archive_end", table)).fetchone()
+        return cast("tuple[datetime]", row)[0]
+
+    def blocks(self, table: ArchivedTable) -> Iterator[list[Row]]:
+        """Rows of a small table in the order of the key, in bounded blocks."""
+        yield from _read(self._connection, table, _statement("archive_rows", table))
 
 
 class Archive:
@@ -97,6 +96,25 @@ class Archive:
         with translated(), self._connections.open() as connection, connection.transaction():
             connection.execute(query("begin_snapshot"))
             yield Snapshot(connection)
+
+    def days(
+        self, table: ArchivedTable, *, end: datetime, newest_number: int
+    ) -> Iterator[list[Row]]:
+        """Rows of a table of readings, day by day, in the order of the key, in bounded blocks.
+
+        Each day is a transaction of its own. Rows after ``end`` are left out, and so are
+        datastreams with a number above ``newest_number``: they came after the snapshot.
+        """
+        statement = _statement("archive_day", table)
+        with translated(), self._connections.open() as connection:
+            rooms = connection.execute(query("select_rooms"), {"series": table.name}).fetchall()
+            spans = [cast("tuple[datetime, datetime]", (first, end)) for _, first, end in rooms]
+            for day in sorted({day for span in spans for day in _days(*span) if day <= end}):
+                values = {
+                    "start": day, "end": day + ONE_DAY, "until": end, "newest": newest_number,
+                }  # fmt: skip
+                with connection.transaction():
+                    yield from _read(connection, table, statement, values)
 
     @contextmanager
     def restoring(self) -> Iterator["Restoration"]:
@@ -165,6 +183,44 @@ class Restoration:
                 self._connection.execute(query("forget_rooms_made"))  # a restore has no cap
                 self._connection.execute(query("make_room"), values)
                 self._known_days.add((table.name, day))
+
+
+def _days(first: datetime, end: datetime) -> Iterator[datetime]:
+    day = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    while day < end:
+        yield day
+        day += ONE_DAY
+
+
+def _read(
+    connection: Connection,
+    table: ArchivedTable,
+    statement: sql.Composed,
+    values: Mapping[str, object] | None = None,
+) -> Iterator[list[Row]]:
+    """Rows in blocks that are bounded by their number and their bytes."""
+    is_heavy = not HEAVY_TYPES.isdisjoint(table.types)
+    with connection.cursor(name="archive") as cursor:
+        cursor.execute(statement, values)
+        if not is_heavy:
+            while block := cursor.fetchmany(BLOCK_ROWS):
+                yield cast("list[Row]", block)
+            return
+        gathered: list[Row] = []
+        size = 0
+        while fetched := cursor.fetchmany(HEAVY_FETCH_ROWS):
+            for row in cast("list[Row]", fetched):
+                gathered.append(row)
+                size += _row_bytes(row)
+                if size >= BLOCK_BYTES or len(gathered) >= BLOCK_ROWS:
+                    yield gathered
+                    gathered, size = [], 0
+        if gathered:
+            yield gathered
+
+
+def _row_bytes(row: Row) -> int:
+    return sum(len(value) for value in row if isinstance(value, bytes | str | list))
 
 
 def _facts(connection: Connection) -> ArchiveFacts:

@@ -1,0 +1,1 @@
+SELECT coalesce(max({time}), now()) FROM {table} WHERE {time} > now()

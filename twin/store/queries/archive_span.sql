@@ -1,1 +1,0 @@
-SELECT min({time}), max({time}) FROM {table}
