@@ -1,6 +1,7 @@
 """What every store answers about the past: the same from rollups, from raw rows and in memory."""
 
 import math
+import tracemalloc
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
@@ -379,6 +380,30 @@ def test_bins_as_of_a_time_are_the_same_read_page_by_page(
     for name in ("start_us", "count", "bad", "minimum", "maximum", "last", "mean"):
         np.testing.assert_allclose(getattr(as_of, name), getattr(plain, name), rtol=1e-12)
     assert int(as_of.bad.sum()) == 300
+
+
+def test_bins_as_of_a_time_need_memory_for_some_pages_only(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if isinstance(store, MemoryStore):
+        pytest.skip("the store in memory holds every reading anyway")
+    count = 30_000
+    record(store, noise(FAST, count=count, step_s=1.0))
+    monkeypatch.setattr(pages, "PAGE_ROWS", 1000)
+    tracemalloc.start()
+    try:
+        bins = store.history.binned(
+            FAST,
+            start_us=T0_US,
+            end_us=T0_US + count * SECOND_US,
+            points=50,
+            as_of_us=to_us(utc_now()) + SECOND_US,
+        )
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert int(bins.count.sum()) == count
+    assert peak < 30 * count  # bytes; a row alone is 36, its bucket 80
 
 
 # Past states
