@@ -13,6 +13,7 @@ from twin.model.gaps import Gap, GapState
 from twin.model.history import Binned, Instants
 from twin.model.jobs import JobStatus
 from twin.model.messages import CodecContext, Message, Observation, Outcome
+from twin.model.network import Network
 from twin.model.observations import (
     BalanceRow,
     Batch,
@@ -26,6 +27,7 @@ from twin.model.observations import (
 from twin.model.provenance import Reference
 from twin.model.quarantine import Case, CaseFilter, Settlement
 from twin.model.scenarios import Result, Run, Scenario
+from twin.model.traffic import Demand, RunEstimate, SolveOptions, TrafficResult
 from twin.model.upkeep import Compression, Deletion, Overdue, RollupReport, UpkeepRule
 
 
@@ -464,8 +466,40 @@ class Engine(Protocol):
         ...
 
 
-class TrafficEngine(Engine, Protocol):
-    """Engine of entry-point group ``stadtzwilling.traffic_engines``."""
+class SolveControl(Protocol):
+    """How a long computation is watched and stopped."""
+
+    def cancelled(self) -> bool:
+        """Whether the answer is no longer wanted."""
+        ...
+
+    def progress(self, phase: str, number: int, relative_gap: float) -> None:
+        """Take note of a phase, its running number and the gap reached (NaN if unknown)."""
+        ...
+
+
+class TrafficEngine(Protocol):
+    """Engine of entry-point group ``stadtzwilling.traffic_engines``: a pure function."""
+
+    name: str
+    version: str
+
+    def solve(
+        self,
+        network: Network,
+        demand: Demand,
+        scenario: Scenario | None = None,
+        *,
+        options: SolveOptions,
+        warm: TrafficResult | None = None,
+        control: SolveControl | None = None,
+    ) -> TrafficResult:
+        """Return the user equilibrium of a scenario; ``warm`` is the result of its base."""
+        ...
+
+    def estimate(self, network: Network, demand: Demand, options: SolveOptions) -> RunEstimate:
+        """Return what a cold run will probably take."""
+        ...
 
 
 class StructuralModel(Engine, Protocol):

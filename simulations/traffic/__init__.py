@@ -1,0 +1,1 @@
+"""Traffic what-if: network, demand, equilibrium, comparison and state estimation. Pure."""

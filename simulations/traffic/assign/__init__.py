@@ -1,0 +1,1 @@
+"""User equilibrium: pricing, path pool, gradient projection."""
