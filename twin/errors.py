@@ -13,6 +13,8 @@
     │   └── MigrationError  the schema cannot be brought to this version
     ├── EmbeddedError       an embedded service cannot be started or stopped
     │   └── AlreadyRunningError     another process holds this data folder
+    ├── DetailError         a detailed check of a sub-area cannot be run
+    │   └── ExtraMissingError   the programme it needs is not installed
     └── PluginError         an entry point does not load or does not fit its group
 
 A message says what is wrong, which value, and what to do.
@@ -65,3 +67,11 @@ class AlreadyRunningError(EmbeddedError):
 
 class PluginError(TwinError, TypeError):
     """An entry point does not load or does not fit its group."""
+
+
+class DetailError(TwinError, RuntimeError):
+    """A detailed check of a sub-area cannot be run."""
+
+
+class ExtraMissingError(DetailError):
+    """The programme that a detailed check needs is not installed."""
