@@ -5,7 +5,9 @@
     TwinError
     ├── SettingsError       a setting is unknown, missing or contradicts another
     ├── ModelError          a value does not fit the model
-    │   └── CityError       a city folder cannot be loaded as it is
+    │   ├── CityError       a city folder cannot be loaded as it is
+    │   ├── NetworkError    a road network cannot be computed with as it is
+    │   └── DemandError     trips do not fit their network or their zones
     ├── RegistryError       an asset, datastream or quantity is unknown or ambiguous
     ├── DecodeError         bytes on a wire do not follow their format
     ├── StoreError          the store refuses a request
@@ -35,6 +37,14 @@ class ModelError(TwinError, ValueError):
 
 class CityError(ModelError):
     """A city folder cannot be loaded as it is."""
+
+
+class NetworkError(ModelError):
+    """A road network cannot be computed with as it is."""
+
+
+class DemandError(ModelError):
+    """Trips do not fit their network or their zones."""
 
 
 class RegistryError(TwinError, LookupError):

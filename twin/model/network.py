@@ -114,6 +114,10 @@ class Network:
     preload_pceh : (links,)
         Volume that is always there, such as buses on a timetable.
     toll_eur : (classes, links) or None
+    limit_exempt : (links,) or None
+        Bits of the classes that the limits do not bind, such as buses.
+    odd_speed : (links,) or None
+        A free speed outside 2 to 250 km/h was looked at here and is right.
     provenance : Mapping[str, (links,)]
         ``LinkProvenance`` by name of the column.
     node_name, link_name : tuple[str, ...]
@@ -145,6 +149,8 @@ class Network:
     max_height_m: NDArray[np.float64]
     preload_pceh: NDArray[np.float64]
     toll_eur: NDArray[np.float64] | None = None
+    limit_exempt: NDArray[np.uint32] | None = None
+    odd_speed: NDArray[np.bool_] | None = None
     provenance: Mapping[str, NDArray[np.uint8]] = field(
         default_factory=lambda: MappingProxyType({})
     )

@@ -1,0 +1,260 @@
+"""The road network as an assignment sees it: checked, sorted, and with turn rules as arcs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulations.traffic.arrays import BoolArray, FloatArray, IdArray, IndexArray
+from simulations.traffic.classes import fixed_costs, open_arcs
+from simulations.traffic.turns import Arcs, expand
+from twin.model.network import CostFunction, Network
+from twin.model.traffic import VehicleClass
+
+_NONE = np.int32(-1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RoadGraph:
+    """Arcs sorted by (tail, head, link id) in compressed rows; every array is read-only.
+
+    An arc is a link of the network or a turn at a node that carries a turn rule. Self-loops are
+    left out. Columns that no solver reads stay in ``network``, found through ``link_of``.
+
+    Parameters
+    ----------
+    network : Network
+        What the graph was built from; ``links`` counts its rows.
+    classes : tuple[VehicleClass, ...]
+    epsg : int
+    node_id : (n,)
+        Node of the network; copies made for turn rules repeat it. The first rows are the nodes
+        of the network by ascending id, the copies follow.
+    x_m, y_m : (n,)
+    no_through : (n,)
+        A path may begin or end here and never pass.
+    zone : (zones,)
+        Node rows of the zones by ascending id; a *zone row* is a position in this column.
+    first_out : (n + 1,)
+        Arcs that leave node v are ``first_out[v]`` to ``first_out[v + 1]``.
+    tail, head : (m,)
+        Node rows.
+    link_of : (m,)
+        Row of the network's links; -1 for a turn arc.
+    row_of : (links,)
+        Arc of each link of the network; -1 for a self-loop.
+    link_id : (m,)
+        Id of the link; -1 for a turn arc.
+    reverse : (m,)
+        Arc of the opposite direction; -1 where there is none.
+    length_m, t0_s, capacity_pceh, preload_pceh : (m,)
+        0 on turn arcs, apart from ``t0_s``, which is the penalty. ``t0_s`` is the time of the
+        empty link.
+    fn, p0, p1, p2 : (m,)
+        Cost function for ``simulations.traffic.costs``; whatever never changes with the volume
+        is ``FIXED`` here, whatever the network calls it.
+    mask : (m,)
+        Bits of the classes of the network's mask or the turn's; limits are in ``open_mask``.
+    open_mask : (classes, m)
+        The class may use the arc: mask, mass, axle load and height.
+    fixed_cost_s : (classes, m)
+        Constant that the class pays on top of the time: slower vehicles, tolls, distance.
+        Finite on closed arcs too.
+    warnings, assumptions : tuple[str, ...]
+        What was found and taken for granted, in English sentences.
+    """
+
+    network: Network
+    classes: tuple[VehicleClass, ...]
+    epsg: int
+    node_id: IdArray
+    x_m: FloatArray
+    y_m: FloatArray
+    no_through: BoolArray
+    zone: IndexArray
+    first_out: IndexArray
+    tail: IndexArray
+    head: IndexArray
+    link_of: IndexArray
+    row_of: IndexArray
+    link_id: IdArray
+    reverse: IndexArray
+    length_m: FloatArray
+    t0_s: FloatArray
+    capacity_pceh: FloatArray
+    preload_pceh: FloatArray
+    fn: NDArray[np.uint8]
+    p0: FloatArray
+    p1: FloatArray
+    p2: FloatArray
+    mask: NDArray[np.uint32]
+    open_mask: BoolArray
+    fixed_cost_s: FloatArray
+    warnings: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
+
+    @property
+    def nodes(self) -> int:
+        """Internal nodes, copies included."""
+        return self.node_id.size
+
+    @property
+    def arcs(self) -> int:
+        """Links and turn arcs."""
+        return self.tail.size
+
+    @property
+    def zone_id(self) -> IdArray:
+        """Node ids of the zones, in the order of ``zone``."""
+        return self.node_id[self.zone]
+
+    @property
+    def is_flow_dependent(self) -> BoolArray:
+        """Arcs whose time grows with the volume, so that their volume is unique."""
+        return self.fn != CostFunction.FIXED
+
+    def to_network_order(self, values: NDArray, *, missing: float = 0.0) -> NDArray:
+        """Values per arc as values per link in the order of the network's columns.
+
+        Parameters
+        ----------
+        values : (..., m)
+        missing : float
+            What a self-loop gets, since it is no part of the graph.
+
+        Returns
+        -------
+        (..., links)
+        """
+        out = np.take(values, np.maximum(self.row_of, 0), axis=-1)
+        out[..., self.row_of < 0] = missing
+        return out
+
+
+class _CostColumns(TypedDict):
+    length_m: FloatArray
+    t0_s: FloatArray
+    capacity_pceh: FloatArray
+    preload_pceh: FloatArray
+    fn: NDArray[np.uint8]
+    p0: FloatArray
+    p1: FloatArray
+    p2: FloatArray
+
+
+def _frozen(graph: RoadGraph) -> RoadGraph:
+    for item in fields(graph):
+        value = getattr(graph, item.name)
+        if isinstance(value, np.ndarray):
+            value.setflags(write=False)
+    return graph
+
+
+def build(network: Network, classes: Sequence[VehicleClass]) -> RoadGraph:
+    """The graph of a network for these vehicle classes.
+
+    Raises
+    ------
+    NetworkError
+        With every problem of the network and the classes at once.
+    """
+    node_order = np.argsort(network.node_id, kind="stable")
+    kept = np.flatnonzero(network.tail != network.head)
+    sorted_ids = network.node_id[node_order]
+    arcs = expand(
+        network,
+        link_of=kept,
+        tail=np.searchsorted(sorted_ids, network.tail[kept]),
+        head=np.searchsorted(sorted_ids, network.head[kept]),
+        no_through=network.no_through[node_order],
+    )
+    return _frozen(_assemble(network, tuple(classes), arcs, node_order))
+
+
+def _assemble(
+    network: Network, classes: tuple[VehicleClass, ...], arcs: Arcs, node_order: IdArray
+) -> RoadGraph:
+    is_link = arcs.link_of >= 0
+    arc_id = np.where(is_link, network.link_id[arcs.link_of], -1)
+    order = np.lexsort((arc_id, arcs.head, arcs.tail))
+    link_of = arcs.link_of[order]
+    row_of = np.full(network.link_id.size, _NONE, dtype=np.int32)
+    row_of[link_of[link_of >= 0]] = np.flatnonzero(link_of >= 0)
+    nodes = node_order[arcs.node_of]
+    tail = arcs.tail[order].astype(np.int32)
+    costs = _cost_columns(network, link_of, arcs.penalty_s[order])
+    mask = np.where(link_of >= 0, network.mask[link_of], arcs.turn_mask[order]).astype(np.uint32)
+    open_mask, assumptions = open_arcs(network, classes, mask=mask, link_of=link_of)
+    return RoadGraph(
+        network=network,
+        classes=classes,
+        epsg=network.epsg,
+        node_id=network.node_id[nodes],
+        x_m=network.x_m[nodes],
+        y_m=network.y_m[nodes],
+        no_through=arcs.no_through,
+        zone=np.flatnonzero(network.is_zone[node_order]).astype(np.int32),
+        first_out=np.searchsorted(tail, np.arange(nodes.size + 1)).astype(np.int32),
+        tail=tail,
+        head=arcs.head[order].astype(np.int32),
+        link_of=link_of.astype(np.int32),
+        row_of=row_of,
+        link_id=arc_id[order],
+        reverse=_reverse(network, row_of, order.size),
+        mask=mask,
+        open_mask=open_mask,
+        fixed_cost_s=fixed_costs(network, classes, t0_s=costs["t0_s"], link_of=link_of),
+        assumptions=assumptions,
+        **costs,
+    )
+
+
+def _cost_columns(network: Network, link_of: IdArray, penalty_s: FloatArray) -> _CostColumns:
+    """Columns by arc; functions that never change with the volume become ``FIXED``."""
+    is_link = link_of >= 0
+
+    def column(values: NDArray, on_turn: float = 0.0) -> NDArray:
+        return np.where(is_link, values[link_of], on_turn).astype(values.dtype)
+
+    fn = column(network.cost_function, CostFunction.FIXED)
+    p0, p1, p2 = (column(values) for values in (network.p0, network.p1, network.p2))
+    t0_s = np.where(is_link, network.t0_s[link_of], penalty_s)
+    is_bpr = fn == CostFunction.BPR
+    t0_s = np.where(is_bpr & (p1 == 0.0), t0_s * (1.0 + p0), t0_s)
+    flat = is_bpr & ((p0 == 0.0) | (p1 == 0.0) | (t0_s == 0.0))
+    flat |= (fn == CostFunction.CONICAL) & (t0_s == 0.0)
+    flat |= (fn == CostFunction.LINEAR) & (p0 == 0.0)
+    return {
+        "length_m": column(network.length_m),
+        "t0_s": t0_s,
+        "capacity_pceh": column(network.capacity_pceh),
+        "preload_pceh": column(network.preload_pceh),
+        "fn": np.where(flat, np.uint8(CostFunction.FIXED), fn),
+        "p0": p0,
+        "p1": p1,
+        "p2": p2,
+    }
+
+
+def _reverse(network: Network, row_of: NDArray[np.int32], arcs: int) -> NDArray[np.int32]:
+    """Arc of the opposite direction; parallel links pair up by ascending id."""
+    kept = np.flatnonzero(row_of >= 0)
+    tail, head = (
+        np.searchsorted(np.sort(network.node_id), end[kept]) for end in (network.tail, network.head)
+    )
+    pair = tail * network.node_id.size + head
+    order = np.lexsort((network.link_id[kept], pair))
+    _, first, counts = np.unique(pair[order], return_index=True, return_counts=True)
+    number = np.empty(kept.size, dtype=np.int64)
+    number[order] = np.arange(kept.size) - np.repeat(first, counts)
+    most = int(counts.max(initial=1))
+    forward = pair * most + number
+    backward = (head * network.node_id.size + tail) * most + number
+    by_code = np.argsort(forward)
+    found = np.minimum(np.searchsorted(forward[by_code], backward), max(kept.size - 1, 0))
+    match = by_code[found]
+    reverse = np.full(arcs, _NONE, dtype=np.int32)
+    reverse[row_of[kept]] = np.where(forward[match] == backward, row_of[kept[match]], _NONE)
+    return reverse
