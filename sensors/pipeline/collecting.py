@@ -185,8 +185,12 @@ class Collected:
         self, received_us: NDArray[np.int64], is_unsure: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int64], Rows]:
         """All rows in the order of their messages, and the message of each."""
-        parts = [*self.parts, self.single.part()]
-        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        parts = [*self.parts, self.single.part()] if self.single.value else self.parts
+        if len(parts) == 1:
+            columns = list(parts[0])
+        else:
+            parts = parts or [self.single.part()]
+            columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
         message = columns[0]
         if len(message) and (np.diff(message) < 0).any():
             order = np.argsort(message, kind="stable")

@@ -312,7 +312,7 @@ class Pipeline:
         source = columns.source[judged.stream]
         return {
             columns.sources[one]: Delays(rows.received_us[chosen], rows.time_us[chosen])
-            for one in np.unique(source[is_live]).tolist()
+            for one in set(source[is_live].tolist())
             for chosen in [is_live & (source == one)]
         }
 

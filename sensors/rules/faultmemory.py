@@ -94,6 +94,10 @@ class Memory:
         self.natural[slot] = limits[1] if is_upper_natural else np.nan
         self.has_rails[slot] = has_rails
 
+    def slot(self, number: int) -> int | None:
+        """Slot of a datastream number."""
+        return self._added.get(number)
+
     def slots(self, numbers: NDArray[np.int32]) -> Int:
         """Slot of every datastream number; -1 if it has none."""
         if len(self._numbers) != len(self._added):

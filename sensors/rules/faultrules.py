@@ -13,72 +13,34 @@ References
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
-from functools import cache
-from types import MappingProxyType
+from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sensors.rules.faultmemory import RUN_BINS, Memory, run_bin
+from sensors.rules.faultsingle import SingleReadings
+from sensors.rules.faultwindows import (
+    FaultParameters,
+    fault_parameters,
+    of_quantities,
+    window_references,
+)
 from twin.model.datastreams import Datastream
 from twin.model.observations import Readings
 from twin.model.quality import Quality
 from twin.model.quantities import Quantity, quantity
-from twin.model.tables import rows
 
 DAY_US = 86_400_000_000
 LONGEST_RUN = 1 << 40
-MAD_TO_SIGMA = 1.4826  # of normally distributed values
+FEW = 8  # readings of a batch that are looked at one by one
 NOT_JUDGED = int(Quality.BAD_AT_SOURCE | Quality.OUT_OF_RANGE)
 
 Bool = NDArray[np.bool_]
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class FaultParameters:
-    """Parameters that hold for every quantity; ``twin/model/data/fault_rules.csv`` says why."""
-
-    window: float
-    refresh: float
-    spike_enter: float
-    spike_leave: float
-    spike_longest: float
-    stuck_least: float
-    stuck_factor: float
-    stuck_quantile: float
-    stuck_runs: float
-    stuck_mean_factor: float
-    dropout_least: float
-    dropout_factor: float
-    dropout_days: float
-    dropout_readings: float
-    saturation_share: float
-    saturation_distinct: float
-    saturation_repeats: float
-
-
-@cache
-def fault_parameters() -> FaultParameters:
-    """Parameters of the table.
-
-    Examples
-    --------
-    >>> fault_parameters().spike_enter
-    6.0
-    """
-    found = {row["rule"]: float(row["value"]) for row in rows("fault_rules") if not row["quantity"]}
-    return FaultParameters(**{item.name: found[item.name] for item in fields(FaultParameters)})
-
-
-@cache
-def _of_quantities(key: str) -> MappingProxyType[str, float]:
-    found = {row["quantity"]: float(row["value"]) for row in rows("fault_rules")
-             if row["rule"] == key}  # fmt: skip
-    return MappingProxyType(found)
 
 
 def smallest_scale(measured: Quantity) -> float:
@@ -89,7 +51,7 @@ def smallest_scale(measured: Quantity) -> float:
     >>> smallest_scale(quantity("strain"))
     5.0
     """
-    floors = _of_quantities("spike_floor")
+    floors = of_quantities("spike_floor")
     span = measured.upper_limit - measured.lower_limit
     return floors.get(measured.key, floors[""] / 100.0 * span)
 
@@ -112,6 +74,7 @@ class FaultRules:
     ) -> None:
         self._parameters = parameters or fault_parameters()
         self._memory = Memory(int(self._parameters.window))
+        self._single = SingleReadings(self._memory, self._parameters)
         self.update(datastreams)
 
     def update(self, datastreams: Iterable[Datastream]) -> None:
@@ -126,8 +89,8 @@ class FaultRules:
                     stream.uid,
                     floor=smallest_scale(measured),
                     limits=(measured.lower_limit, measured.upper_limit),
-                    is_upper_natural=measured.key in _of_quantities("natural_upper"),
-                    has_rails=measured.key not in _of_quantities("no_rails"),
+                    is_upper_natural=measured.key in of_quantities("natural_upper"),
+                    has_rails=measured.key not in of_quantities("no_rails"),
                 )
 
     @property
@@ -160,15 +123,37 @@ class FaultRules:
         >>> len(FaultRules().mark(no_readings()))
         0
         """
-        rows_ = self._judged(readings)
-        if not len(rows_):
-            return readings
-        faults = _Judgement(self._memory, self._parameters, readings, rows_).faults()
+        if len(readings) <= FEW:
+            return self._mark_few(readings)
+        rows = self._judged(readings)
+        return self._marked(readings, rows) if len(rows) else readings
+
+    def _marked(self, readings: Readings, rows: Int) -> Readings:
+        """The readings with the faults of these rows, which are ordered as `_judged` does."""
+        faults = _Judgement(self._memory, self._parameters, readings, rows).faults()
         if not faults.any():
             return readings
         quality = readings.quality.copy()
-        quality[rows_] |= faults
+        quality[rows] |= faults
         return replace(readings, quality=quality)
+
+    def _mark_few(self, readings: Readings) -> Readings:
+        """The same one by one: only what is not ordinary is worth columns."""
+        memory, learn = self._memory, self._single.learn
+        columns = (readings.number, readings.time_us, readings.value, readings.quality)
+        found: list[tuple[int, int, int, float]] = []
+        for row, (number, time_us, value, quality) in enumerate(
+            zip(*(column.tolist() for column in columns), strict=True)
+        ):
+            slot = memory.slot(number)
+            if slot is not None and not quality & NOT_JUDGED and isfinite(value):
+                found.append((slot, time_us, row, value))
+        marked = readings
+        for slot, time_us, row, value in sorted(found):
+            is_fresh = time_us > memory.newest_us[slot]
+            if is_fresh and not learn(slot, time_us, value):
+                marked = self._marked(marked, np.array([row]))
+        return marked
 
     def _judged(self, readings: Readings) -> Int:
         """Rows to judge, by datastream and time: newer than known, every time once."""
@@ -371,34 +356,7 @@ class _Judgement:
         in_batch = place >= self.begin[turns][:, None]
         older = memory.ring[self.slot[turns][:, None], (self.count[turns][:, None] - back) % window]
         values = np.where(in_batch, self.value[np.maximum(place, 0)], older)
-        values.sort(axis=1)
-        middle = window // 2
-        center = (values[:, middle - 1] + values[:, middle]) / 2
-        deviation = np.partition(np.abs(values - center[:, None]), (middle - 1, middle), axis=1)
-        spread = MAD_TO_SIGMA * (deviation[:, middle - 1] + deviation[:, middle]) / 2
-        scale = np.maximum(spread, memory.floor[self.slot[turns]])
-        low, high = self._rails(values, self.slot[turns])
-        return np.stack([center, scale, low, high], axis=1)
-
-    def _rails(self, ordered: Float, slot: Int) -> tuple[Float, Float]:
-        """Value of the lower and of the upper rail of ordered windows; NaN where there is none."""
-        memory, chosen = self.memory, self.parameters
-        repeats = (ordered[:, 1:] == ordered[:, :-1]).sum(axis=1)
-        at_low = (ordered == ordered[:, :1]).sum(axis=1)
-        at_high = (ordered == ordered[:, -1:]).sum(axis=1)
-        others = repeats - (at_low - 1) - (at_high - 1)
-        is_fine = others <= chosen.saturation_repeats
-        is_fine &= ordered.shape[1] - repeats >= chosen.saturation_distinct
-        found: list[Float] = []
-        for edge, hits, limit in (
-            (ordered[:, 0], at_low, memory.lower[slot]),
-            (ordered[:, -1], at_high, memory.upper[slot]),
-        ):
-            is_repeated = hits >= chosen.saturation_share
-            is_rail = is_repeated & (is_fine | (edge == limit))
-            is_rail &= (edge != 0.0) & (edge != memory.natural[slot]) & memory.has_rails[slot]
-            found.append(np.where(is_rail, edge, np.nan))
-        return found[0], found[1]
+        return window_references(values, memory, self.slot[turns], parameters=chosen)
 
     def _spike(self, center: Float, scale: Float) -> Bool:
         memory, chosen = self.memory, self.parameters

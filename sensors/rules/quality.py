@@ -13,7 +13,7 @@ from sensors.clocks import time_hint
 from sensors.codecs.columns import NO_SEQUENCE
 from sensors.routing import StreamColumns, StreamTable
 from twin.model.messages import Rejection
-from twin.model.observations import Arrivals, Float64, Int64, Readings
+from twin.model.observations import Arrivals, Float64, Int64, Readings, no_arrivals
 from twin.model.quality import Quality
 from twin.model.times import from_us, to_us
 
@@ -201,7 +201,9 @@ def judge_columns(
         is_unsure=np.zeros(len(number), np.bool_),
         is_many=np.ones(len(number), np.bool_),
     )
-    judged = _judge(rows, streams.columns, policy, at_arrival=np.zeros(len(number), np.bool_))
+    columns = streams.columns
+    at_arrival = np.zeros(len(number), np.bool_)
+    judged = _judge(rows, columns, policy, stream=columns.rows(number), at_arrival=at_arrival)
     return judged.readings, [rejection for _, rejection in judged.rejections]
 
 
@@ -216,16 +218,22 @@ def judge(rows: Rows, *, streams: StreamTable, policy: TimePolicy) -> Judged:
     columns = streams.columns
     stream = columns.rows(rows.number)
     at_arrival = ~rows.is_timed | columns.is_timed_at_arrival[stream]
-    takes = _by_source(columns, policy, "takes_server_time")[stream]
-    if takes.any():
+    if any(one.takes_server_time for one in policy.treatments.values()):
+        takes = _by_source(columns, policy, "takes_server_time")[stream]
         tolerance_us = policy.future_tolerance // timedelta(microseconds=1)
         ahead = rows.time_us - rows.received_us > tolerance_us
         at_arrival |= takes & (ahead | (rows.time_us < CLOCK_IS_SET_FROM_US))
-    return _judge(rows, columns, policy, at_arrival=at_arrival)
+    return _judge(rows, columns, policy, stream=stream, at_arrival=at_arrival)
 
 
-def _judge(rows: Rows, columns: StreamColumns, policy: TimePolicy, *, at_arrival: Bool) -> Judged:
-    stream = columns.rows(rows.number)
+def _judge(
+    rows: Rows,
+    columns: StreamColumns,
+    policy: TimePolicy,
+    *,
+    stream: NDArray[np.intp],
+    at_arrival: Bool,
+) -> Judged:
     time_us = np.where(at_arrival & rows.is_timed, rows.received_us, rows.time_us)
     age_us = rows.received_us - time_us
     has_key = at_arrival & (rows.is_timed | (rows.sequence != NO_SEQUENCE))
@@ -236,8 +244,10 @@ def _judge(rows: Rows, columns: StreamColumns, policy: TimePolicy, *, at_arrival
     quality |= _bit(~within, Quality.OUT_OF_RANGE)
     quality |= _bit(at_arrival, Quality.TIME_SUBSTITUTED)
     quality |= _bit(at_arrival & ~has_key & rows.is_unsure, Quality.POSSIBLE_REPEAT)
-    plain, keyed = ~is_refused & ~has_key, ~is_refused & has_key
-    readings = Readings(rows.number[plain], time_us[plain], rows.value[plain], quality[plain])
+    readings = Readings(rows.number, time_us, rows.value, quality)
+    if not (is_refused | has_key).any():
+        return Judged(readings, no_arrivals(), [], stream, ~is_refused)
+    keyed = ~is_refused & has_key
     arrivals = Arrivals(
         number=rows.number[keyed],
         key=_keys(rows, keyed),
@@ -245,6 +255,8 @@ def _judge(rows: Rows, columns: StreamColumns, policy: TimePolicy, *, at_arrival
         value=rows.value[keyed],
         quality=quality[keyed],
     )
+    plain = ~is_refused & ~has_key
+    readings = Readings(*(getattr(readings, name)[plain] for name in Readings.__slots__))
     rejections = [
         (row, _rejection(rows, row, columns, policy, stream=int(stream[row]), time_us=time_us))
         for row in np.flatnonzero(is_refused).tolist()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from io import BytesIO
 from itertools import pairwise
 
 import numpy as np
@@ -266,3 +267,24 @@ def test_marks_do_not_depend_on_how_readings_are_cut_into_batches(
         part = Readings(*(getattr(whole, name)[begin:end] for name in Readings.__slots__))
         parts.append(rules.mark(part).quality)
     np.testing.assert_array_equal(np.concatenate(parts), at_once)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 8])
+def test_few_readings_at_a_time_teach_the_same_as_all_at_once(
+    faulty_day: list[Readings], size: int
+) -> None:
+    whole = columns(faulty_day)
+    at_once, bit_by_bit = rules_of_three(), rules_of_three()
+    marks = at_once.mark(whole).quality
+    for begin in range(0, len(whole), size):
+        part = Readings(
+            *(getattr(whole, name)[begin : begin + size] for name in Readings.__slots__)
+        )
+        np.testing.assert_array_equal(bit_by_bit.mark(part).quality, marks[begin : begin + size])
+    for name, column in learned(at_once).items():
+        np.testing.assert_array_equal(learned(bit_by_bit)[name], column, err_msg=name)
+
+
+def learned(rules: FaultRules) -> dict[str, np.ndarray]:
+    with np.load(BytesIO(rules.remember())) as file:
+        return {name: file[name] for name in file.files}
