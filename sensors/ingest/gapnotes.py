@@ -78,9 +78,9 @@ class GapNotes:
         self._gathered.append(prepared)
         is_due = time.monotonic() - self._settled_s > GATHER_S
         if is_due or len(self._gathered) >= GATHER_BATCHES:
-            self._settle()
+            self.settle()
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Look at what was gathered."""
         gathered, self._gathered = self._gathered, []
         self._settled_s = time.monotonic()
@@ -104,23 +104,23 @@ class GapNotes:
 
     def look(self) -> None:
         """Find datastreams that have fallen silent."""
-        self._settle()
+        self.settle()
         if self._is_alone:
             self._keep(self._tracker.check(now_us=to_us(self._twin.now())))
 
     def sources_since(self, time_us: int) -> set[str]:
         """Sources of which something came, or was measured, at this time or later."""
-        self._settle()
+        self.settle()
         return self._tracker.sources_since(time_us)
 
     def note_loss(self, cause: GapCause, sources: Iterable[str]) -> None:
         """Take note that the broker lost messages of these sources, nobody knows how many."""
-        self._settle()
+        self.settle()
         self._keep(self._tracker.note_loss(cause, sources, at_us=to_us(self._twin.now())))
 
     def write(self) -> None:
         """Write down what was found; what the database does not take now is written later."""
-        self._settle()
+        self.settle()
         if self._waiting:
             self._errand.run(self._write)
 

@@ -287,6 +287,7 @@ class Reporter:
     def status(self) -> JobStatus:
         """State and figures of this moment."""
         seen, inbox = self._overview, self._overview.inbox.figures()
+        seen.gaps.settle()
         figures = {
             **seen.meter.figures(now_s=time.monotonic()),
             "queue_messages": float(inbox.queue_messages + len(seen.backlog)),
