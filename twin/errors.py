@@ -7,6 +7,8 @@
     ├── ModelError          a value does not fit the model
     │   ├── CityError       a city folder cannot be loaded as it is
     │   ├── NetworkError    a road network cannot be computed with as it is
+    │   ├── ScenarioError   a scenario is not sound or has no effect; holds all problems
+    │   ├── ComparisonError two results cannot be compared
     │   └── DemandError     trips do not fit their network or their zones
     ├── RegistryError       an asset, datastream or quantity is unknown or ambiguous
     ├── DecodeError         bytes on a wire do not follow their format
@@ -17,6 +19,9 @@
     │   └── AlreadyRunningError     another process holds this data folder
     ├── DetailError         a detailed check of a sub-area cannot be run
     │   └── ExtraMissingError   the programme it needs is not installed
+    ├── SolveError          an equilibrium cannot be computed
+    │   ├── NoCompletePassError     stopped before any state had a certificate
+    │   └── PathStoreTooLarge       the paths in use need more memory than allowed
     └── PluginError         an entry point does not load or does not fit its group
 
 A message says what is wrong, which value, and what to do.
@@ -45,6 +50,21 @@ class NetworkError(ModelError):
 
 class DemandError(ModelError):
     """Trips do not fit their network or their zones."""
+
+
+class ScenarioError(ModelError):
+    """A scenario is not sound or has no effect; ``problems`` are all that was found."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
+
+
+class ComparisonError(ModelError):
+    """Two results cannot be compared."""
 
 
 class RegistryError(TwinError, LookupError):
@@ -85,3 +105,29 @@ class DetailError(TwinError, RuntimeError):
 
 class ExtraMissingError(DetailError):
     """The programme that a detailed check needs is not installed."""
+
+
+class SolveError(TwinError, RuntimeError):
+    """An equilibrium cannot be computed."""
+
+
+class NoCompletePassError(SolveError):
+    """A run was stopped before any state with a certificate existed."""
+
+
+class PathStoreTooLarge(SolveError, MemoryError):  # noqa: N818 - the specification names it so
+    """The paths in use need more memory than the run may take.
+
+    Parameters
+    ----------
+    needed, allowed : int
+        Bytes.
+    """
+
+    def __init__(self, needed: int, allowed: int) -> None:
+        self.needed, self.allowed = needed, allowed
+        super().__init__(
+            f"the paths in use need {needed / 1e6:,.0f} MB, allowed are {allowed / 1e6:,.0f} MB; "
+            "allow more with `path_memory_bytes`, ask for a larger gap, or leave out pairs with "
+            "very few trips"
+        )
