@@ -130,7 +130,14 @@ def grid(
     x, y = SPACING_M * (at.ravel() % side), SPACING_M * (at.ravel() // side)
     places = random.choice(at.size, zones, replace=False)
     network = _network(streets, x.astype(float), y.astype(float), list(places[:, None]), random)
-    demand = _demand(network, places, destinations, SPACING_M * side / 3.0, random)
+    demand = drawn_demand(
+        network,
+        x=network.x_m[places],
+        y=network.y_m[places],
+        destinations=destinations,
+        range_m=SPACING_M * side / 3.0,
+        random=random,
+    )
     return Case(name or f"G{side}", network, at_load(network, demand, load))
 
 
@@ -152,7 +159,14 @@ def town(
     others = np.argsort(near, axis=1)
     homes = [np.array([place, others[row, 3]])[: connectors[row]] for row, place in enumerate(hang)]
     network = _network(streets, x, y, homes, random)
-    demand = _demand(network, hang, pairs // zones, radius / 2.0, random)
+    demand = drawn_demand(
+        network,
+        x=x[hang],
+        y=y[hang],
+        destinations=pairs // zones,
+        range_m=radius / 2.0,
+        random=random,
+    )
     return Case(name, network, at_load(network, demand, load))
 
 
@@ -274,13 +288,18 @@ def _network(
     )
 
 
-def _demand(
-    network: Network, places: Rows, destinations: int, range_m: float, random: np.random.Generator
+def drawn_demand(
+    network: Network,
+    *,
+    x: Floats,
+    y: Floats,
+    destinations: int,
+    range_m: float,
+    random: np.random.Generator,
 ) -> Demand:
     """From every zone to so many others, drawn by lognormal attraction and distance."""
     zones = network.node_id[network.is_zone]
     attraction = random.lognormal(0.0, 1.0, zones.size)
-    x, y = network.x_m[places], network.y_m[places]
     origin, destination = [], []
     for row in range(zones.size):
         weight = attraction * np.exp(-np.hypot(x - x[row], y - y[row]) / range_m)
