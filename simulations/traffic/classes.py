@@ -1,12 +1,12 @@
 """Which links a vehicle class may use, and what it pays on top of the common time."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-from simulations.traffic.arrays import BoolArray, FloatArray, IdArray
+from simulations.traffic.arrays import BoolArray, FloatArray, IdArray, IndexArray, MaskArray
 from twin.model.network import Network
 from twin.model.tables import rows
 from twin.model.traffic import VehicleClass
@@ -43,40 +43,65 @@ def classes() -> tuple[VehicleClass, ...]:
     )
 
 
-def open_arcs(
-    network: Network, classes: Sequence[VehicleClass], *, mask: NDArray[np.uint32], link_of: IdArray
-) -> tuple[BoolArray, tuple[str, ...]]:
-    """Which class may use which arc, and a sentence for every class whose band a limit cuts.
+@dataclass(frozen=True, slots=True, eq=False)
+class Rights:
+    """What stands between one class and each arc, (m,) each."""
+
+    weight: BoolArray
+    axle: BoolArray
+    height: BoolArray
+    mask: BoolArray
+    closure: BoolArray
+
+    @property
+    def is_open(self) -> BoolArray:
+        """Nothing stands in the way."""
+        return ~(self.weight | self.axle | self.height | self.mask | self.closure)
+
+
+def rights(
+    network: Network, item: VehicleClass, *, mask: MaskArray, link_of: IdArray | IndexArray
+) -> Rights:
+    """What stands between a class and each arc.
 
     Parameters
     ----------
     mask : (m,)
-        Bits of the classes per arc.
+        Bits of the classes per arc; a link without any is closed.
     link_of : (m,)
         Row of the network's links, -1 for a turn arc, which has no limits.
-
-    Returns
-    -------
-    (classes, m) and the assumptions.
     """
-    limits = (network.max_weight_t, network.max_axle_t, network.max_height_m)
-    weight_t, axle_t, height_m = (
-        np.where(link_of >= 0, column[link_of], np.inf) for column in limits
-    )
-    exempt = np.zeros(mask.size, dtype=np.uint32)
+    is_link = link_of >= 0
+    bit = np.uint32(1 << item.bit)
+    bound = is_link
     if network.limit_exempt is not None:
-        exempt = np.where(link_of >= 0, network.limit_exempt[link_of], 0).astype(np.uint32)
-    open_mask = np.zeros((len(classes), mask.size), dtype=np.bool_)
-    assumptions = []
-    for row, item in enumerate(classes):
-        bit = np.uint32(1 << item.bit)
-        free = (exempt & bit) != 0
-        allowed = (mask & bit) != 0
-        fits = (item.axle_t <= axle_t) & (item.height_m <= height_m)
-        open_mask[row] = allowed & (free | (fits & (item.mass_to_t <= weight_t)))
-        cut = allowed & ~free & (item.mass_from_t < weight_t) & (weight_t < item.mass_to_t)
-        assumptions += _band_cuts(item, weight_t[cut], network.link_id[link_of[cut]])
-    return open_mask, tuple(assumptions)
+        bound = is_link & ((network.limit_exempt[link_of] & bit) == 0)
+    closure = is_link & (mask == 0)
+    return Rights(
+        weight=bound & (network.max_weight_t[link_of] < item.mass_to_t),
+        axle=bound & (network.max_axle_t[link_of] < item.axle_t),
+        height=bound & (network.max_height_m[link_of] < item.height_m),
+        mask=((mask & bit) == 0) & ~closure,
+        closure=closure,
+    )
+
+
+def band_cuts(
+    network: Network, item: VehicleClass, *, right: Rights, link_of: IdArray | IndexArray
+) -> tuple[str, ...]:
+    """One sentence per weight limit that lies inside the mass band of a class.
+
+    Examples
+    --------
+    The class of 12 to 26 t is banned as a whole by a limit of 15 t::
+
+        band cut: the limit of 15 t lies inside 12 to 26 t; the whole class hgv_12_26 is banned
+        from 1 link(s): 7
+    """
+    cut = right.weight & ~right.mask & ~right.closure
+    rows = link_of[cut]
+    rows = rows[network.max_weight_t[rows] > item.mass_from_t]
+    return tuple(_band_cuts(item, network.max_weight_t[rows], network.link_id[rows]))
 
 
 def _band_cuts(item: VehicleClass, limit_t: FloatArray, link_id: IdArray) -> list[str]:

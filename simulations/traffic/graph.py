@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulations.traffic.arrays import BoolArray, FloatArray, IdArray, IndexArray
-from simulations.traffic.classes import fixed_costs, open_arcs
+from simulations.traffic.classes import band_cuts, fixed_costs, rights
 from simulations.traffic.turns import Arcs, expand
 from twin.model.network import CostFunction, Network
 from twin.model.traffic import VehicleClass
@@ -186,7 +186,12 @@ def _assemble(
     tail = arcs.tail[order].astype(np.int32)
     costs = _cost_columns(network, link_of, arcs.penalty_s[order])
     mask = np.where(link_of >= 0, network.mask[link_of], arcs.turn_mask[order]).astype(np.uint32)
-    open_mask, assumptions = open_arcs(network, classes, mask=mask, link_of=link_of)
+    all_rights = [rights(network, item, mask=mask, link_of=link_of) for item in classes]
+    assumptions = tuple(
+        sentence
+        for item, right in zip(classes, all_rights, strict=True)
+        for sentence in band_cuts(network, item, right=right, link_of=link_of)
+    )
     return RoadGraph(
         network=network,
         classes=classes,
@@ -204,7 +209,7 @@ def _assemble(
         link_id=arc_id[order],
         reverse=_reverse(network, row_of, order.size),
         mask=mask,
-        open_mask=open_mask,
+        open_mask=np.array([right.is_open for right in all_rights]),
         fixed_cost_s=fixed_costs(network, classes, t0_s=costs["t0_s"], link_of=link_of),
         assumptions=assumptions,
         **costs,

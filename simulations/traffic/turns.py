@@ -51,8 +51,7 @@ class _Growing:
         return len(self.node_of) - 1
 
     def turn(self, tail: int, head: int, penalty_s: float = 0.0, mask: int = 0xFFFFFFFF) -> None:
-        if mask:
-            self.arcs.append((tail, head, penalty_s, mask))
+        self.arcs.append((tail, head, penalty_s, mask))
 
 
 def _rules(network: Network) -> dict[tuple[int, int], tuple[float, int]]:
