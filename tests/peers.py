@@ -202,13 +202,14 @@ def running_peer(script: str, case: Case, *, threads: int = 2) -> Iterator[Peer]
         file = Path(folder) / "case.npz"
         np.savez(file, allow_pickle=False, **peer_arrays(case.network, case.demand))
         log = Path(folder) / "log"
-        process = subprocess.Popen(
-            [str(python()), str(SCRIPTS / f"{script}.py"), str(file), str(threads)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log.open("w"),
-            text=True,
-        )
+        with log.open("w") as errors:
+            process = subprocess.Popen(
+                [str(python()), str(SCRIPTS / f"{script}.py"), str(file), str(threads)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
         try:
             peer = Peer(process, log)
             if peer.line(START_S) is None:
