@@ -10,6 +10,7 @@ import numpy as np
 from twin.errors import ModelError, RegistryError
 from twin.model.alarms import Alarm
 from twin.model.assets import Asset, Component
+from twin.model.bases import StoredBase
 from twin.model.city import City, LoadReport
 from twin.model.datastreams import Datastream
 from twin.model.findings import MonitoringState
@@ -32,7 +33,7 @@ from twin.model.quarantine import Case, CaseFilter, Settlement
 from twin.model.scenarios import Result, Run, Scenario
 from twin.model.times import from_us, to_us
 from twin.model.upkeep import Compression, Deletion, Overdue, RollupReport, UpkeepRule
-from twin.ports import Clock, Store
+from twin.ports import Clock, Store, TrafficShelf
 from twin.rules.monitoring import monitoring_state
 
 MOST_ROWS = 5_000_000
@@ -43,7 +44,7 @@ LOOKUP_ROWS = 4
 MOST_ALARMS = 1000
 MOST_CASES = 1000
 MOST_GAPS = 10_000
-RUN_HEARTBEAT_EXPIRES_S = 60.0
+RUN_HEARTBEAT_EXPIRES_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,31 +442,73 @@ class Twin:
 
     # Scenarios
 
-    def submit(self, scenario: Scenario, *, engine: str, version: str, seed: int = 0) -> Run:
-        """Queue a scenario, or return the run that already answers it."""
+    @property
+    def traffic(self) -> TrafficShelf:
+        """Bases of the traffic model, files of runs, and all runs by number."""
+        return self._store.traffic
+
+    def base(self, name: str) -> StoredBase:
+        """Newest base of this name; RegistryError that says how to make one."""
+        found = {base.facts.name: base for base in self._store.traffic.bases()}
+        if name not in found:
+            known = f"stored are: {', '.join(sorted(found))}" if found else "none is stored yet"
+            raise RegistryError(
+                f"there is no traffic base {name!r}, {known}; run `twin estimate` to make one"
+            )
+        return found[name]
+
+    def submit(
+        self,
+        scenario: Scenario,
+        *,
+        engine: str,
+        version: str,
+        seed: int = 0,
+        base: str = "",
+        options: str = "",
+    ) -> Run:
+        """Queue a scenario, or return the run that already answers it.
+
+        ``base`` is the content hash of the base, ``options`` what else decides on the answer.
+        """
         return self._store.submit(
-            scenario, engine=engine, version=version, seed=seed, at=self._clock()
+            scenario,
+            engine=engine,
+            version=version,
+            seed=seed,
+            at=self._clock(),
+            base=base,
+            options=options,
         )
 
-    def claim_run(self, engines: Sequence[str]) -> Run | None:
+    def claim_run(self, engines: Sequence[str], *, only: int | None = None) -> Run | None:
         """Take the next run for one of these engines; expired ones are taken again."""
         now = self._clock()
         expired = now - timedelta(seconds=RUN_HEARTBEAT_EXPIRES_S)
-        return self._store.claim(engines=engines, expired_before=expired, at=now)
+        return self._store.claim(engines=engines, expired_before=expired, at=now, only=only)
 
-    def report_progress(self, run_id: int, *, progress: float, message: str) -> bool:
-        """Report progress of a run in 0..1; False if it was cancelled meanwhile."""
+    def report_progress(
+        self, run_id: int, *, progress: float, message: str, attempt: int = 0
+    ) -> bool:
+        """Report progress of a run in 0..1; False if it was cancelled or taken over meanwhile."""
         return self._store.report_progress(
-            run_id, progress=progress, message=message, at=self._clock()
+            run_id, progress=progress, message=message, at=self._clock(), attempt=attempt
         )
 
-    def finish_run(self, run_id: int, result: Result) -> None:
-        """Store the result of a run."""
-        self._store.finish(run_id, result, at=self._clock())
+    def finish_run(
+        self,
+        run_id: int,
+        result: Result,
+        *,
+        attempt: int = 0,
+        parts: Mapping[str, bytes] | None = None,
+    ) -> bool:
+        """Store the result of a run with its files; False if it takes none any more."""
+        return self._store.finish(run_id, result, at=self._clock(), attempt=attempt, parts=parts)
 
-    def fail_run(self, run_id: int, message: str) -> None:
+    def fail_run(self, run_id: int, message: str, *, attempt: int = 0) -> None:
         """Mark a run as failed with its reason."""
-        self._store.fail(run_id, message=message, at=self._clock())
+        self._store.fail(run_id, message=message, at=self._clock(), attempt=attempt)
 
     def cancel_run(self, run_id: int) -> None:
         """Cancel a run that is queued or running."""

@@ -20,7 +20,7 @@ from twin.model.observations import (
     Waveform,
 )
 from twin.model.provenance import Reference
-from twin.model.scenarios import Result, Run, RunStatus, Scenario
+from twin.model.scenarios import Result, Run, Scenario
 from twin.model.times import utc_now
 from twin.ports import Clock
 from twin.store import registry
@@ -33,9 +33,9 @@ from twin.store.memory_history import MemoryHistory
 from twin.store.memory_instances import MemoryInstances
 from twin.store.memory_observations import MemoryObservations
 from twin.store.memory_room import MemoryRoom
+from twin.store.memory_runs import MemoryRuns
+from twin.store.memory_traffic import MemoryTraffic
 from twin.store.memory_upkeep import MemoryUpkeep
-from twin.store.refusals import unknown_run
-from twin.store.scenarios import check_question
 from twin.store.text import require_storable
 
 
@@ -65,15 +65,14 @@ class MemoryStore:
         self._sources: dict[int, str] = {}
         self._observations = MemoryObservations()
         self._jobs: dict[tuple[str, str], JobStatus] = {}
-        self._runs: dict[int, Run] = {}
-        self._heartbeats: dict[int, datetime] = {}
-        self._results: dict[int, Result] = {}
+        self._runs = MemoryRuns(self._changes)
         self.alarms = MemoryAlarms()
         self.desk = MemoryDesk(self._observations)
         self.gaps = MemoryGaps()
         self.history = MemoryHistory(self._observations, self._find)
         self.room = MemoryRoom()
         self.instances = MemoryInstances()
+        self.traffic = MemoryTraffic(self._runs)
         self.upkeep = MemoryUpkeep(self._observations, self.datastreams)
 
     # Inventory
@@ -184,84 +183,67 @@ class MemoryStore:
     # Run queue
 
     def submit(
-        self, scenario: Scenario, *, engine: str, version: str, seed: int, at: datetime
+        self,
+        scenario: Scenario,
+        *,
+        engine: str,
+        version: str,
+        seed: int,
+        at: datetime,
+        base: str = "",
+        options: str = "",
     ) -> Run:
         """Queue a run, or return the run that answers or will answer the same question."""
-        check_question(scenario, engine=engine, version=version, seed=seed)
-        input_hash = scenario.input_hash(engine=engine, version=version, seed=seed)
-        with self._lock:
-            for run in self._runs.values():
-                if run.input_hash == input_hash and run.status in ("queued", "running", "done"):
-                    return run
-            run = Run(
-                id=len(self._runs) + 1,
-                scenario=scenario,
-                engine=engine,
-                version=version,
-                input_hash=input_hash,
-                seed=seed,
-                status="queued",
-                submitted_at=at,
-            )
-            self._runs[run.id] = run
-        self._changes.notify()
-        return run
+        return self._runs.submit(
+            scenario, engine=engine, version=version, seed=seed, at=at, base=base, options=options
+        )
 
     def claim(
-        self, *, engines: Sequence[str], expired_before: datetime, at: datetime
+        self,
+        *,
+        engines: Sequence[str],
+        expired_before: datetime,
+        at: datetime,
+        only: int | None = None,
     ) -> Run | None:
         """Take the oldest queued run, or a running one whose heartbeat has expired."""
-        with self._lock:
-            for run in self._runs.values():
-                is_expired = run.status == "running" and self._heartbeats[run.id] < expired_before
-                if run.engine in engines and (run.status == "queued" or is_expired):
-                    self._heartbeats[run.id] = at
-                    self._runs[run.id] = replace(run, status="running")
-                    return self._runs[run.id]
-        return None
+        return self._runs.claim(engines=engines, expired_before=expired_before, at=at, only=only)
 
-    def report_progress(self, run_id: int, *, progress: float, message: str, at: datetime) -> bool:
-        """Report progress; False if the run is not running any more."""
-        require_storable(message, what="message")
-        with self._lock:
-            run = self.run(run_id)
-            if run.status != "running":
-                return False
-            self._heartbeats[run_id] = at
-            self._runs[run_id] = replace(run, progress=progress, message=message)
-        return True
+    def report_progress(
+        self, run_id: int, *, progress: float, message: str, at: datetime, attempt: int = 0
+    ) -> bool:
+        """Report progress; False if the run is not running any more, or not this attempt."""
+        return self._runs.report_progress(
+            run_id, progress=progress, message=message, at=at, attempt=attempt
+        )
 
-    def finish(self, run_id: int, result: Result, *, at: datetime) -> None:  # noqa: ARG002 - kept by databases
-        """Store the result of a running run; of any other it is dropped."""
-        require_storable(result, what="result")
-        with self._lock:
-            run = self.run(run_id)
-            if run.status != "running":
-                return
-            self._results[run_id] = replace(result, run_id=run_id)
-            self._runs[run_id] = replace(run, status="done", progress=1.0)
-        self._changes.notify()
+    def finish(
+        self,
+        run_id: int,
+        result: Result,
+        *,
+        at: datetime,
+        attempt: int = 0,
+        parts: Mapping[str, bytes] | None = None,
+    ) -> bool:
+        """Store the result of a running run and its files; of any other they are dropped."""
+        return self._runs.finish(run_id, result, at=at, attempt=attempt, parts=parts)
 
-    def fail(self, run_id: int, *, message: str, at: datetime) -> None:  # noqa: ARG002 - kept by databases
+    def fail(self, run_id: int, *, message: str, at: datetime, attempt: int = 0) -> None:
         """Mark a queued or running run as failed with its reason."""
-        require_storable(message, what="message")
-        self._end(run_id, status="failed", message=message)
+        self._runs.end(run_id, status="failed", message=message, at=at, attempt=attempt)
 
-    def cancel(self, run_id: int, *, at: datetime) -> None:  # noqa: ARG002 - kept by databases
+    def cancel(self, run_id: int, *, at: datetime) -> None:
         """Mark a queued or running run as cancelled."""
-        self._end(run_id, status="cancelled")
+        self._runs.end(run_id, status="cancelled", message=None, at=at)
 
     def run(self, run_id: int) -> Run:
         """One run; RegistryError if there is none."""
-        with self._lock:
-            if run_id not in self._runs:
-                raise unknown_run(run_id)
-            return self._runs[run_id]
+        return self._runs.run(run_id)
 
     def result(self, run_id: int) -> Result | None:
         """Result of a run, or None if it has none yet."""
-        with self._lock:
-            return self._results.get(run_id)
+        return self._runs.result(run_id)
 
     # Itself
 
@@ -292,12 +274,3 @@ class MemoryStore:
             sensors=tuple(self._sensors.values()),
             datastreams=tuple(self._datastreams.values()),
         )
-
-    def _end(self, run_id: int, *, status: RunStatus, message: str | None = None) -> None:
-        with self._lock:
-            run = self.run(run_id)
-            if run.status in ("queued", "running"):
-                self._runs[run_id] = replace(
-                    run, status=status, message=run.message if message is None else message
-                )
-        self._changes.notify()

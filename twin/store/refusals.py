@@ -3,6 +3,12 @@
 from twin.errors import RegistryError, StoreError
 from twin.model.alarms import ALARM_KINDS
 
+MOST_ATTEMPTS = 3
+TOO_COSTLY = (
+    f"{MOST_ATTEMPTS} workers ended while they computed this run; see their log, probably it "
+    "needs more memory than they may use"
+)
+
 
 def too_many_rows(number: int, *, found: int, limit: int) -> StoreError:
     """A series that holds more rows than the caller allows."""
@@ -15,6 +21,13 @@ def too_many_rows(number: int, *, found: int, limit: int) -> StoreError:
 def unknown_run(run_id: int) -> RegistryError:
     """A run number that was never given."""
     return RegistryError(f"run {run_id} is unknown; use a number that submit returned")
+
+
+def unknown_base(content_hash: str) -> RegistryError:
+    """A base that was never stored, or was deleted."""
+    return RegistryError(
+        f"the traffic base {content_hash[:12]!r} is not stored; `twin estimate` makes one"
+    )
 
 
 def unknown_case(case_id: int) -> RegistryError:

@@ -1,19 +1,21 @@
 """The job board and the run queue in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from psycopg.rows import kwargs_row
 
 from twin.errors import StoreUnavailableError
 from twin.model.jobs import JobStatus
-from twin.model.scenarios import Result, Run, RunStatus, Scenario
+from twin.model.questions import question_hash
+from twin.model.scenarios import Result, Run, RunStatus, Scenario, from_document
 from twin.store.postgres.connections import Connection, Connections
 from twin.store.postgres.inventory import provenance_columns, provenance_of
 from twin.store.postgres.queries import query
-from twin.store.refusals import unknown_run
-from twin.store.scenarios import check_question, from_document, to_document
+from twin.store.postgres.traffic_parts import insert_parts
+from twin.store.refusals import MOST_ATTEMPTS, TOO_COSTLY, unknown_run
+from twin.store.scenarios import check_question, to_text
 from twin.store.text import is_storable, require_storable
 
 
@@ -52,17 +54,31 @@ class PostgresRuns:
         self._connections = connections
 
     def submit(
-        self, scenario: Scenario, *, engine: str, version: str, seed: int, at: datetime
+        self,
+        scenario: Scenario,
+        *,
+        engine: str,
+        version: str,
+        seed: int,
+        at: datetime,
+        base: str = "",
+        options: str = "",
     ) -> Run:
         """Queue a run, or return the one that answers or will answer the same question."""
-        check_question(scenario, engine=engine, version=version, seed=seed)
+        check_question(
+            scenario, engine=engine, version=version, seed=seed, base=base, options=options
+        )
         values = {
-            "scenario": to_document(scenario),
+            "scenario": to_text(scenario),
             "engine": engine,
             "version": version,
-            "input_hash": scenario.input_hash(engine=engine, version=version, seed=seed),
+            "input_hash": question_hash(
+                scenario, engine=engine, version=version, seed=seed, base=base, options=options
+            ),
             "seed": seed,
             "submitted_at": at,
+            "base": base,
+            "options": options,
         }
         with self._connections.use() as connection:
             with connection.transaction():
@@ -76,29 +92,54 @@ class PostgresRuns:
         return run
 
     def claim(
-        self, *, engines: Sequence[str], expired_before: datetime, at: datetime
+        self,
+        *,
+        engines: Sequence[str],
+        expired_before: datetime,
+        at: datetime,
+        only: int | None = None,
     ) -> Run | None:
         """Take the oldest queued run, or a running one whose heartbeat has expired."""
+        expired = {"expired_before": expired_before, "at": at}
         values = {
             "engines": [engine for engine in engines if is_storable(engine)],
-            "expired_before": expired_before,
-            "at": at,
+            "only": only,
+            **expired,
         }
+        costly = {"most": MOST_ATTEMPTS, "message": TOO_COSTLY, **expired}
         with self._connections.use() as connection:
+            for (run_id,) in connection.execute(query("fail_costly_runs"), costly).fetchall():
+                _notify(connection, cast("int", run_id))
             return _one(connection, "claim_run", values)
 
-    def report_progress(self, run_id: int, *, progress: float, message: str, at: datetime) -> bool:
-        """Report progress; False if the run is not running any more."""
+    def report_progress(
+        self, run_id: int, *, progress: float, message: str, at: datetime, attempt: int = 0
+    ) -> bool:
+        """Report progress; False if the run is not running any more, or not this attempt."""
         require_storable(message, what="message")
-        values = {"run_id": run_id, "progress": progress, "message": message, "at": at}
+        values = {
+            "run_id": run_id,
+            "progress": progress,
+            "message": message,
+            "at": at,
+            "attempt": attempt,
+        }
         with self._connections.use() as connection:
             if connection.execute(query("update_progress"), values).rowcount:
                 return True
             _known(connection, run_id)
             return False
 
-    def finish(self, run_id: int, result: Result, *, at: datetime) -> None:
-        """Store the result of a running run; of any other it is dropped."""
+    def finish(
+        self,
+        run_id: int,
+        result: Result,
+        *,
+        at: datetime,
+        attempt: int = 0,
+        parts: Mapping[str, bytes] | None = None,
+    ) -> bool:
+        """Store the result of a running run and its files; of any other they are dropped."""
         require_storable(result, what="result")
         values = {
             "run_id": run_id,
@@ -110,17 +151,35 @@ class PostgresRuns:
             **provenance_columns(result.provenance),
         }
         with self._connections.use() as connection, connection.transaction():
-            ended = connection.execute(query("finish_run"), {"run_id": run_id, "at": at})
+            ended = connection.execute(
+                query("finish_run"), {"run_id": run_id, "at": at, "attempt": attempt}
+            )
             if not ended.rowcount:
                 _known(connection, run_id)
-                return
+                return False
             connection.execute(query("insert_result"), values)
+            insert_parts(connection, "insert_run_part", run_id, parts or {})
             _notify(connection, run_id)
+            return True
 
-    def end(self, run_id: int, *, status: RunStatus, message: str | None, at: datetime) -> None:
+    def end(
+        self,
+        run_id: int,
+        *,
+        status: RunStatus,
+        message: str | None,
+        at: datetime,
+        attempt: int = 0,
+    ) -> None:
         """End a queued or running run without a result; any other stays as it is."""
         require_storable(message, what="message")
-        values = {"run_id": run_id, "status": status, "message": message, "at": at}
+        values = {
+            "run_id": run_id,
+            "status": status,
+            "message": message,
+            "at": at,
+            "attempt": attempt,
+        }
         with self._connections.use() as connection, connection.transaction():
             if not connection.execute(query("end_run"), values).rowcount:
                 _known(connection, run_id)
@@ -139,8 +198,26 @@ class PostgresRuns:
             return cursor.execute(query("select_result"), {"run_id": run_id}).fetchone()
 
 
+def run_row(
+    *,
+    scenario: dict[str, Any],
+    submitted_at: datetime,
+    ended_at: datetime | None,
+    **rest: Any,  # noqa: ANN401 - columns
+) -> Run:
+    """Run from the columns of its row."""
+    return Run(
+        scenario=from_document(scenario),
+        submitted_at=submitted_at.astimezone(UTC),
+        ended_at=None if ended_at is None else ended_at.astimezone(UTC),
+        **rest,
+    )
+
+
 def _one(connection: Connection, name: str, values: dict[str, Any]) -> Run | None:
-    return connection.cursor(row_factory=kwargs_row(_run)).execute(query(name), values).fetchone()
+    return (
+        connection.cursor(row_factory=kwargs_row(run_row)).execute(query(name), values).fetchone()
+    )
 
 
 def _known(connection: Connection, run_id: int) -> Run:
@@ -168,10 +245,6 @@ def _job(
         figures=dict(zip(figure_names, figure_values, strict=True)),
         **rest,
     )
-
-
-def _run(*, scenario: dict[str, Any], submitted_at: datetime, **rest: Any) -> Run:  # noqa: ANN401 - columns
-    return Run(scenario=from_document(scenario), submitted_at=submitted_at.astimezone(UTC), **rest)
 
 
 def _result(**columns: Any) -> Result:  # noqa: ANN401 - columns

@@ -34,6 +34,7 @@ from twin.store.postgres.queries import query
 from twin.store.postgres.read import Reader
 from twin.store.postgres.room import PostgresRoom
 from twin.store.postgres.runs import PostgresJobs, PostgresRuns
+from twin.store.postgres.traffic import PostgresTraffic
 from twin.store.postgres.upkeep import PostgresUpkeep
 from twin.store.postgres.write import Writer
 
@@ -78,6 +79,7 @@ class PostgresStore:
         self.history = PostgresHistory(self._connections, clock=clock)
         self.room = PostgresRoom(self._connections)
         self.instances = PostgresInstances(self._connections)
+        self.traffic = PostgresTraffic(self._connections)
         self.upkeep = PostgresUpkeep(self._connections)
 
     # Inventory
@@ -162,28 +164,55 @@ class PostgresStore:
     # Run queue
 
     def submit(
-        self, scenario: Scenario, *, engine: str, version: str, seed: int, at: datetime
+        self,
+        scenario: Scenario,
+        *,
+        engine: str,
+        version: str,
+        seed: int,
+        at: datetime,
+        base: str = "",
+        options: str = "",
     ) -> Run:
         """Queue a run, or return the run that answers or will answer the same question."""
-        return self._runs.submit(scenario, engine=engine, version=version, seed=seed, at=at)
+        return self._runs.submit(
+            scenario, engine=engine, version=version, seed=seed, at=at, base=base, options=options
+        )
 
     def claim(
-        self, *, engines: Sequence[str], expired_before: datetime, at: datetime
+        self,
+        *,
+        engines: Sequence[str],
+        expired_before: datetime,
+        at: datetime,
+        only: int | None = None,
     ) -> Run | None:
         """Take the oldest queued run, or a running one whose heartbeat has expired."""
-        return self._runs.claim(engines=engines, expired_before=expired_before, at=at)
+        return self._runs.claim(engines=engines, expired_before=expired_before, at=at, only=only)
 
-    def report_progress(self, run_id: int, *, progress: float, message: str, at: datetime) -> bool:
-        """Report progress; False if the run is not running any more."""
-        return self._runs.report_progress(run_id, progress=progress, message=message, at=at)
+    def report_progress(
+        self, run_id: int, *, progress: float, message: str, at: datetime, attempt: int = 0
+    ) -> bool:
+        """Report progress; False if the run is not running any more, or not this attempt."""
+        return self._runs.report_progress(
+            run_id, progress=progress, message=message, at=at, attempt=attempt
+        )
 
-    def finish(self, run_id: int, result: Result, *, at: datetime) -> None:
-        """Store the result of a running run; of any other it is dropped."""
-        self._runs.finish(run_id, result, at=at)
+    def finish(
+        self,
+        run_id: int,
+        result: Result,
+        *,
+        at: datetime,
+        attempt: int = 0,
+        parts: Mapping[str, bytes] | None = None,
+    ) -> bool:
+        """Store the result of a running run and its files; of any other they are dropped."""
+        return self._runs.finish(run_id, result, at=at, attempt=attempt, parts=parts)
 
-    def fail(self, run_id: int, *, message: str, at: datetime) -> None:
+    def fail(self, run_id: int, *, message: str, at: datetime, attempt: int = 0) -> None:
         """Mark a queued or running run as failed with its reason."""
-        self._runs.end(run_id, status="failed", message=message, at=at)
+        self._runs.end(run_id, status="failed", message=message, at=at, attempt=attempt)
 
     def cancel(self, run_id: int, *, at: datetime) -> None:
         """Mark a queued or running run as cancelled."""

@@ -1,0 +1,72 @@
+"""Solved states of the traffic network, the bases that scenarios are compared with."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from twin.model.network import Network
+from twin.model.provenance import Provenance
+from twin.model.traffic import Demand, TrafficResult
+
+BASE_PART = "base"
+"""Part of a stored base that holds its `TrafficBase`, packed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrafficBase:
+    """What a scenario starts from: network, demand, and their equilibrium with its paths."""
+
+    network: Network
+    demand: Demand
+    state: TrafficResult
+
+    def content_hash(self) -> str:
+        """SHA-256 of network, demand and the solved volumes, in hexadecimal."""
+        digest = hashlib.sha256()
+        for part in (self.network.content_hash(), self.demand.content_hash()):
+            digest.update(part.encode())
+        for column in (self.state.link_id, self.state.volume_pceh, self.state.flow_vehh):
+            digest.update(column.tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class BaseFacts:
+    """What is said of a stored base without opening it.
+
+    Parameters
+    ----------
+    name
+        As scenarios name it, for example ``today``.
+    content_hash
+        `TrafficBase.content_hash`; part of the question that a run answers.
+    engine, engine_version
+        What solved it.
+    figures, units
+        Size, gap, and the errors of the calibration; unit by name where there is one.
+    assumptions
+        English sentences.
+    provenance
+        How it came about, and when.
+    """
+
+    name: str
+    content_hash: str
+    engine: str
+    engine_version: str
+    figures: Mapping[str, float]
+    units: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    assumptions: tuple[str, ...] = ()
+    provenance: Provenance = field(default_factory=lambda: Provenance("estimated"))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBase:
+    """A base as it is kept; a later one of the same name has a higher version."""
+
+    id: int
+    version: int
+    made_at: datetime
+    facts: BaseFacts
