@@ -13,6 +13,7 @@ from twin.errors import SettingsError
 from twin.model.messages import CodecRule
 
 ENVIRONMENT_PREFIX = "TWIN_"
+LARGEST_GAP = 1e-2
 SECRET = "***"  # noqa: S105 - what is printed instead of a secret
 
 
@@ -179,6 +180,34 @@ class SimulatorSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TrafficSettings:
+    """The traffic model.
+
+    Parameters
+    ----------
+    base, engine
+        Name of the base that `twin estimate` makes, and the engine that solves it.
+    relative_gap
+        Target of a scenario run; 1e-6 for whatever is compared.
+    time_limit_s
+        Of one run.
+    threads, memory_bytes
+        What a solver may use; 0 takes the processors granted to the container, and half of its
+        memory.
+    kernel_folder
+        Compiled kernels; empty lies in the data folder.
+    """
+
+    base: str = "today"
+    engine: str = "path_equilibrium"
+    relative_gap: float = 1e-6
+    time_limit_s: float = 120.0
+    threads: int = 0
+    memory_bytes: int = 0
+    kernel_folder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CodecSettings:
     """Routing: which codec reads which topic."""
 
@@ -200,6 +229,7 @@ class Settings:
     source: tuple[SourcePolicy, ...] = ()
     dashboards: DashboardsSettings = field(default_factory=DashboardsSettings)
     simulator: SimulatorSettings = field(default_factory=SimulatorSettings)
+    traffic: TrafficSettings = field(default_factory=TrafficSettings)
     codec: CodecSettings = field(default_factory=CodecSettings)
     origins: Mapping[str, str] = field(default_factory=dict)
 
@@ -213,6 +243,12 @@ class Settings:
         """Folder of the spool of this ingester."""
         folder = Path(self.spool.folder).expanduser() if self.spool.folder else None
         return (folder or self.data_dir / "spool") / self.ingest.instance
+
+    @property
+    def kernel_dir(self) -> Path:
+        """Folder of compiled kernels."""
+        named = self.traffic.kernel_folder
+        return Path(named).expanduser() if named else self.data_dir / "kernels"
 
     def policy(self, source: str) -> SourcePolicy:
         """Policy of a source."""
@@ -375,8 +411,22 @@ def _validate(settings: Settings, file: Path) -> None:
             f"{file}: city.extent must be [west, south, east, north] in degrees, "
             f"got {list(degrees)}"
         )
+    _validate_traffic(settings.traffic, file)
     host = settings.dashboards.listen.rpartition(":")
     if not host[0] or not host[2].isdigit():
         raise SettingsError(
             f"{file}: dashboards.listen must be host:port, got {settings.dashboards.listen!r}"
+        )
+
+
+def _validate_traffic(traffic: TrafficSettings, file: Path) -> None:
+    if not 0 < traffic.relative_gap <= LARGEST_GAP:
+        raise SettingsError(
+            f"{file}: traffic.relative_gap must be above 0 and at most {LARGEST_GAP:g}, "
+            f"got {traffic.relative_gap:g}"
+        )
+    if traffic.time_limit_s <= 0 or traffic.threads < 0 or traffic.memory_bytes < 0:
+        raise SettingsError(
+            f"{file}: traffic.time_limit_s must be positive; threads and memory_bytes must not be "
+            "negative, 0 takes what is granted"
         )
