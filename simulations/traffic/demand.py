@@ -7,9 +7,9 @@ import numpy as np
 
 from simulations.traffic.arrays import BoolArray, FloatArray, IdArray, IndexArray
 from simulations.traffic.classes import classes
-from simulations.traffic.components import Reach, reasons
 from simulations.traffic.graph import RoadGraph
 from simulations.traffic.gravity import gravity
+from simulations.traffic.unserved import reasons
 from twin.errors import DemandError
 from twin.model.traffic import Demand, DemandPeriod, Unserved, UnservedReason, VehicleClass
 
@@ -140,7 +140,7 @@ def _served(graph: RoadGraph, cells: _Cells) -> tuple[BoolArray, tuple[UnservedR
         rows = np.flatnonzero(cells.class_index == index)
         if rows.size == 0:
             continue
-        connected = Reach(graph, graph.open_mask[index]).connects(origin[rows], dest[rows])
+        connected = graph.reach(graph.open_mask[index]).connects(origin[rows], dest[rows])
         served[rows] = connected
         lost = rows[~connected]
         reason += reasons(graph, index, origin=origin[lost], destination=dest[lost])

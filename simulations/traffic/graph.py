@@ -1,7 +1,7 @@
 """The road network as an assignment sees it: checked, sorted, and with turn rules as arcs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TypedDict
 
 import numpy as np
@@ -9,7 +9,11 @@ from numpy.typing import NDArray
 
 from simulations.traffic.arrays import BoolArray, FloatArray, IdArray, IndexArray
 from simulations.traffic.classes import band_cuts, fixed_costs, rights
+from simulations.traffic.components import Reach
+from simulations.traffic.findings import warnings
 from simulations.traffic.turns import Arcs, expand
+from simulations.traffic.validation import problems
+from twin.errors import NetworkError
 from twin.model.network import CostFunction, Network
 from twin.model.traffic import VehicleClass
 
@@ -115,6 +119,10 @@ class RoadGraph:
         """Arcs whose time grows with the volume, so that their volume is unique."""
         return self.fn != CostFunction.FIXED
 
+    def reach(self, is_open: BoolArray) -> Reach:
+        """Strong components and connections over the arcs of a mask, (m,)."""
+        return Reach(tail=self.tail[is_open], head=self.head[is_open], no_through=self.no_through)
+
     def to_network_order(self, values: NDArray, *, missing: float = 0.0) -> NDArray:
         """Values per arc as values per link in the order of the network's columns.
 
@@ -160,6 +168,9 @@ def build(network: Network, classes: Sequence[VehicleClass]) -> RoadGraph:
     NetworkError
         With every problem of the network and the classes at once.
     """
+    found = problems(network, classes)
+    if found:
+        raise NetworkError("\n".join(found))
     node_order = np.argsort(network.node_id, kind="stable")
     kept = np.flatnonzero(network.tail != network.head)
     sorted_ids = network.node_id[node_order]
@@ -170,7 +181,14 @@ def build(network: Network, classes: Sequence[VehicleClass]) -> RoadGraph:
         head=np.searchsorted(sorted_ids, network.head[kept]),
         no_through=network.no_through[node_order],
     )
-    return _frozen(_assemble(network, tuple(classes), arcs, node_order))
+    graph = _assemble(network, tuple(classes), arcs, node_order)
+    is_open = np.logical_or.reduce(graph.open_mask)
+    sentences = warnings(
+        network,
+        is_closed=graph.to_network_order(~is_open),
+        outside=graph.zone_id[~graph.reach(is_open).is_inside(graph.zone)],
+    )
+    return _frozen(replace(graph, warnings=sentences))
 
 
 def _assemble(
@@ -220,10 +238,10 @@ def _cost_columns(network: Network, link_of: IdArray, penalty_s: FloatArray) -> 
     """Columns by arc; functions that never change with the volume become ``FIXED``."""
     is_link = link_of >= 0
 
-    def column(values: NDArray, on_turn: float = 0.0) -> NDArray:
-        return np.where(is_link, values[link_of], on_turn).astype(values.dtype)
+    def column(values: NDArray) -> FloatArray:
+        return np.where(is_link, values[link_of], 0.0).astype(np.float64)
 
-    fn = column(network.cost_function, CostFunction.FIXED)
+    fn = np.where(is_link, network.cost_function[link_of], CostFunction.FIXED).astype(np.uint8)
     p0, p1, p2 = (column(values) for values in (network.p0, network.p1, network.p2))
     t0_s = np.where(is_link, network.t0_s[link_of], penalty_s)
     is_bpr = fn == CostFunction.BPR

@@ -1,0 +1,294 @@
+"""Everything that is wrong with a network, found before anything is computed with it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulations.traffic import costs
+from simulations.traffic.arrays import BoolArray, IdArray
+from twin.model.network import CostFunction, Network
+from twin.model.traffic import VehicleClass
+
+NAMED = 5
+_NODE_COLUMNS = ("x_m", "y_m", "is_zone", "no_through")
+_LINK_COLUMNS = (
+    "tail",
+    "head",
+    "length_m",
+    "t0_s",
+    "speed_kmh",
+    "lanes",
+    "capacity_pceh",
+    "cost_function",
+    "p0",
+    "p1",
+    "p2",
+    "mask",
+    "max_weight_t",
+    "max_axle_t",
+    "max_height_m",
+    "preload_pceh",
+)
+_OPTIONAL_COLUMNS = ("limit_exempt", "odd_speed")
+_BITS = 32
+_SLOWEST_KMH, _FASTEST_KMH = 2.0, 250.0
+_KMH = 3.6  # 1 m/s in km/h
+_PROBES = np.linspace(0.0, 4.0, 41)  # volume over capacity
+_ROUNDING = 1e-12
+
+
+def named(ids: IdArray, values: NDArray | None = None, *, word: str = "") -> str:
+    """The lowest ids, with values if given, and how many more there are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> named(np.array([9, 2]), np.array([-1.0, 3.0]), word="link ")
+    'link 2 (3), link 9 (-1)'
+    """
+    order = np.argsort(ids, kind="stable")
+    parts = [
+        f"{word}{ids[row]}" + ("" if values is None else f" ({values[row]:g})")
+        for row in order[:NAMED]
+    ]
+    more = f" and {ids.size - NAMED} more" if ids.size > NAMED else ""
+    return ", ".join(parts) + more
+
+
+def problems(network: Network, classes: Sequence[VehicleClass]) -> list[str]:
+    """What forbids computing with this network and these classes, in sentences; best is none.
+
+    Columns of wrong length are reported alone, since nothing else can be looked at then.
+    """
+    found = _shape_problems(network, len(classes))
+    if found:
+        return found
+    return (
+        class_problems(classes)
+        + _node_problems(network)
+        + _link_problems(network)
+        + _speed_problems(network)
+        + _function_problems(network)
+        + _turn_problems(network)
+        + _asset_problems(network)
+    )
+
+
+def class_problems(classes: Sequence[VehicleClass]) -> list[str]:
+    """What is wrong with vehicle classes."""
+    found = [] if classes else ["there is no vehicle class; give at least one"]
+    for values, word in (
+        ([item.name for item in classes], "name"),
+        ([str(item.bit) for item in classes], "bit"),
+    ):
+        twice = sorted({value for value in values if values.count(value) > 1})
+        if twice:
+            listed = ", ".join(twice)
+            found.append(f"vehicle classes share the {word} {listed}; give each its own")
+    for item in classes:
+        checks = (
+            (0 <= item.bit < _BITS, f"bit {item.bit}, expected 0 to {_BITS - 1}"),
+            (0.0 < item.pce < np.inf, f"pce {item.pce:g}, expected a positive number"),
+            (item.vmax_kmh > 0.0, f"vmax {item.vmax_kmh:g} km/h, expected more than 0"),
+            (
+                0.0 <= item.mass_from_t <= item.mass_to_t,
+                f"mass band {item.mass_from_t:g} to {item.mass_to_t:g} t, expected 0 <= from <= to",
+            ),
+            (item.axle_t >= 0.0, f"axle load {item.axle_t:g} t, expected 0 or more"),
+            (item.height_m >= 0.0, f"height {item.height_m:g} m, expected 0 or more"),
+            (
+                item.time_value_eur_h > 0.0,
+                f"value of time {item.time_value_eur_h:g} EUR/h, expected more than 0",
+            ),
+            (
+                0.0 <= item.distance_cost_eur_km < np.inf,
+                f"distance cost {item.distance_cost_eur_km:g} EUR/km, expected 0 or more",
+            ),
+        )
+        found += [f"vehicle class {item.name}: {text}" for holds, text in checks if not holds]
+    return found
+
+
+def _shape_problems(network: Network, classes: int) -> list[str]:
+    found = []
+    sizes = {"node_id": _NODE_COLUMNS, "link_id": _LINK_COLUMNS}
+    for key, names in sizes.items():
+        shape = (getattr(network, key).size,)
+        found += [
+            f"column {name} has shape {column.shape}, expected {shape} like {key}"
+            for name in names
+            if (column := getattr(network, name)).shape != shape
+        ]
+    links = network.link_id.size
+    for name in _OPTIONAL_COLUMNS:
+        column = getattr(network, name)
+        if column is not None and column.shape != (links,):
+            found.append(f"column {name} has shape {column.shape}, expected {(links,)}")
+    toll = network.toll_eur
+    if toll is not None and toll.shape != (classes, links):
+        found.append(f"toll_eur has shape {toll.shape}, expected {(classes, links)}")
+    for table, names in (
+        (network.turns, ("in_link", "out_link", "penalty_s", "mask")),
+        (network.link_assets, ("link_id", "asset", "from_m", "to_m")),
+    ):
+        lengths = {len(getattr(table, name)) for name in names}
+        if len(lengths) > 1:
+            found.append(f"the columns {', '.join(names)} differ in length: {sorted(lengths)}")
+    if links == 0:
+        found.append("the network has no links; there is nothing to drive on")
+    return found
+
+
+def _repeated(ids: IdArray, word: str) -> list[str]:
+    values, counts = np.unique(ids, return_counts=True)
+    twice = values[counts > 1]
+    return [f"{twice.size} {word}(s) occur more than once: {named(twice)}"] if twice.size else []
+
+
+def _node_problems(network: Network) -> list[str]:
+    found = _repeated(network.node_id, "node id")
+    lost = ~(np.isfinite(network.x_m) & np.isfinite(network.y_m))
+    if lost.any():
+        found.append(f"{lost.sum()} node(s) have no coordinates: {named(network.node_id[lost])}")
+    return found
+
+
+def _wrong_links(
+    network: Network, is_wrong: BoolArray, text: str, values: NDArray | None = None
+) -> list[str]:
+    """One sentence about the links at fault, or nothing."""
+    if not is_wrong.any():
+        return []
+    shown = None if values is None else values[is_wrong]
+    listed = named(network.link_id[is_wrong], shown, word="link ")
+    return [f"{np.count_nonzero(is_wrong)} link(s) {text}: {listed}"]
+
+
+def _link_problems(network: Network) -> list[str]:
+    found = _repeated(network.link_id, "link id")
+    negative = network.link_id < 0
+    found += _wrong_links(network, negative, "have a negative id; -1 stands for a turn")
+    for name in ("tail", "head"):
+        column = getattr(network, name)
+        unknown = ~np.isin(column, network.node_id)
+        found += _wrong_links(network, unknown, f"have a {name} that is no node", column)
+    for name in ("length_m", "t0_s", "preload_pceh"):
+        column = getattr(network, name)
+        wrong = ~(np.isfinite(column) & (column >= 0.0))
+        found += _wrong_links(network, wrong, f"need {name} of 0 or more", column)
+    for name in ("speed_kmh", "max_weight_t", "max_axle_t", "max_height_m"):
+        column = getattr(network, name)
+        wrong = ~(column >= 0.0)
+        found += _wrong_links(network, wrong, f"need {name} of 0 or more (+inf is none)", column)
+    if network.toll_eur is not None:
+        wrong = ~(np.isfinite(network.toll_eur) & (network.toll_eur >= 0.0))
+        found += _wrong_links(network, np.logical_or.reduce(wrong), "need toll_eur of 0 or more")
+    return found
+
+
+def _speed_problems(network: Network) -> list[str]:
+    """Free speeds that look like a mistake of units; a schematic drawing has no true length."""
+    if network.epsg == 0:
+        return []
+    has_speed = (network.length_m > 0.0) & (network.t0_s > 0.0)
+    if network.odd_speed is not None:
+        has_speed &= ~network.odd_speed
+    speed_kmh = np.full(network.link_id.size, np.nan)
+    np.divide(_KMH * network.length_m, network.t0_s, out=speed_kmh, where=has_speed)
+    wrong = has_speed & ((speed_kmh > _FASTEST_KMH) | (speed_kmh < _SLOWEST_KMH))
+    return _wrong_links(
+        network,
+        wrong,
+        f"have a free speed [km/h] outside {_SLOWEST_KMH:g} to {_FASTEST_KMH:g}, check units or "
+        "mark them in odd_speed",
+        speed_kmh,
+    )
+
+
+def _function_problems(network: Network) -> list[str]:
+    fn, p0, p1 = network.cost_function, network.p0, network.p1
+    unknown = ~np.isin(fn, list(CostFunction))
+    found = _wrong_links(network, unknown, "have an unknown cost function", fn)
+    for name in ("p0", "p1", "p2"):
+        column = getattr(network, name)
+        found += _wrong_links(network, ~np.isfinite(column), f"need a finite {name}", column)
+    bpr, akcelik = fn == CostFunction.BPR, fn == CostFunction.AKCELIK
+    rules = (
+        ((fn == CostFunction.LINEAR) & (p0 < 0.0), "have a negative slope", p0),
+        (bpr & (p0 < 0.0), "have a negative BPR factor", p0),
+        (bpr & (p1 != 0.0) & (p1 < 1.0), "have a BPR exponent other than 0 below 1", p1),
+        ((fn == CostFunction.CONICAL) & (p0 <= 1.0), "need a conical steepness above 1", p0),
+        (akcelik & (p0 <= 0.0), "need an Akcelik period above 0 h", p0),
+        (akcelik & (p1 <= 0.0), "need an Akcelik delay parameter above 0", p1),
+    )
+    for wrong, text, values in rules:
+        found += _wrong_links(network, wrong, text, values)
+    needs_capacity = ~np.isin(fn, (CostFunction.FIXED, CostFunction.LINEAR)) & ~unknown
+    wrong = needs_capacity & ~((network.capacity_pceh > 0.0) & np.isfinite(network.capacity_pceh))
+    wrong |= ~needs_capacity & ~(network.capacity_pceh >= 0.0)
+    text = "need a capacity above 0; close a link instead of giving it none"
+    found += _wrong_links(network, wrong, text, network.capacity_pceh)
+    return found or _falling(network)
+
+
+def _falling(network: Network) -> list[str]:
+    """Links whose time falls somewhere between no volume and four times their capacity."""
+    fn = network.cost_function.astype(np.uint8)
+    p0, p1, p2, t0_s, capacity_pceh = (
+        np.ascontiguousarray(column, dtype=np.float64)
+        for column in (network.p0, network.p1, network.p2, network.t0_s, network.capacity_pceh)
+    )
+    scale = np.where(np.isfinite(network.capacity_pceh), network.capacity_pceh, 1.0)
+    before = np.zeros(network.link_id.size)
+    falls = np.zeros(network.link_id.size, dtype=np.bool_)
+    for z in _PROBES:
+        now = np.empty_like(before)
+        costs.times(fn, p0, p1, p2, t0_s, capacity_pceh, z * scale, now)
+        falls |= ~(now >= before * (1.0 - _ROUNDING)) | ~np.isfinite(now)
+        before = now
+    return _wrong_links(network, falls, "have a time that falls or overflows as the volume grows")
+
+
+def _turn_problems(network: Network) -> list[str]:
+    turns = network.turns
+    found = []
+    unknown = ~(np.isin(turns.in_link, network.link_id) & np.isin(turns.out_link, network.link_id))
+    if unknown.any():
+        found.append(_turns_named(network, unknown, "name a link that does not exist"))
+    order = np.argsort(network.link_id)
+
+    def end(ids: IdArray, column: IdArray) -> IdArray:
+        return column[order[np.searchsorted(network.link_id[order], ids)]]
+
+    known = np.flatnonzero(~unknown)
+    apart = np.zeros(unknown.size, dtype=np.bool_)
+    meets = end(turns.in_link[known], network.head) == end(turns.out_link[known], network.tail)
+    apart[known] = ~meets
+    wrong = ~(np.isfinite(turns.penalty_s) & (turns.penalty_s >= 0.0))
+    if apart.any():
+        found.append(_turns_named(network, apart, "join links that do not meet"))
+    if wrong.any():
+        found.append(_turns_named(network, wrong, "need a penalty of 0 s or more"))
+    return found
+
+
+def _turns_named(network: Network, wrong: BoolArray, text: str) -> str:
+    turns = network.turns
+    rows = sorted(zip(turns.in_link[wrong].tolist(), turns.out_link[wrong].tolist(), strict=True))
+    listed = ", ".join(f"{first} to {second}" for first, second in rows[:NAMED])
+    more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
+    return f"{len(rows)} turn rule(s) {text}: {listed}{more}"
+
+
+def _asset_problems(network: Network) -> list[str]:
+    assets = network.link_assets
+    found = []
+    unknown = ~np.isin(assets.link_id, network.link_id)
+    if unknown.any():
+        found.append(f"assets name links that do not exist: {named(assets.link_id[unknown])}")
+    wrong = ~((assets.from_m >= 0.0) & (assets.from_m <= assets.to_m))
+    if wrong.any():
+        listed = named(assets.link_id[wrong])
+        found.append(f"assets need from_m <= to_m, both 0 or more, on links {listed}")
+    return found
