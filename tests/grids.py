@@ -7,6 +7,7 @@ load that was asked for. The towns are no grids: denser in the middle, with long
 through, few bridges over a river, and zones that hang on one or two nodes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -91,6 +92,24 @@ def build_network(
         max_axle_t=np.full(m, np.inf),
         max_height_m=np.full(m, np.inf),
         preload_pceh=np.zeros(m),
+    )
+
+
+def with_columns(network: Network, columns: Mapping[str, NDArray]) -> Network:
+    """The network with some of its columns exchanged."""
+    return replace(network, **columns)  # pyrefly: ignore[bad-argument-type] - names are columns
+
+
+def joined(one: Network, two: Network) -> Network:
+    """Nodes and links of both; ids must differ."""
+    columns = {name: getattr(one, name) for name in one.__slots__}
+    return with_columns(
+        one,
+        {
+            name: np.concatenate([column, getattr(two, name)])
+            for name, column in columns.items()
+            if isinstance(column, np.ndarray)
+        },
     )
 
 

@@ -145,7 +145,8 @@ def test_the_integral_grows_as_the_time_says(kind: CostFunction, p0: float, p1: 
     volume = np.array([0.0, 300.0, 900.0, 1000.0, 1500.0])
     m = volume.size
     network = build_network(
-        node_id=np.array([1, 2]), tail=np.ones(m), head=np.full(m, 2), t0_s=np.full(m, 30.0),
+        node_id=np.array([1, 2]), tail=np.ones(m, np.int64), head=np.full(m, 2),
+        t0_s=np.full(m, 30.0),
         cost_function=kind, p0=p0, p1=p1,
     )  # fmt: skip
     step = 1e-3
