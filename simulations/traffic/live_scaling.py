@@ -122,7 +122,7 @@ def advance(
 
 def _updated(scale: GroupScale, count: float, model: float, rule: ScalingRule) -> GroupScale:
     noise = 1.0 / max(count, 1.0) + rule.count_variation**2
-    innovation = float(np.log(count / model)) - scale.mean
+    innovation = float(np.log(count) - np.log(model)) - scale.mean
     sign = 1 if innovation > 0 else -1
     if abs(innovation) > rule.rejection * np.sqrt(scale.variance + noise):
         in_a_row = (abs(scale.refused) if scale.refused * sign > 0 else 0) + 1
