@@ -136,7 +136,7 @@ def _daily(
     if passing.any():
         apart = np.where(np.eye(len(passing), dtype=bool), np.inf, 0.0)
         through = gravity(passing, passing, cost_s=apart, beta_per_s=0.0)
-    return (local + local.T) / 2.0, gateway + gateway.T, through
+    return (local + local.T) / 2.0, gateway + gateway.T, (through + through.T) / 2.0
 
 
 def zone_costs(
