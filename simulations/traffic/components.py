@@ -27,6 +27,7 @@ class Reach:
         arrival = self._arrival[head]
         first = np.searchsorted(tail, np.arange(size + 1))
         self._forward = csr_array((np.ones(tail.size), arrival, first), shape=(size, size))
+        self._forward.sum_duplicates()  # scipy's search never ends on parallel links
         labels = connected_components(self._forward, connection="strong")[1]
         self.is_largest = labels == np.argmax(np.bincount(labels))
         seed = int(np.argmax(self.is_largest))
