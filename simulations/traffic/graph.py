@@ -136,8 +136,9 @@ class RoadGraph:
         -------
         (..., links)
         """
-        out = np.take(values, np.maximum(self.row_of, 0), axis=-1)
-        out[..., self.row_of < 0] = missing
+        kept = self.row_of >= 0
+        out = np.full((*values.shape[:-1], kept.size), missing, dtype=values.dtype)
+        out[..., kept] = values[..., self.row_of[kept]]
         return out
 
 

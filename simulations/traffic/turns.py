@@ -1,6 +1,5 @@
 """Turn rules as arcs: only nodes that carry a rule are taken apart."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,12 +64,14 @@ def _rules(network: Network) -> dict[tuple[int, int], tuple[float, int]]:
     return merged
 
 
-def _groups(keys: IdArray, link_id: IdArray) -> Iterator[tuple[int, IdArray]]:
-    """Rows by key, ordered by link id within a key."""
-    order = np.lexsort((link_id, keys))
-    values, first = np.unique(keys[order], return_index=True)
-    for value, rows in zip(values, np.split(order, first[1:]), strict=True):
-        yield int(value), rows
+def _groups(keys: IdArray, wanted: list[int], link_id: IdArray) -> dict[int, list[int]]:
+    """Rows of the wanted keys, ordered by link id within a key."""
+    rows = np.flatnonzero(np.isin(keys, wanted))
+    rows = rows[np.argsort(link_id[rows], kind="stable")]
+    groups: dict[int, list[int]] = {key: [] for key in wanted}
+    for key, row in zip(keys[rows].tolist(), rows.tolist(), strict=True):
+        groups[key].append(row)
+    return groups
 
 
 def expand(
@@ -93,14 +94,14 @@ def expand(
         By node row.
     """
     rules = _rules(network)
-    row_by_id = {int(i): row for row, i in enumerate(network.link_id[link_of])}
-    at = {int(head[row_by_id[i]]) for i, j in rules if i in row_by_id and j in row_by_id}
-    nodes = sorted(node for node in at if not no_through[node])
+    ids = network.link_id[link_of]
+    carries = np.isin(ids, [first for first, _ in rules]) & ~no_through[head]
+    nodes = np.unique(head[carries]).tolist()
     growing = _Growing(tail, head, no_through.size)
     through = no_through.copy()
     if nodes:
         through[nodes] = network.is_zone[np.argsort(network.node_id)][nodes]
-        _take_apart(growing, nodes, rules, link_id=network.link_id[link_of], is_centroid=through)
+        _take_apart(growing, nodes, rules, link_id=ids, is_centroid=through)
     links, arcs = link_of.size, growing.arcs
     copies = len(growing.node_of) - through.size
     return Arcs(
@@ -125,12 +126,11 @@ def _take_apart(
     is_centroid: BoolArray,
 ) -> None:
     """Move the ends of the links at these nodes to copies and join the copies by turn arcs."""
-    none = np.empty(0, dtype=np.int64)
-    arriving = dict(_groups(growing.head, link_id))
-    leaving = dict(_groups(growing.tail, link_id))
+    arriving = _groups(growing.head, nodes, link_id)
+    leaving = _groups(growing.tail, nodes, link_id)
     for node in nodes:
-        entries = [(row, growing.copy(node)) for row in arriving.get(node, none).tolist()]
-        exits = [(row, growing.copy(node)) for row in leaving.get(node, none).tolist()]
+        entries = [(row, growing.copy(node)) for row in arriving[node]]
+        exits = [(row, growing.copy(node)) for row in leaving[node]]
         for row, entry in entries:
             growing.head[row] = entry
             for other, leave in exits:
