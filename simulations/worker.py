@@ -1,91 +1,220 @@
 """The job ``work``: claims queued runs, solves them with the installed engines, stores results."""
 
 import logging
+import math
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import cast
 
+from simulations.capacity import capacity_of, prepare_process
+from simulations.running import (
+    TRAFFIC_GROUP,
+    Limits,
+    OpenBases,
+    answer_run,
+    is_traffic_engine,
+)
+from simulations.watching import RunWatch, watching
 from twin.city import Twin
-from twin.errors import StoreUnavailableError
+from twin.errors import StoreUnavailableError, TwinError
 from twin.model.jobs import JobStatus
-from twin.model.scenarios import Run
+from twin.model.scenarios import Result, Run
 from twin.plugins import load_all
-from twin.ports import Engine
+from twin.ports import Engine, TrafficEngine
 from twin.runtime import open_twin
 from twin.settings import Settings
 from twin.signals import stop_on_signal
 
 logger = logging.getLogger(__name__)
 
-POLL_S = 2.0
-ENGINE_GROUPS = ("traffic_engines", "structural_models")
+POLL_S = 0.5
+BEAT_S = 2.0
+STRUCTURAL_GROUP = "structural_models"
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficRuns:
+    """A traffic engine with what its runs may use."""
+
+    engine: TrafficEngine
+    limits: Limits
+    bases: OpenBases
+
+
+Solver = Engine | TrafficRuns
 
 
 def command(settings: Settings, arguments: Sequence[str]) -> int:  # noqa: ARG001 - contract of a job
     """Run the worker until it is told to stop; exit code 0."""
     stop = stop_on_signal()
+    capacity = capacity_of(settings)
+    prepare_process(settings, threads=capacity.threads)
+    limits = Limits(capacity, settings.traffic.time_limit_s)
     twin = open_twin(settings, role="work")
     try:
-        work(twin, engines=installed_engines(), stop=stop, instance=settings.ingest.instance)
+        solvers = installed_solvers(limits)
+        work(twin, engines=solvers, stop=stop, instance=settings.ingest.instance)
     finally:
         twin.close()
     return 0
 
 
-def installed_engines() -> Mapping[str, Engine]:
-    """Engines of all groups by name; one that does not load is logged and left out."""
-    engines: dict[str, Engine] = {}
-    for group in ENGINE_GROUPS:
-        loaded, broken = load_all(group)
-        engines |= {name: cast("Engine", engine) for name, engine in loaded.items()}
-        for plugin in broken:
-            logger.error("engine_broken", extra={"plugin": plugin.name, "reason": plugin.reason})
-    return engines
+def installed_solvers(limits: Limits) -> Mapping[str, Solver]:
+    """Engines of all groups by name; one that does not load or fit is logged and left out."""
+    solvers: dict[str, Solver] = {}
+    bases = OpenBases()
+    loaded, broken = load_all(TRAFFIC_GROUP)
+    for name, engine in loaded.items():
+        if is_traffic_engine(engine):
+            solvers[name] = TrafficRuns(engine, limits, bases)
+        else:
+            logger.error("engine_unfit", extra={"plugin": name, "group": TRAFFIC_GROUP})
+    models, more_broken = load_all(STRUCTURAL_GROUP)
+    solvers |= {name: cast("Engine", model) for name, model in models.items()}
+    for plugin in (*broken, *more_broken):
+        logger.error("engine_broken", extra={"plugin": plugin.name, "reason": plugin.reason})
+    return solvers
 
 
 def work(
-    twin: Twin, *, engines: Mapping[str, Engine], stop: threading.Event, instance: str
+    twin: Twin, *, engines: Mapping[str, Solver], stop: threading.Event, instance: str
 ) -> None:
     """Claim and solve runs until ``stop`` is set; the database may go away and come back."""
-    started_at = twin.now()
-    solved = 0
-    while not stop.is_set():
-        try:
-            run = twin.claim_run(tuple(engines))
-            if run is not None:
-                solve(twin, run, engines[run.engine])
-                solved += 1
-            twin.beat(
-                JobStatus(
-                    job="work",
-                    instance=instance,
-                    started_at=started_at,
-                    heartbeat_at=twin.now(),
-                    state="live" if engines else "no engine installed",
-                    figures={"runs_solved": float(solved), "engines": float(len(engines))},
-                )
-            )
-        except StoreUnavailableError as error:
-            run = None
-            logger.warning("store_unavailable", extra={"reason": str(error)})
-        if run is None:
-            stop.wait(POLL_S)
-
-
-def solve(twin: Twin, run: Run, engine: Engine) -> None:
-    """Solve one run and store its result, or the reason why there is none."""
-
-    def progress(share: float, message: str) -> bool:
-        return twin.report_progress(run.id, progress=share, message=message)
-
-    logger.info("run_started", extra={"run": run.id, "engine": run.engine})
+    tally = _Tally(twin, engines=len(engines), instance=instance)
+    over = threading.Event()
+    beats = threading.Thread(target=tally.beat_until, args=(over,), name="beat", daemon=True)
+    beats.start()
     try:
-        result = engine.solve(run, progress)
-    except StoreUnavailableError:
-        raise
-    except Exception as error:  # noqa: BLE001 - engines are plugins; the run shows the reason
-        logger.warning("run_failed", extra={"run": run.id, "reason": str(error)})
-        twin.fail_run(run.id, f"{type(error).__name__}: {error}")
+        while not stop.is_set():
+            run = None
+            try:
+                run = twin.claim_run(tuple(engines))
+                if run is not None:
+                    solve(twin, run, engines[run.engine], stop=stop)
+                    tally.solved += 1
+            except StoreUnavailableError as error:
+                logger.warning("store_unavailable", extra={"reason": str(error)})
+            if run is None:
+                stop.wait(POLL_S)
+    finally:
+        over.set()
+        beats.join()
+
+
+class _Tally:
+    """What this worker says of itself."""
+
+    def __init__(self, twin: Twin, *, engines: int, instance: str) -> None:
+        self._twin = twin
+        self._engines = engines
+        self._instance = instance
+        self._started_at = twin.now()
+        self.solved = 0
+
+    def beat_until(self, over: threading.Event) -> None:
+        """Beat until ``over`` is set, also while a run is computed."""
+        while True:
+            try:
+                self._beat()
+            except StoreUnavailableError as error:
+                logger.info("heartbeat_not_stored", extra={"reason": str(error)})
+            if over.wait(BEAT_S):
+                return
+
+    def _beat(self) -> None:
+        figures = {"runs_solved": float(self.solved), "engines": float(self._engines)}
+        status = JobStatus(
+            job="work",
+            instance=self._instance,
+            started_at=self._started_at,
+            heartbeat_at=self._twin.now(),
+            state="live" if self._engines else "no engine installed",
+            figures=figures,
+        )
+        self._twin.beat(status)
+
+
+def solve(twin: Twin, run: Run, engine: Solver, *, stop: threading.Event | None = None) -> None:
+    """Solve one run and store its result, or the reason why there is none.
+
+    When ``stop`` is set meanwhile the run goes back to the queue.
+    """
+    stop = stop or threading.Event()
+    target, limit_s = 0.0, math.inf
+    if isinstance(engine, TrafficRuns):
+        target, limit_s = engine.limits.options(run).relative_gap, engine.limits.time_limit_s
+    watch = RunWatch(target_gap=target, limit_s=limit_s)
+    logger.info("run_started", extra={"run": run.id, "engine": run.engine, "attempt": run.attempt})
+    reason = ""
+    found: tuple[Result, Mapping[str, bytes]] | None = None
+    with watching(twin, run, watch, stop=stop):
+        try:
+            found = _found(twin, run, engine, watch)
+        except StoreUnavailableError:
+            raise
+        except TwinError as error:
+            reason = str(error)
+        except Exception as error:
+            # Engines are plugins: the run shows the reason.
+            reason = f"{type(error).__name__}: {error}"
+            logger.warning("engine_failed", exc_info=error, extra={"run": run.id})
+    _store(twin, run, found=found, reason=reason, watch=watch, stop=stop)
+
+
+def _found(
+    twin: Twin, run: Run, engine: Solver, watch: RunWatch
+) -> tuple[Result, Mapping[str, bytes]]:
+    if not isinstance(engine, TrafficRuns):
+        return engine.solve(run, watch.report), {}
+    answer = answer_run(
+        twin, run, engine.engine, bases=engine.bases, limits=engine.limits, watch=watch
+    )
+    return answer.result(run.id), answer.parts
+
+
+def _store(
+    twin: Twin,
+    run: Run,
+    *,
+    found: tuple[Result, Mapping[str, bytes]] | None,
+    reason: str,
+    watch: RunWatch,
+    stop: threading.Event,
+) -> None:
+    """End the run in the store; while the database is away, again and again until ``stop``."""
+    while True:
+        try:
+            outcome = _end(twin, run, found=found, reason=reason, watch=watch)
+        except StoreUnavailableError as error:
+            logger.warning("result_not_stored", extra={"run": run.id, "reason": str(error)})
+            if stop.wait(POLL_S):
+                raise
+            continue
+        logger.info(f"run_{outcome}", extra={"run": run.id, "reason": reason})  # noqa: G004 - one of five words
         return
-    twin.finish_run(run.id, result)
-    logger.info("run_done", extra={"run": run.id})
+
+
+def _end(
+    twin: Twin,
+    run: Run,
+    *,
+    found: tuple[Result, Mapping[str, bytes]] | None,
+    reason: str,
+    watch: RunWatch,
+) -> str:
+    if watch.ending == "stopped" and found is None:
+        twin.release_run(run.id, attempt=run.attempt)
+        return "released"
+    if watch.ending == "cancelled":
+        return "cancelled"
+    if watch.ending == "overran":
+        text = "it took longer than its time limit; raise traffic.time_limit_s"
+        twin.fail_run(run.id, text, attempt=run.attempt)
+        return "overran"
+    if found is None:
+        twin.fail_run(run.id, reason, attempt=run.attempt)
+        return "failed"
+    result, parts = found
+    is_stored = twin.finish_run(run.id, result, attempt=run.attempt, parts=parts)
+    return "done" if is_stored else "lost"

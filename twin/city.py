@@ -30,6 +30,7 @@ from twin.model.observations import (
 from twin.model.provenance import Reference
 from twin.model.quality import STALE_AFTER_CADENCES, QualityClass, quality_class
 from twin.model.quarantine import Case, CaseFilter, Settlement
+from twin.model.questions import options_text
 from twin.model.scenarios import Result, Run, Scenario
 from twin.model.times import from_us, to_us
 from twin.model.upkeep import Compression, Deletion, Overdue, RollupReport, UpkeepRule
@@ -44,6 +45,7 @@ LOOKUP_ROWS = 4
 MOST_ALARMS = 1000
 MOST_CASES = 1000
 MOST_GAPS = 10_000
+GAP_TO_COMPARE = 1e-6
 RUN_HEARTBEAT_EXPIRES_S = 30.0
 
 
@@ -481,6 +483,25 @@ class Twin:
             options=options,
         )
 
+    def ask(self, scenario: Scenario, *, relative_gap: float = GAP_TO_COMPARE) -> Run:
+        """Queue a what-if question to the traffic model, bound to the newest base of its name.
+
+        The engine is the one that solved the base. The same question has the same run.
+
+        Raises
+        ------
+        RegistryError
+            If the base is missing; names `twin estimate`.
+        """
+        base = self.base(scenario.base)
+        return self.submit(
+            scenario,
+            engine=base.facts.engine,
+            version=base.facts.engine_version,
+            base=base.facts.content_hash,
+            options=options_text(relative_gap=relative_gap),
+        )
+
     def claim_run(self, engines: Sequence[str], *, only: int | None = None) -> Run | None:
         """Take the next run for one of these engines; expired ones are taken again."""
         now = self._clock()
@@ -509,6 +530,10 @@ class Twin:
     def fail_run(self, run_id: int, message: str, *, attempt: int = 0) -> None:
         """Mark a run as failed with its reason."""
         self._store.fail(run_id, message=message, at=self._clock(), attempt=attempt)
+
+    def release_run(self, run_id: int, *, attempt: int) -> None:
+        """Give a run back to the queue because this worker ends."""
+        self._store.release(run_id, attempt=attempt)
 
     def cancel_run(self, run_id: int) -> None:
         """Cancel a run that is queued or running."""

@@ -419,6 +419,10 @@ class RunQueue(Protocol):
         """Mark a run as failed with its reason, if this attempt still has it."""
         ...
 
+    def release(self, run_id: int, *, attempt: int) -> None:
+        """Give a run that this attempt has back to the queue; it counts as no attempt."""
+        ...
+
     def cancel(self, run_id: int, *, at: datetime) -> None:
         """Mark a queued or running run as cancelled."""
         ...

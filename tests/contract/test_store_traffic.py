@@ -119,6 +119,20 @@ def test_a_run_that_cost_three_workers_fails(store: Store) -> None:
     assert "3 workers" in store.run(run.id).message
 
 
+def test_a_run_that_is_given_back_waits_again_and_costs_no_attempt(store: Store) -> None:
+    run = _submit(store)
+    claimed = _claim(store)
+    assert claimed is not None
+    store.release(run.id, attempt=claimed.attempt)
+    assert store.run(run.id).status == "queued"
+    store.release(run.id, attempt=claimed.attempt)
+    again = _claim(store)
+    assert again is not None
+    assert again.attempt == 1
+    with pytest.raises(RegistryError):
+        store.release(4711, attempt=1)
+
+
 def test_one_run_can_be_claimed_out_of_turn(store: Store) -> None:
     first, second = _submit(store), _submit(store, base="cd34")
     claimed = _claim(store, only=second.id)

@@ -24,3 +24,14 @@ def question_hash(
     if not base and not options:
         return own
     return hashlib.sha256(json.dumps([own, base, options]).encode()).hexdigest()
+
+
+def options_text(*, relative_gap: float) -> str:
+    """What decides on an answer besides scenario, engine and base, as canonical JSON.
+
+    Examples
+    --------
+    >>> options_text(relative_gap=1e-6)
+    '{"relative_gap": 1e-06}'
+    """
+    return json.dumps({"relative_gap": relative_gap}, sort_keys=True)

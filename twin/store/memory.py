@@ -233,6 +233,10 @@ class MemoryStore:
         """Mark a queued or running run as failed with its reason."""
         self._runs.end(run_id, status="failed", message=message, at=at, attempt=attempt)
 
+    def release(self, run_id: int, *, attempt: int) -> None:
+        """Give a run that this attempt has back to the queue."""
+        self._runs.release(run_id, attempt=attempt)
+
     def cancel(self, run_id: int, *, at: datetime) -> None:
         """Mark a queued or running run as cancelled."""
         self._runs.end(run_id, status="cancelled", message=None, at=at)

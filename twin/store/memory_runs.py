@@ -118,6 +118,14 @@ class MemoryRuns:
         self._changes.notify()
         return True
 
+    def release(self, run_id: int, *, attempt: int) -> None:
+        """Give a run that this attempt has back to the queue."""
+        with self._lock:
+            run = self.run(run_id)
+            if run.status == "running" and run.attempt == attempt:
+                self._runs[run_id] = replace(run, status="queued", attempt=attempt - 1)
+        self._changes.notify()
+
     def end(
         self,
         run_id: int,

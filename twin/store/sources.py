@@ -52,8 +52,8 @@ class Sources:
 
     def count(self, numbers: NDArray[np.int32]) -> Counter[str]:
         """How many of these numbers belong to each source; all must be known."""
-        counts = np.bincount(self._codes[numbers], minlength=1)
-        return Counter({self._names[code]: int(counts[code]) for code in np.flatnonzero(counts)})
+        counts = np.bincount(self._codes[numbers], minlength=1).tolist()
+        return Counter({self._names[code]: count for code, count in enumerate(counts) if count})
 
     def _coded(self, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
         return self._codes[np.clip(numbers, 0, len(self._codes) - 1)]

@@ -1,11 +1,14 @@
 """A batch of new readings and nothing else as one statement, a transaction of its own."""
 
 import select
+from collections.abc import Sequence
 from dataclasses import fields
 from operator import attrgetter
-from typing import cast
 
 import numpy as np
+import psycopg
+from psycopg import pq
+from psycopg.adapt import PyFormat, Transformer
 
 from twin.model.observations import Batch, RecordResult
 from twin.store import accounts, intake
@@ -74,21 +77,19 @@ def record_at_once(
     is_newest = np.ones(len(readings), np.bool_)
     is_newest[:-1] = readings.number[1:] != readings.number[:-1]
     dirty = accounts.dirty_minutes(readings)
-    values = {
-        "incarnation": batch.incarnation,
-        "sequence": batch.sequence,
-        "registry": registry_revision,
-        **columns_of(readings),
-        "newest": np.flatnonzero(is_newest).astype(np.int32) + np.int32(1),
-        "dirty_ds": dirty.number,
-        "dirty_grain": dirty.grain,
-        "source": list(changes),
-        "counts": np.array([_counts(change) for change in changes.values()], np.int64).ravel(),
-    }
-    # Not prepared, which costs nothing here: the text goes out every time and contains the word, so
-    # that whoever watches the wire can tell where a commit begins.
-    answer = connection.execute(query("record_batch"), values, prepare=False).fetchone()
-    revision = cast("int | None", answer[0]) if answer is not None else None
+    columns = columns_of(readings)
+    values = (
+        batch.incarnation,
+        batch.sequence,
+        registry_revision,
+        *(columns[name] for name in ("t", "v", "ds", "q")),
+        np.flatnonzero(is_newest).astype(np.int32) + np.int32(1),
+        dirty.number,
+        dirty.grain,
+        list(changes),
+        np.array([_counts(change) for change in changes.values()], np.int64).ravel(),
+    )
+    revision = _answer(connection, query("record_batch"), values)
     if revision is None:
         return None
     if not revision:
@@ -100,3 +101,24 @@ def record_at_once(
         quarantined=0,
         revision=revision,
     )
+
+
+def _answer(connection: Connection, statement: bytes, values: Sequence[object]) -> int | None:
+    """The one number that a statement gives, by one call of libpq.
+
+    A cursor does the same with waiting and book-keeping of its own; they cost a tenth of a
+    millisecond, a fifth of such a commit. Not prepared, which costs nothing here: the text goes out
+    every time and contains the word, so that whoever watches the wire can tell where a commit
+    begins.
+    """
+    dumped = Transformer(connection)
+    parameters = dumped.dump_sequence(values, [PyFormat.AUTO] * len(values))
+    result = connection.pgconn.exec_params(
+        statement, parameters, dumped.types, dumped.formats, pq.Format.BINARY
+    )
+    if result.status != pq.ExecStatus.TUPLES_OK:
+        if connection.pgconn.status == pq.ConnStatus.BAD:
+            raise psycopg.OperationalError(connection.pgconn.get_error_message())
+        raise psycopg.errors.error_from_result(result)
+    number = result.get_value(0, 0)
+    return None if number is None else int.from_bytes(number, "big", signed=True)

@@ -162,6 +162,15 @@ class PostgresRuns:
             _notify(connection, run_id)
             return True
 
+    def release(self, run_id: int, *, attempt: int) -> None:
+        """Give a run that this attempt has back to the queue."""
+        with self._connections.use() as connection, connection.transaction():
+            values = {"run_id": run_id, "attempt": attempt}
+            if not connection.execute(query("release_run"), values).rowcount:
+                _known(connection, run_id)
+                return
+            _notify(connection, run_id)
+
     def end(
         self,
         run_id: int,

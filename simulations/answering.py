@@ -1,0 +1,110 @@
+"""A scenario's answer from a base: equilibrium, comparison and the files that are kept of them."""
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from simulations.reporting import report_on
+from twin.errors import SolveError
+from twin.model.bases import TrafficBase
+from twin.model.packing import pack, pack_columns
+from twin.model.provenance import Provenance
+from twin.model.scenarios import Result, Scenario
+from twin.model.traffic import SolveOptions, TrafficResult
+from twin.ports import SolveControl, TrafficEngine
+
+RESULT, LINKS, REPORT = "result", "links", "report"
+"""Files of a run: the equilibrium packed, columns per link as npz, the report as JSON."""
+
+_SOLVING = threading.Lock()
+"""One solve at a time in a process: numba's workqueue layer aborts on concurrent calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a run found, ready to be stored or sent to another process."""
+
+    indicators: Mapping[str, float]
+    units: Mapping[str, str]
+    assumptions: tuple[str, ...]
+    provenance: Provenance
+    parts: Mapping[str, bytes]
+
+    def result(self, run_id: int) -> Result:
+        """The part of it that every run has."""
+        return Result(run_id, self.indicators, self.units, self.assumptions, self.provenance)
+
+    def report(self) -> Mapping[str, object]:
+        """The report as plain JSON values."""
+        return dict(json.loads(self.parts[REPORT]))
+
+
+def solve_base(
+    base: TrafficBase,
+    engine: TrafficEngine,
+    *,
+    scenario: Scenario,
+    options: SolveOptions,
+    control: SolveControl | None = None,
+) -> TrafficResult:
+    """Equilibrium of a scenario from a base, one at a time in this process."""
+    with _SOLVING:
+        return engine.solve(
+            base.network,
+            base.demand,
+            scenario,
+            options=options,
+            warm=base.state,
+            control=control,
+        )
+
+
+def require_memory(
+    base: TrafficBase, engine: TrafficEngine, options: SolveOptions, *, allowed_bytes: int
+) -> None:
+    """Refuse a run that will probably need more memory than it may use.
+
+    Raises
+    ------
+    SolveError
+        With both numbers.
+    """
+    needed = engine.estimate(base.network, base.demand, options).memory_bytes
+    if needed > allowed_bytes:
+        raise SolveError(
+            f"this run needs about {needed / 1e9:.2f} GB, {allowed_bytes / 1e9:.2f} GB are "
+            "allowed; set traffic.memory_bytes higher or run the worker where there is more memory"
+        )
+
+
+def answer(
+    base: TrafficBase,
+    engine: TrafficEngine,
+    *,
+    scenario: Scenario,
+    options: SolveOptions,
+    control: SolveControl | None = None,
+) -> Answer:
+    """What a scenario changes against its base.
+
+    Raises
+    ------
+    ScenarioError
+        If the scenario does not fit the network, or changes nothing.
+    SolveError
+        If it cannot be solved in these limits.
+    """
+    result = solve_base(base, engine, scenario=scenario, options=options, control=control)
+    found = report_on(base, result, scenario=scenario, options=options)
+    return Answer(
+        indicators=found.indicators,
+        units=found.units,
+        assumptions=found.assumptions,
+        provenance=Provenance("simulated", by=f"{engine.name} {engine.version}"),
+        parts={
+            RESULT: pack(result),
+            LINKS: pack_columns(found.links),
+            REPORT: json.dumps(found.document, ensure_ascii=False).encode(),
+        },
+    )
