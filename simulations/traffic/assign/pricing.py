@@ -75,6 +75,18 @@ class PairTable:
             for at in range(0, mine.size, CHUNK_ROWS):
                 yield int(k), mine[at : at + CHUNK_ROWS]
 
+    def pairs(self, rows: IndexArray) -> IdArray:
+        """Pairs of some ascending rows, ascending."""
+        first, end = self.row_first[rows], self.row_first[rows + 1]
+        count = end - first
+        jump = first - np.concatenate(([0], np.cumsum(count)[:-1]))
+        return np.repeat(jump, count) + np.arange(int(np.sum(count)))
+
+    def sums(self, rows: IndexArray, values: FloatArray) -> FloatArray:
+        """Sums by row of the values of ``pairs(rows)``, (rows,)."""
+        count = self.row_first[rows + 1] - self.row_first[rows]
+        return np.add.reduceat(values, np.cumsum(count) - count)
+
 
 class Pricing(Protocol):
     """How the solver asks for cheapest paths; made once per solve from graph and pairs."""

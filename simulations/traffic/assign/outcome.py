@@ -1,0 +1,97 @@
+"""What the solver found as the result that others read, and the check that no trip was lost."""
+
+import numpy as np
+
+from simulations.traffic.arrays import FloatArray, IdArray, IndexArray
+from simulations.traffic.assign.paths import PathFlows, add_to_links
+from simulations.traffic.assign.solve import Equilibrium, Problem
+from simulations.traffic.translation import to_links
+from twin.errors import SolveError
+from twin.model.traffic import PathState
+
+_LOST_TRIPS = 1e-9  # relative to the demand of a pair, or car units an hour per 1,000 of a node
+
+
+def class_flows(problem: Problem, flows: PathFlows) -> FloatArray:
+    """Flow by class on every arc [vehicles/h], (classes, arcs)."""
+    graph = problem.graph
+    used = np.flatnonzero(flows.flow_pceh > 0.0)
+    path_class = problem.pair_class[flows.pair]
+    out = np.zeros((len(graph.classes), graph.tail.size))
+    for k, item in enumerate(graph.classes):
+        mine = used[path_class[used] == k]
+        start, links = _packed(flows, mine)
+        add_to_links(start, links, flows.flow_pceh[mine] / item.pce, out[k])
+    return out
+
+
+def check_conservation(problem: Problem, flows: PathFlows, flow_vehh: FloatArray) -> None:
+    """Refuse flows that lose or invent trips, at a pair or at a node.
+
+    Raises
+    ------
+    SolveError
+        That is a fault of the solver.
+    """
+    graph, table, demand = problem.graph, problem.table, problem.demand_pceh
+    carried = np.bincount(flows.pair, weights=flows.flow_pceh, minlength=demand.size)
+    wrong = np.abs(carried - demand) > _LOST_TRIPS * np.maximum(demand, 1.0)
+    if wrong.any() or (flows.flow_pceh < 0.0).any():
+        raise SolveError(
+            f"{int(wrong.sum())} pairs carry another flow than their demand, for instance pair "
+            f"{int(np.argmax(wrong))}; this is a fault of the solver: please report it"
+        )
+    row = np.repeat(np.arange(table.row_class.size), np.diff(table.row_first))
+    for k, item in enumerate(graph.classes):
+        mine = problem.pair_class == k
+        trips = demand[mine] / item.pce
+        out = np.bincount(graph.tail, weights=flow_vehh[k], minlength=graph.nodes)
+        into = np.bincount(graph.head, weights=flow_vehh[k], minlength=graph.nodes)
+        begin = np.bincount(table.row_origin[row[mine]], weights=trips, minlength=graph.nodes)
+        end = np.bincount(table.destination[mine], weights=trips, minlength=graph.nodes)
+        error = np.abs(out + end - into - begin)
+        if (error > _LOST_TRIPS * np.maximum(1000.0, out + into)).any():
+            worst = int(np.argmax(error))
+            raise SolveError(
+                f"class {item.name} gains or loses {error[worst]:g} veh/h at node "
+                f"{graph.node_id[worst]}; this is a fault of the solver: please report it"
+            )
+
+
+def path_state(problem: Problem, flows: PathFlows) -> PathState:
+    """The paths that carry flow, sorted by pair, as link ids."""
+    graph, table = problem.graph, problem.table
+    used = np.flatnonzero(flows.flow_pceh > 0.0)
+    used = used[np.argsort(flows.pair[used], kind="stable")]
+    pair = flows.pair[used]
+    row = np.searchsorted(table.row_first, pair, side="right") - 1
+    start, arcs = _packed(flows, used)
+    start, link_id = to_links(graph, start=start, arcs=arcs)
+    pce = np.array([item.pce for item in graph.classes])
+    return PathState(
+        class_index=problem.pair_class[pair].astype(np.uint8),
+        origin=graph.node_id[table.row_origin[row]],
+        destination=graph.node_id[table.destination[pair]],
+        flow_vehh=flows.flow_pceh[used] / pce[problem.pair_class[pair]],
+        start=start,
+        links=link_id,
+    )
+
+
+def gap_by_class(problem: Problem, found: Equilibrium) -> tuple[float, ...]:
+    """Relative gap of each class; 0 where a class has no trips."""
+    count = len(problem.graph.classes)
+    gained = np.bincount(problem.pair_class, weights=found.excess, minlength=count)
+    shortest = np.bincount(
+        problem.pair_class, weights=problem.demand_pceh * found.shortest_s, minlength=count
+    )
+    total = gained + shortest
+    return tuple(np.divide(gained, total, out=np.zeros(count), where=total > 0.0).tolist())
+
+
+def _packed(flows: PathFlows, chosen: IdArray) -> tuple[IdArray, IndexArray]:
+    """``start`` and links of some paths one after the other."""
+    length = flows.length[chosen]
+    start = np.concatenate(([0], np.cumsum(length))).astype(np.int64)
+    at = np.repeat(flows.start[chosen] - start[:-1], length) + np.arange(start[-1])
+    return start, flows.links[at]

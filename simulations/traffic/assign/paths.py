@@ -1,0 +1,300 @@
+# ruff: noqa: ANN001, ANN201, ANN202, PLR0917 - the types of the kernels stand in their signatures
+"""The paths in use with their flows, in memory that is bounded."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit, types
+
+from simulations.traffic.arrays import (
+    READ_FLOAT,
+    READ_ID,
+    READ_INDEX,
+    WRITE_FLOAT,
+    WRITE_ID,
+    WRITE_INDEX,
+    BoolArray,
+    FloatArray,
+    IdArray,
+    IndexArray,
+)
+from simulations.traffic.assign.links import LinkState
+from simulations.traffic.assign.shifts import (
+    BLOCKS,
+    add_flows,
+    scan,
+    shift_pairs,
+)
+from twin.errors import PathStoreTooLarge
+
+_BYTES_PER_PATH = 8 + 4 + 4 + 4 + 8 + 8 + 8  # start, length, following, pair, flow, fixed, cost
+_BYTES_PER_ENTRY = 4
+_FIRST_PATHS = 256
+_FIRST_ENTRIES = 4096
+_SPARE = 1.5  # how much larger the store grows than it must
+_DEAD_SHARE = 4  # compaction when more than a quarter is dead
+
+
+@njit(
+    types.void(
+        READ_INDEX, types.int64, READ_INDEX, READ_ID, READ_INDEX, READ_FLOAT,
+        WRITE_INDEX, WRITE_INDEX, WRITE_FLOAT,
+    ),
+    cache=True, nogil=True,
+)  # fmt: skip
+def _link_in(pair, begin, length, start, links, link_cost, first, following, fixed):
+    """Put new paths, from number ``begin`` on, before the others of their pairs."""
+    for i in range(pair.size):
+        path = begin + i
+        following[path] = first[pair[i]]
+        first[pair[i]] = path
+        total = 0.0
+        for at in range(start[path], start[path] + length[path]):
+            total += link_cost[links[at]]
+        fixed[path] = total
+
+
+@njit(
+    types.int64(
+        WRITE_INDEX, READ_INDEX, READ_ID, READ_INDEX, READ_INDEX, READ_FLOAT, READ_FLOAT,
+        WRITE_INDEX, WRITE_ID, WRITE_INDEX, WRITE_INDEX, WRITE_INDEX, WRITE_FLOAT, WRITE_FLOAT,
+    ),
+    cache=True, nogil=True,
+)  # fmt: skip
+def _copy_living(
+    first, following, start, length, links, flow, fixed,
+    new_following, new_start, new_length, new_links, new_pair, new_flow, new_fixed,
+):  # fmt: skip
+    """Copy the linked paths pair by pair, without those that carry nothing; their number."""
+    count, entry = 0, 0
+    for pair in range(first.size):
+        path, last = first[pair], -1
+        first[pair] = -1
+        while path >= 0:
+            if flow[path] > 0.0:
+                if last < 0:
+                    first[pair] = count
+                else:
+                    new_following[last] = count
+                last = count
+                new_start[count] = entry
+                new_length[count] = length[path]
+                new_pair[count] = pair
+                new_flow[count] = flow[path]
+                new_fixed[count] = fixed[path]
+                new_following[count] = -1
+                for at in range(start[path], start[path] + length[path]):
+                    new_links[entry] = links[at]
+                    entry += 1
+                count += 1
+            path = following[path]
+    return count
+
+
+@njit(types.void(READ_ID, READ_INDEX, READ_FLOAT, WRITE_FLOAT), cache=True, nogil=True)
+def add_to_links(start, links, flow, total):
+    """Add the flows of some paths, ``links[start[i]:start[i + 1]]``, to the links."""
+    for i in range(flow.size):
+        for at in range(start[i], start[i + 1]):
+            total[links[at]] += flow[i]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PathFlows:
+    """Paths with their flows at one moment; some may carry nothing.
+
+    Parameters
+    ----------
+    pair : (paths,)
+    flow_pceh, fixed_s : (paths,)
+        Flow, and sum of the constant costs.
+    start, length : (paths,)
+        Path p uses ``links[start[p]:start[p] + length[p]]``.
+    links : (entries,)
+    """
+
+    pair: IndexArray
+    flow_pceh: FloatArray
+    fixed_s: FloatArray
+    start: IdArray
+    length: IndexArray
+    links: IndexArray
+
+
+class PathPool:
+    """Paths of pairs in one column of links, each with its flow in car units an hour.
+
+    Parameters
+    ----------
+    pairs, links : int
+        How many pairs of origin and destination, and links of the graph.
+    allowed_bytes : int
+        What the columns may take together.
+    """
+
+    def __init__(self, pairs: int, links: int, *, allowed_bytes: int) -> None:
+        self._allowed_bytes = allowed_bytes
+        self._count, self._entries = 0, 0
+        self._all = np.arange(pairs)
+        self._first = np.full(pairs, -1, dtype=np.int32)
+        self.least_s, self.excess = np.empty(pairs), np.empty(pairs)
+        self._make_columns(_FIRST_PATHS, _FIRST_ENTRIES)
+        self._mark = np.zeros(links, dtype=np.int64)
+        self._differing = np.empty(links, dtype=np.int32)
+        self._new_time, self._new_slope = np.empty(links), np.empty(links)
+        self._blocks = np.empty((BLOCKS, links))
+        self._tally = np.zeros(2, dtype=np.int64)
+
+    def _make_columns(self, paths: int, entries: int) -> None:
+        self._start = np.empty(paths, dtype=np.int64)
+        self._length = np.empty(paths, dtype=np.int32)
+        self._following = np.empty(paths, dtype=np.int32)
+        self._pair = np.empty(paths, dtype=np.int32)
+        self._flow, self._fixed, self._cost = np.zeros(paths), np.empty(paths), np.empty(paths)
+        self._links = np.empty(entries, dtype=np.int32)
+
+    @property
+    def paths(self) -> int:
+        """Number of paths, unused ones among them."""
+        return self._count
+
+    @property
+    def flow_pceh(self) -> FloatArray:
+        """Flow of each path, (paths,)."""
+        return self._flow[: self._count]
+
+    def append(
+        self,
+        pair: IdArray,
+        *,
+        start: IdArray,
+        links: IndexArray,
+        fixed_cost_s: FloatArray,
+        flow_pceh: FloatArray | float = 0.0,
+    ) -> None:
+        """Add paths.
+
+        Parameters
+        ----------
+        pair : (new,)
+        start : (new + 1,)
+            New path i uses ``links[start[i]:start[i + 1]]``.
+        links : (entries,)
+        fixed_cost_s : (links of the graph,)
+            Constant cost of the class to which all these pairs belong.
+        flow_pceh : (new,) or float
+
+        Raises
+        ------
+        PathStoreTooLarge
+            If there is no room even without the unused paths.
+        """
+        begin, entry, count = self._count, self._entries, pair.size
+        if begin + count > self._start.size or entry + links.size > self._links.size:
+            self._make_room(count, links.size)
+            begin, entry = self._count, self._entries
+        new = slice(begin, begin + count)
+        self._start[new] = start[:-1] + entry
+        self._length[new] = np.diff(start)
+        self._pair[new] = pair
+        self._flow[new] = flow_pceh
+        self._links[entry : entry + links.size] = links
+        _link_in(
+            self._pair[new], begin, self._length, self._start, self._links, fixed_cost_s,
+            self._first, self._following, self._fixed,
+        )  # fmt: skip
+        self._count, self._entries = begin + count, entry + links.size
+
+    def _make_room(self, paths: int, entries: int) -> None:
+        """Columns for so many more paths, within what is allowed."""
+        if _bytes(self._count + paths, self._entries + entries) > self._allowed_bytes:
+            self.compact()
+        needed = _bytes(self._count + paths, self._entries + entries)
+        if needed > self._allowed_bytes:
+            raise PathStoreTooLarge(needed, self._allowed_bytes)
+        spare = min(_SPARE, self._allowed_bytes / needed)
+        old = (
+            self._start, self._length, self._following, self._pair,
+            self._flow, self._fixed, self._cost, self._links,
+        )  # fmt: skip
+        self._make_columns(
+            int(spare * (self._count + paths)), int(spare * (self._entries + entries))
+        )
+        new = (
+            self._start, self._length, self._following, self._pair,
+            self._flow, self._fixed, self._cost, self._links,
+        )  # fmt: skip
+        for source, target in zip(old, new, strict=True):
+            used = self._entries if source is old[-1] else self._count
+            target[:used] = source[:used]
+
+    def compact(self) -> None:
+        """Drop paths without flow and lay the others out pair by pair."""
+        first, following, start, length, links, flow, fixed = (
+            self._first, self._following, self._start, self._length,
+            self._links, self._flow, self._fixed,
+        )  # fmt: skip
+        self._make_columns(start.size, links.size)
+        count = _copy_living(
+            first, following, start, length, links, flow, fixed,
+            self._following, self._start, self._length, self._links, self._pair,
+            self._flow, self._fixed,
+        )  # fmt: skip
+        self._count = count
+        self._entries = int(self._start[count - 1] + self._length[count - 1]) if count else 0
+        self._tally[1] = 0
+
+    def compact_if_worth(self) -> None:
+        """``compact`` when more than a quarter of the entries is dead."""
+        if self._tally[1] * _DEAD_SHARE > self._entries:
+            self.compact()
+
+    def volumes(self, weight: FloatArray | None = None) -> FloatArray:
+        """Link volumes of all paths, (links of the graph,), from the flows or other weights."""
+        total = np.zeros(self._mark.size)
+        flow = self.flow_pceh if weight is None else weight
+        start, length = self._start[: self._count], self._length[: self._count]
+        add_flows(start, length, self._links, flow, self._blocks, total)
+        return total
+
+    def scan(self, time_s: FloatArray, pairs: IdArray | None = None) -> None:
+        """Renew ``least_s`` [s] and ``excess`` (flow times cost above the least) of pairs."""
+        chosen = self._all if pairs is None else pairs
+        scan(
+            chosen, self._first, self._following, self._start, self._length, self._links,
+            self._flow, self._fixed, time_s, self._cost, self.least_s, self.excess,
+        )  # fmt: skip
+
+    def shift(self, pairs: IdArray, links: LinkState, *, negligible: float) -> None:
+        """Move flow of some pairs towards their cheapest path; see ``shift_pairs``."""
+        shift_pairs(
+            pairs, self._first, self._following, self._start, self._length, self._links,
+            self._flow, self._fixed, self._cost, links.time_s, links.table,
+            self._mark, self._differing, self._new_time, self._new_slope, self._tally,
+            negligible,
+        )  # fmt: skip
+
+    def is_without_path(self, pairs: IdArray) -> BoolArray:
+        """Whether a pair has no path yet, (pairs,)."""
+        return self._first[pairs] < 0
+
+    def total_cost(self, time_s: FloatArray) -> float:
+        """Flow times cost over all paths [s car units/h]."""
+        self.scan(time_s)
+        return float(np.sum(self.flow_pceh * self._cost[: self._count]))
+
+    def state(self) -> "PathFlows":
+        """The paths and flows as they are now; later changes of the pool do not reach it."""
+        count = self._count
+        return PathFlows(
+            pair=self._pair[:count],
+            flow_pceh=self._flow[:count].copy(),
+            fixed_s=self._fixed[:count],
+            start=self._start[:count],
+            length=np.abs(self._length[:count]),
+            links=self._links[: self._entries],
+        )
+
+
+def _bytes(paths: int, entries: int) -> int:
+    return paths * _BYTES_PER_PATH + entries * _BYTES_PER_ENTRY

@@ -1,0 +1,431 @@
+"""User equilibrium by paths: pricing, gradient projection, and the certificate of the gap."""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from simulations.traffic.arrays import FloatArray, IdArray, IndexArray
+from simulations.traffic.assign.links import LinkState
+from simulations.traffic.assign.paths import PathFlows, PathPool, add_to_links
+from simulations.traffic.assign.pricing import DijkstraPricing, PairTable, Pricing, PricingGraph
+from simulations.traffic.demand import OdTable
+from simulations.traffic.graph import RoadGraph
+from twin.errors import NoCompletePassError, SolveError
+from twin.model.traffic import SolveOptions, SolvePass, SolveStatus
+from twin.ports import SolveControl
+
+_KERNELS = threading.Lock()  # numba's workqueue aborts when two threads enter parallel kernels
+_IMPROVES = 1e-12  # relative; a path must be cheaper by this to be worth adding
+_GROUPS = 16  # of rows; costs follow from one to the next while flow is loaded or improved
+_MOST_SWEEPS = 20
+_SHARE_OF_GAP = 0.05  # sweeps end when the restricted gap is this share of the last full one,
+_SHARE_OF_TARGET = 0.2  # or this share of the target
+_SKIPPED_SHARE = 0.25  # of the goal of the sweeps, which pairs left out may hold together
+_PATH_SHARE = 0.25  # of what a pair must hold to be looked at, for each of its paths
+_PAIRS_AT_ONCE = 4096  # between two looks at the clock
+_ROWS_GAIN = 0.95  # of the known gain that the rows of a partial pass hold together
+_SLOWEST_PROGRESS = 0.7  # the gap of a pass is expected to shrink at least by this factor
+_FASTEST_PROGRESS = 0.2
+_NEAR_TARGET = 10.0  # volumes are remembered when the gap first falls below so many targets
+_NEGATIVE_GAP = -1e-9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """What is to be solved, in the rows of the graph.
+
+    Parameters
+    ----------
+    graph : RoadGraph
+    table : PairTable
+    pair_class : (pairs,)
+    demand_pceh : (pairs,)
+        Positive; every pair has a path.
+    """
+
+    graph: RoadGraph
+    table: PairTable
+    pair_class: IndexArray
+    demand_pceh: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WarmStart:
+    """Paths to begin with, and the pairs of which nothing is left.
+
+    Parameters
+    ----------
+    path_class, pair, flow_pceh : (paths,)
+        Sorted by pair; the flows of a pair add up to its demand or there are none.
+    start, links : (paths + 1,), (entries,)
+        Path p uses ``links[start[p]:start[p + 1]]``.
+    shaken_rows : (k,)
+        Rows of which pairs lost paths, in whole or in part, or that are new; ascending.
+    """
+
+    path_class: IndexArray
+    pair: IdArray
+    flow_pceh: FloatArray
+    start: IdArray
+    links: IndexArray
+    shaken_rows: IndexArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Equilibrium:
+    """Flows and the certificate that was computed on exactly these flows.
+
+    Parameters
+    ----------
+    flows : PathFlows
+    volume_pceh, time_s : (links,)
+        Volume with preload.
+    near_volume_pceh : (links,) or None
+        Volume when the gap first fell below ten targets; where that was only now, the one of the
+        certificate before; None where there was none.
+    shortest_s, excess : (pairs,)
+        Cheapest cost [s]; flow times cost above it [s car units/h].
+    total, objective, lower_bound : float
+        TSTT, Z and the best bound below the least Z [s car units/h].
+    passes : tuple[SolvePass, ...]
+    """
+
+    flows: PathFlows
+    volume_pceh: FloatArray
+    time_s: FloatArray
+    near_volume_pceh: FloatArray | None
+    shortest_s: FloatArray
+    excess: FloatArray
+    total: float
+    objective: float
+    lower_bound: float
+    passes: tuple[SolvePass, ...]
+
+
+class _StopError(Exception):
+    """The run ends here with a status."""
+
+    def __init__(self, status: SolveStatus) -> None:
+        self.status: SolveStatus = status
+        super().__init__(status)
+
+
+def problem(graph: RoadGraph, demand: OdTable) -> Problem:
+    """The served pairs of a demand as the solver reads them."""
+    pce = np.array([item.pce for item in graph.classes])
+    filled = np.flatnonzero(np.diff(demand.first_dest))
+    return Problem(
+        graph=graph,
+        table=PairTable(
+            row_class=(filled // max(demand.zones, 1)).astype(np.int32),
+            row_origin=graph.zone[filled % max(demand.zones, 1)],
+            row_first=np.append(demand.first_dest[filled], demand.dest.size).astype(np.int64),
+            destination=graph.zone[demand.dest],
+        ),
+        pair_class=demand.class_index,
+        demand_pceh=demand.flow_vehh * pce[demand.class_index],
+    )
+
+
+def equilibrate(
+    problem: Problem,
+    *,
+    options: SolveOptions,
+    threads: int,
+    allowed_bytes: int,
+    warm: WarmStart | None = None,
+    control: SolveControl | None = None,
+) -> tuple[Equilibrium, SolveStatus]:
+    """The user equilibrium, or the last complete state when the run is stopped.
+
+    Raises
+    ------
+    PathStoreTooLarge
+        If the paths need more than ``allowed_bytes``.
+    NoCompletePassError
+        If the run was stopped before any state had a certificate.
+    """
+    with _KERNELS:
+        before = numba.get_num_threads()
+        numba.set_num_threads(threads)
+        try:
+            run = _Run(problem, options, control, threads=threads, allowed_bytes=allowed_bytes)
+            return run.solve(warm)
+        finally:
+            numba.set_num_threads(before)
+
+
+class _Run:
+    """One solve from start to end."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        options: SolveOptions,
+        control: SolveControl | None,
+        *,
+        threads: int,
+        allowed_bytes: int,
+    ) -> None:
+        graph, table = problem.graph, problem.table
+        pairs, links = table.destination.size, graph.tail.size
+        self._graph, self._table, self._demand = graph, table, problem.demand_pceh
+        self._options, self._control = options, control
+        self._began = self._pass_began = time.monotonic()
+        self._longest_pass_s = 0.0
+        self._can_stop = True
+        self._links = LinkState(graph)
+        self._pool = PathPool(pairs, links, allowed_bytes=allowed_bytes)
+        searched = PricingGraph(
+            graph.first_out, graph.tail, graph.head, graph.no_through, graph.x_m, graph.y_m
+        )
+        self._pricing: Pricing = DijkstraPricing(
+            searched, table, threads=threads, order_bytes=allowed_bytes
+        )
+        self._class_cost_s = np.where(graph.open_mask, graph.fixed_cost_s, np.inf)
+        self._shortest_s = np.empty(pairs)
+        self._row_gain = np.full(table.row_class.size, np.inf)
+        self._passes: list[SolvePass] = []
+        self._number = 0
+        self._total = 1.0
+        self._lower_bound = -np.inf
+        self._last: Equilibrium | None = None
+        self._near_volume: FloatArray | None = None
+
+    def solve(self, warm: WarmStart | None) -> tuple[Equilibrium, SolveStatus]:
+        """The equilibrium and why the run ended."""
+        loaded = False
+        try:
+            if warm is None:
+                self._load(np.arange(self._table.row_class.size, dtype=np.int32))
+            else:
+                self._resume(warm)
+            loaded = True
+            status = self._converge()
+        except _StopError as stop:
+            status = stop.status
+        if loaded and status == "time_limit":
+            self._can_stop = False
+            self._certify()
+        if self._last is None:
+            raise NoCompletePassError(
+                f"the run was stopped ({status}) before any pass was complete; nothing is known "
+                f"yet: allow more than {self._options.time_limit_s:g} s or ask for less"
+            )
+        return self._last, status
+
+    def _converge(self) -> SolveStatus:
+        """Improve and certify in turn until the gap is reached."""
+        target = self._options.relative_gap
+        gap, progress = np.inf, _SLOWEST_PROGRESS
+        while True:
+            last_pass = self._number + 1 >= self._options.max_passes
+            if gap * progress <= target or last_pass:
+                now = self._certify()
+                if now <= target:
+                    return "converged"
+                if last_pass:
+                    return "pass_limit"
+            else:
+                now = self._improve(self._rows_worth())
+            if np.isfinite(gap):
+                progress = min(max(now / gap, _FASTEST_PROGRESS), _SLOWEST_PROGRESS)
+            gap = now
+            self._equalise(gap)
+
+    # -- watching ---------------------------------------------------------------------------
+
+    def _look(self, phase: str) -> None:
+        """Tell the caller, and stop where it or the clock says so.
+
+        So much of the time is kept back that the last state can still get its certificate.
+        """
+        if not self._can_stop:
+            return
+        if self._control is not None:
+            if self._control.cancelled():
+                raise _StopError("cancelled")
+            gap = self._passes[-1].relative_gap if self._passes else np.nan
+            self._control.progress(phase, self._number, gap)
+        needed_s = time.monotonic() - self._began + self._longest_pass_s
+        if needed_s > self._options.time_limit_s:
+            raise _StopError("time_limit")
+
+    def _pass_begins(self) -> None:
+        self._pass_began = time.monotonic()
+
+    def _pass_ends(self) -> None:
+        self._number += 1
+        self._longest_pass_s = max(self._longest_pass_s, time.monotonic() - self._pass_began)
+
+    # -- pricing ----------------------------------------------------------------------------
+
+    def _customise(self) -> None:
+        for k in range(len(self._graph.classes)):
+            self._pricing.customise(k, self._links.time_s + self._class_cost_s[k])
+
+    def _groups(self, rows: IndexArray) -> Iterator[IndexArray]:
+        """Rows in groups that each lie all over the network."""
+        count = min(_GROUPS, rows.size)
+        for part in range(count):
+            yield rows[part::count]
+
+    def _price(self, rows: IndexArray, phase: str) -> Iterator[tuple[int, IdArray, IndexArray]]:
+        for k, chunk in self._table.chunks(rows):
+            self._look(phase)
+            self._pricing.price(k, chunk, self._shortest_s)
+            yield k, self._table.pairs(chunk), chunk
+
+    def _append(self, k: int, pairs: IdArray) -> None:
+        start, links = self._pricing.paths(k, pairs)
+        fixed_cost_s = self._graph.fixed_cost_s[k]
+        self._pool.append(pairs, start=start, links=links, fixed_cost_s=fixed_cost_s)
+
+    # -- the phases -------------------------------------------------------------------------
+
+    def _load(self, rows: IndexArray) -> None:
+        """All demand of pairs without a path onto the cheapest one, costs following by groups."""
+        self._pass_begins()
+        volume = self._pool.volumes()
+        for group in self._groups(rows):
+            self._links.set_volumes(volume)
+            self._customise()
+            for k, all_pairs, _ in self._price(group, "loading"):
+                pairs = all_pairs[self._pool.is_without_path(all_pairs)]
+                self._load_pairs(k, pairs, volume)
+        self._pass_ends()
+        self._links.set_volumes(volume)
+        self._total = self._pool.total_cost(self._links.time_s)
+
+    def _load_pairs(self, k: int, pairs: IdArray, volume: FloatArray) -> None:
+        if not np.isfinite(self._shortest_s[pairs]).all():
+            raise SolveError("a pair without a path reached the solver; please report it")
+        start, links = self._pricing.paths(k, pairs)
+        flow = self._demand[pairs]
+        cost = self._graph.fixed_cost_s[k]
+        self._pool.append(pairs, start=start, links=links, fixed_cost_s=cost, flow_pceh=flow)
+        add_to_links(start, links, flow, volume)
+
+    def _resume(self, warm: WarmStart) -> None:
+        """Begin with the paths of another run."""
+        for k, cost in enumerate(self._graph.fixed_cost_s):
+            low, high = np.searchsorted(warm.path_class, (k, k + 1))
+            start = warm.start[low : high + 1]
+            self._pool.append(
+                warm.pair[low:high],
+                start=start - start[0],
+                links=warm.links[start[0] : start[-1]],
+                fixed_cost_s=cost,
+                flow_pceh=warm.flow_pceh[low:high],
+            )
+        self._load(warm.shaken_rows)
+        self._row_gain[:] = 0.0
+        self._row_gain[warm.shaken_rows] = np.inf
+
+    def _rows_worth(self) -> IndexArray:
+        """Rows that hold nearly all of the gain as far as it is known."""
+        gain = self._row_gain
+        if not np.isfinite(gain).all():
+            return np.flatnonzero(np.isinf(gain)).astype(np.int32)
+        by_gain = np.argsort(-gain, kind="stable")
+        summed = np.cumsum(gain[by_gain])
+        count = int(np.searchsorted(summed, _ROWS_GAIN * summed[-1])) + 1
+        return np.sort(by_gain[:count]).astype(np.int32)
+
+    def _improve(self, rows: IndexArray) -> float:
+        """Price some rows and shift flow at once, costs following; the gap as far as known."""
+        self._pass_begins()
+        pool, table, links = self._pool, self._table, self._links
+        pool.compact_if_worth()
+        links.set_volumes(pool.volumes())
+        level = _SHARE_OF_TARGET * _SKIPPED_SHARE * self._options.relative_gap
+        level *= self._total / self._demand.size
+        for group in self._groups(rows):
+            self._customise()
+            for k, pairs, chunk in self._price(group, "pricing"):
+                pool.scan(links.time_s, pairs)
+                gain = self._add_better(k, pairs)
+                self._row_gain[chunk] = table.sums(chunk, gain)
+                pool.shift(pairs[gain > level], links, negligible=_PATH_SHARE * level)
+        self._pass_ends()
+        known = self._row_gain[np.isfinite(self._row_gain)]
+        return float(np.sum(known)) / self._total
+
+    def _add_better(self, k: int, pairs: IdArray) -> FloatArray:
+        """Add the paths that are cheaper than those in use; what each pair could gain."""
+        least_s = self._pool.least_s[pairs]
+        slack_s = least_s - self._shortest_s[pairs]
+        better = slack_s > _IMPROVES * least_s
+        if better.any():
+            self._append(k, pairs[better])
+        return self._pool.excess[pairs] + self._demand[pairs] * slack_s
+
+    def _equalise(self, gap: float) -> None:
+        """Sweep over the pairs that still have something to gain on their paths."""
+        target, pool = self._options.relative_gap, self._pool
+        goal = self._total * max(_SHARE_OF_GAP * gap, _SHARE_OF_TARGET * target)
+        for _ in range(_MOST_SWEEPS):
+            pool.scan(self._links.time_s)
+            if float(np.sum(pool.excess)) <= goal:
+                return
+            level = _SKIPPED_SHARE * goal / self._demand.size
+            active = np.flatnonzero(pool.excess > level)
+            for at in range(0, active.size, _PAIRS_AT_ONCE):
+                self._look("sweeps")
+                chosen = active[at : at + _PAIRS_AT_ONCE]
+                pool.shift(chosen, self._links, negligible=_PATH_SHARE * level)
+
+    # -- the certificate --------------------------------------------------------------------
+
+    def _certify(self) -> float:
+        """Price every pair at the costs of exactly these flows; the gap."""
+        self._pass_begins()
+        pool, links = self._pool, self._links
+        pool.compact_if_worth()
+        links.set_volumes(pool.volumes())
+        self._customise()
+        pool.scan(links.time_s)
+        flows = pool.state()
+        excess = np.empty(self._demand.size)
+        rows = np.arange(self._table.row_class.size, dtype=np.int32)
+        for k, pairs, chunk in self._price(rows, "pricing"):
+            excess[pairs] = self._add_better(k, pairs)
+            self._row_gain[chunk] = self._table.sums(chunk, excess[pairs])
+        self._pass_ends()
+        return self._record(flows, excess)
+
+    def _record(self, flows: PathFlows, excess: FloatArray) -> float:
+        """Keep flows and certificate; the gap."""
+        gained = float(np.sum(excess))
+        self._total = gained + float(np.sum(self._demand * self._shortest_s))
+        gap = gained / self._total if self._total > 0.0 else 0.0
+        if gap < _NEGATIVE_GAP or not np.isfinite(gap):
+            raise SolveError(f"the gap is {gap:g}: the flows contradict their costs; report it")
+        fixed = float(np.sum(flows.fixed_s * flows.flow_pceh))
+        objective = self._links.sum_of_integrals() + fixed
+        self._lower_bound = max(self._lower_bound, objective - gained)
+        seconds = time.monotonic() - self._began
+        self._passes.append(SolvePass(self._number, seconds, gap, objective, flows.pair.size))
+        volume = self._links.volume_pceh()
+        near = self._near_volume
+        if near is None and self._last is not None:
+            near = self._last.volume_pceh
+        self._last = Equilibrium(
+            flows=flows,
+            volume_pceh=volume,
+            time_s=self._links.time_s.copy(),
+            near_volume_pceh=near,
+            shortest_s=self._shortest_s.copy(),
+            excess=excess,
+            total=self._total,
+            objective=objective,
+            lower_bound=self._lower_bound,
+            passes=tuple(self._passes),
+        )
+        if self._near_volume is None and gap <= _NEAR_TARGET * self._options.relative_gap:
+            self._near_volume = volume
+        return gap
