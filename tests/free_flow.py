@@ -19,6 +19,7 @@ from twin.model.network import CostFunction, Network
 from twin.model.packing import pack
 from twin.model.provenance import Provenance
 from twin.model.scenarios import Scenario
+from twin.model.targets import TARGETS_PART, target_names
 from twin.model.times import utc_now
 from twin.model.traffic import (
     Demand,
@@ -190,4 +191,5 @@ def keep(store: Store, base: TrafficBase, *, name: str = "today") -> StoredBase:
         assumptions=("demand of a test",),
         provenance=Provenance("estimated", by="test", at=utc_now()),
     )
-    return store.traffic.keep_base(facts, {BASE_PART: pack(base)}, at=utc_now())
+    parts = {BASE_PART: pack(base), TARGETS_PART: pack(target_names(base.network))}
+    return store.traffic.keep_base(facts, parts, at=utc_now())

@@ -130,6 +130,16 @@ class Twin:
         """Components, all or of one asset, by id."""
         return self._store.components(asset_id)
 
+    def target_names(self) -> Mapping[str, str]:
+        """Readable names of assets and of directions of roads, by id, for sentences."""
+        assets = {asset.id: asset.name for asset in self._store.assets()}
+        directions = {
+            part.id: f"{assets[part.asset_id]} ({part.name})"
+            for part in self._store.components()
+            if part.kind == "direction" and part.asset_id in assets
+        }
+        return {**assets, **directions}
+
     def datastreams(self, asset_id: str | None = None) -> Sequence[Datastream]:
         """Registered datastreams, all or of one asset, by uid."""
         return self._store.datastreams(asset_id)
