@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 
@@ -22,15 +21,10 @@ from twin.model.times import to_us
 logger = logging.getLogger(__name__)
 
 MOST_KEPT = 10_000
-GATHER_S = 0.1
-GATHER_BATCHES = 1000
 
 
 class GapNotes:
     """Finds gaps in what is recorded and writes them down.
-
-    Batches are gathered for a tenth of a second, or until somebody asks: many small ones are
-    looked at as one.
 
     Parameters
     ----------
@@ -53,8 +47,6 @@ class GapNotes:
         self._tracker = GapTracker()
         self._lock = threading.Lock()
         self._waiting: list[Gap] = []
-        self._gathered: list[Prepared] = []
-        self._settled_s = 0.0
         self._is_started = False
 
     def update(self, datastreams: Sequence[Datastream]) -> None:
@@ -73,30 +65,19 @@ class GapNotes:
         self._tracker.start(latest, now_us=to_us(self._twin.now()))
         self._is_started = True
 
-    def note(self, prepared: Prepared) -> None:
-        """Take note of a recorded batch."""
-        self._gathered.append(prepared)
-        is_due = time.monotonic() - self._settled_s > GATHER_S
-        if is_due or len(self._gathered) >= GATHER_BATCHES:
-            self.settle()
-
-    def settle(self) -> None:
-        """Look at what was gathered."""
-        gathered, self._gathered = self._gathered, []
-        self._settled_s = time.monotonic()
-        if not gathered:
-            return
+    def note(self, batches: Sequence[Prepared]) -> None:
+        """Take note of recorded batches."""
         now_us, tracker = to_us(self._twin.now()), self._tracker
-        for source in {source for prepared in gathered for source in prepared.by_source}:
+        for source in {source for prepared in batches for source in prepared.by_source}:
             tracker.note_source(source, at_us=now_us)
         if not self._is_alone:
             return
-        found = tracker.note(_timed(gathered), now_us=now_us)
-        number = np.concatenate([prepared.counted.number for prepared in gathered])
+        found = tracker.note(_timed(batches), now_us=now_us)
+        number = np.concatenate([prepared.counted.number for prepared in batches])
         if len(number):
-            sequence = np.concatenate([prepared.counted.sequence for prepared in gathered])
+            sequence = np.concatenate([prepared.counted.sequence for prepared in batches])
             found += tracker.note_counted(number, sequence, at_us=now_us)
-        for one in (one for prepared in gathered for one in prepared.sequences):
+        for one in (one for prepared in batches for one in prepared.sequences):
             found += tracker.note_sequences(
                 one.source, one.key, numbers=one.numbers, missing=one.missing, at_us=now_us
             )
@@ -104,23 +85,19 @@ class GapNotes:
 
     def look(self) -> None:
         """Find datastreams that have fallen silent."""
-        self.settle()
         if self._is_alone:
             self._keep(self._tracker.check(now_us=to_us(self._twin.now())))
 
     def sources_since(self, time_us: int) -> set[str]:
         """Sources of which something came, or was measured, at this time or later."""
-        self.settle()
         return self._tracker.sources_since(time_us)
 
     def note_loss(self, cause: GapCause, sources: Iterable[str]) -> None:
         """Take note that the broker lost messages of these sources, nobody knows how many."""
-        self.settle()
         self._keep(self._tracker.note_loss(cause, sources, at_us=to_us(self._twin.now())))
 
     def write(self) -> None:
         """Write down what was found; what the database does not take now is written later."""
-        self.settle()
         if self._waiting:
             self._errand.run(self._write)
 
@@ -146,9 +123,9 @@ class GapNotes:
                 self._waiting = [*gaps, *self._waiting]
 
 
-def _timed(gathered: Sequence[Prepared]) -> Readings:
+def _timed(batches: Sequence[Prepared]) -> Readings:
     """All readings and arrivals of some batches as one."""
-    parts = [part for prepared in gathered for part in (prepared.readings, prepared.arrivals)]
+    parts = [part for prepared in batches for part in (prepared.readings, prepared.arrivals)]
     return Readings(
         number=np.concatenate([part.number for part in parts]),
         time_us=np.concatenate([part.time_us for part in parts]),

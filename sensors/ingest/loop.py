@@ -12,6 +12,7 @@ from sensors.broker import client_id
 from sensors.broker.observer import BrokerHealth
 from sensors.clocks import ClockWatch
 from sensors.ingest.accounting import Ledger
+from sensors.ingest.afterwards import Afterwards
 from sensors.ingest.buffering import Buffer, Drained
 from sensors.ingest.contact import Contact, InstanceTakenError, Registry
 from sensors.ingest.gapnotes import GapNotes
@@ -21,12 +22,12 @@ from sensors.ingest.meter import Meter
 from sensors.ingest.recorder import Pending, Recorder
 from sensors.ingest.reporting import Overview, Reporter
 from sensors.ingest.states import Due, State
-from sensors.pipeline.prepared import Prepared
 from sensors.routing import Router
 from sensors.rules.quality import TimePolicy
 from twin.city import Twin
 from twin.errors import StoreError
 from twin.model.datastreams import Datastream
+from twin.model.times import to_us
 from twin.ports import Codec
 from twin.settings import Settings
 
@@ -98,6 +99,8 @@ class Ingester:
         router = Router(settings.codec.rule)
         self._source_of = SourceOfTopic(router)
         self._gaps = GapNotes(twin, aside, self._meter, is_alone=not settings.ingest.shared_group)
+        clocks = ClockWatch()
+        self._afterwards = Afterwards(self._meter, clocks, self._gaps)
         self._recorder = Recorder(
             twin,
             router=router,
@@ -111,15 +114,15 @@ class Ingester:
         )
         self._contact = Contact(self._ask, aside)
         self._ledger = Ledger(inherited=buffer.messages)
-        self._clocks = ClockWatch()
         self._overview = Overview(
             inbox=inbox,
             buffer=buffer,
             contact=self._contact,
             ledger=self._ledger,
             meter=self._meter,
-            clocks=self._clocks,
+            clocks=clocks,
             gaps=self._gaps,
+            afterwards=self._afterwards,
             source_of=self._source_of,
             recorder=self._recorder,
             health=health,
@@ -300,7 +303,7 @@ class Ingester:
         self._ledger.commit(pending.prepared.by_source)
         if result is not None:
             self._ledger.check(pending.batch.tallies, result)
-        self._note(pending.prepared)
+        self._afterwards.note(pending.prepared, committed_us=to_us(self._twin.now()))
         return True
 
     # Through the spool
@@ -408,16 +411,3 @@ class Ingester:
             self._overview.is_paused = False
             self._inbox.resume()
             logger.info("ingest_resumed")
-
-    # What is counted
-
-    def _note(self, prepared: Prepared) -> None:
-        for tally in prepared.tallies.values():
-            self._meter.note("readings_received", tally.received)
-            self._meter.note("ignored", tally.ignored)
-            self._meter.note("missing", tally.missing)
-            self._meter.note("unassigned", tally.unassigned)
-        self._meter.note("events", sum(prepared.events.values()))
-        for source, delays in prepared.delays.items():
-            self._clocks.note(source, received_us=delays.received_us, time_us=delays.time_us)
-        self._gaps.note(prepared)

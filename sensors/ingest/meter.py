@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from twin.model.observations import RecordResult
 
 WINDOW_S = 60.0
-SAMPLES_PER_COMMIT = 50
+SAMPLES = 50  # of each look
 MOST_SAMPLES = 60_000
 PERCENTILE = 95.0
 
@@ -37,16 +37,19 @@ class Meter:
         self._totals["messages"] += count
         self._messages.append((now_s, count))
 
-    def note_commit(self, result: RecordResult, *, lags_s: Float64, now_s: float) -> None:
-        """Count a commit; ``lags_s`` is the time from phenomenon to commit of timely readings."""
+    def note_commit(self, result: RecordResult) -> None:
+        """Count a commit."""
         self._totals["commits"] += 1
         self._totals["readings_stored"] += result.stored
         self._totals["duplicates"] += result.duplicate
         self._totals["conflicts"] += result.conflict
         self._totals["quarantined"] += result.quarantined
+
+    def note_lags(self, lags_s: Float64, *, now_s: float) -> None:
+        """Take the times from phenomenon to commit of timely readings."""
         if len(lags_s):
             self._newest_lag_s = float(lags_s.min())
-            step = max(1, len(lags_s) // SAMPLES_PER_COMMIT)
+            step = max(1, len(lags_s) // SAMPLES)
             self._lags.extend((now_s, float(lag_s)) for lag_s in lags_s[::step])
 
     def note(self, name: str, count: int = 1) -> None:

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-import numpy as np
-
 from sensors.broker.delivery import Delivery
 from sensors.ingest.contact import Registry
 from sensors.ingest.learned import LearnedFile
@@ -24,14 +22,11 @@ from twin.city import Twin
 from twin.errors import TwinError
 from twin.model.datastreams import Datastream
 from twin.model.observations import Arrivals, Batch, Readings, RecordResult
-from twin.model.quality import Quality
-from twin.model.times import to_us
 from twin.ports import Codec
 
 logger = logging.getLogger(__name__)
 
 REGISTRY_CHECK_S = 5.0
-MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,27 +210,7 @@ class Recorder:
         begun_s = time.monotonic()
         result = self._twin.record(pending.batch)
         took_s = time.monotonic() - begun_s
-        readings = pending.batch.readings
-        self.size.note(len(readings), seconds=took_s)
-        lags_s = timely_lags_s(readings, to_us(self._twin.now()))
-        self._meter.note_commit(result, lags_s=lags_s, now_s=time.monotonic())
-        self._note_out_of_range(readings)
+        self.size.note(len(pending.batch.readings), seconds=took_s)
+        self._meter.note_commit(result)
         self._drift.note(pending.topics, pending.batch.rejections)
         return result
-
-    def _note_out_of_range(self, readings: Readings) -> None:
-        numbers = readings.number[(readings.quality & int(Quality.OUT_OF_RANGE)) != 0]
-        if len(numbers):
-            self._meter.note("out_of_range", len(numbers))
-            facts = {
-                "count": len(numbers),
-                "datastreams": np.unique(numbers)[:MOST_NAMED].tolist(),
-                "hint": "stored and flagged; check unit and scale of the mapping, then the sensor",
-            }
-            logger.warning("values_out_of_range", extra=facts)
-
-
-def timely_lags_s(readings: Readings, now_us: int) -> np.ndarray:
-    """Time from phenomenon to commit [s] of the readings that are not flagged late."""
-    is_timely = (readings.quality & int(Quality.LATE)) == 0
-    return (now_us - readings.time_us[is_timely]) / 1e6

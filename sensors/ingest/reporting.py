@@ -15,6 +15,7 @@ from sensors.broker import Delivery
 from sensors.broker.observer import BrokerHealth
 from sensors.clocks import ClockWatch
 from sensors.ingest.accounting import Ledger
+from sensors.ingest.afterwards import Afterwards
 from sensors.ingest.alarms import Alarms
 from sensors.ingest.buffering import Buffer
 from sensors.ingest.contact import Contact, InstanceTakenError
@@ -147,6 +148,7 @@ class Overview:
     meter: Meter
     clocks: ClockWatch
     gaps: GapNotes
+    afterwards: Afterwards
     source_of: SourceOfTopic
     recorder: Recorder
     health: Callable[[], BrokerHealth] = BrokerHealth
@@ -229,6 +231,7 @@ class Reporter:
     def observe(self) -> None:
         """Look at everything that may deserve an alarm; tell alarms and a heartbeat."""
         seen = self._overview
+        seen.afterwards.settle()
         lost = self._observer.look_at_broker(seen.inbox.figures(), now=self._twin.now())
         if lost:
             seen.gaps.note_loss("session_lost", self._exposed())
@@ -287,7 +290,7 @@ class Reporter:
     def status(self) -> JobStatus:
         """State and figures of this moment."""
         seen, inbox = self._overview, self._overview.inbox.figures()
-        seen.gaps.settle()
+        seen.afterwards.settle()
         figures = {
             **seen.meter.figures(now_s=time.monotonic()),
             "queue_messages": float(inbox.queue_messages + len(seen.backlog)),

@@ -1,7 +1,7 @@
 """Streams that worked and are now refused again and again: their schema has changed. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,7 +38,7 @@ class DriftWatch:
         self._worked: dict[str, None] = {}
         self._failing: dict[str, _Failing] = {}
 
-    def note(self, topics: Mapping[str, int], rejections: Iterable[Rejection]) -> None:
+    def note(self, topics: Mapping[str, int], rejections: Sequence[Rejection]) -> None:
         """Take note of a batch.
 
         Parameters
@@ -48,6 +48,8 @@ class DriftWatch:
         rejections
             Those of these messages; several of one message count each.
         """
+        if not rejections and not self._failing and topics.keys() <= self._worked.keys():
+            return
         refused: Counter[str] = Counter()
         drifting: dict[str, list[Rejection]] = {}
         for rejection in rejections:

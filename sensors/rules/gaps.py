@@ -265,8 +265,7 @@ class GapTracker:
         row, is_known = self._rows(number)
         if not is_known.any():
             return []
-        pairs = np.unique(np.stack([row[is_known], sequence[is_known]]), axis=1)
-        row, sequence = pairs
+        row, sequence = _distinct(row[is_known], sequence[is_known])
         begin = np.flatnonzero(np.append(True, row[1:] != row[:-1]))
         end = np.append(begin[1:], len(row)) - 1
         streams = row[begin]
@@ -360,6 +359,15 @@ def _rows_of(known: _Known, number: NDArray[np.integer]) -> tuple[Int, NDArray[n
         return np.zeros(len(number), np.int64), np.zeros(len(number), np.bool_)
     row = np.minimum(np.searchsorted(known.number, number), len(known.number) - 1)
     return row, known.number[row] == number
+
+
+def _distinct(row: Int, sequence: Int) -> tuple[Int, Int]:
+    """Pairs in ascending order, each one once."""
+    order = np.lexsort((sequence, row))
+    row, sequence = row[order], sequence[order]
+    is_new = np.ones(len(row), np.bool_)
+    is_new[1:] = (row[1:] != row[:-1]) | (sequence[1:] != sequence[:-1])
+    return row[is_new], sequence[is_new]
 
 
 _COLUMNS = {

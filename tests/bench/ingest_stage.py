@@ -21,6 +21,7 @@ from faults.rig import Rig, ingest_rig
 STREAMS = 400
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 30.0
+REST_S, REST_SHARE, REST_WITHIN_S = 0.5, 0.04, 10.0
 PROBE_S = 0.25
 LOOK_S = 0.002
 CLOCK_TICKS = 100.0
@@ -79,10 +80,14 @@ class Stage:
         return found.fetchone() is not None
 
     def start(self, candidate: Candidate, order: Order) -> subprocess.Popen[bytes]:
-        """Start a candidate and wait until a first reading of it is visible."""
+        """Start a candidate, wait until a first reading of it is visible and it has come to rest.
+
+        What a programme loads and connects after its first reading belongs to its start.
+        """
         process = candidate.start(self.rig, self.work)
         try:
             self._await_ready(process, order)
+            self._await_rest(process)
         except BaseException:
             stop(process)
             raise
@@ -107,6 +112,16 @@ class Stage:
                 if process.poll() is not None:
                     break
         raise DidNotCountError("stores nothing; see its log in the temporary folder")
+
+    def _await_rest(self, process: subprocess.Popen[bytes]) -> None:
+        spent_s = [cpu_s(process.pid)]
+
+        def is_at_rest() -> bool:
+            spent_s.append(cpu_s(process.pid))
+            return spent_s[-1] - spent_s[-2] <= REST_S * REST_SHARE
+
+        threading.Event().wait(REST_S)
+        self.waited(is_at_rest, REST_WITHIN_S, REST_S)
 
     def _has_early(self, order: Order) -> bool:
         since = datetime.fromtimestamp(order.base_ms / MS_PER_S, UTC)

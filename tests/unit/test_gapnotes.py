@@ -50,7 +50,7 @@ def test_numbers_and_silence_become_gaps_unless_others_share_the_messages(
         notes = GapNotes(twin, aside, Meter(0.0), is_alone=is_alone)
         notes.update(streams)
         notes.start()
-        notes.note(pipeline.prepare(deliveries, most_readings=100))
+        notes.note([pipeline.prepare(deliveries, most_readings=100)])
         notes.note_loss("session_lost", ["demo"])
         notes.look()
         notes.write()

@@ -169,7 +169,8 @@ def test_the_meter_forgets_rates_and_lags_after_a_minute_but_no_total() -> None:
     meter = Meter(0.0)
     result = RecordResult(stored=3, duplicate=1, conflict=0, quarantined=2, revision=1)
     meter.note_messages(60, now_s=1.0)
-    meter.note_commit(result, lags_s=np.array([0.5, 4.0, 1.0]), now_s=1.0)
+    meter.note_commit(result)
+    meter.note_lags(np.array([0.5, 4.0, 1.0]), now_s=1.0)
     early = meter.figures(now_s=30.0)
     late = meter.figures(now_s=120.0)
     assert early["messages_per_s"] == 2.0
