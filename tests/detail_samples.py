@@ -2,6 +2,7 @@
 
 import heapq
 from itertools import pairwise
+from xml.etree import ElementTree as ET
 
 import numpy as np
 from services import REPOSITORY, missing
@@ -141,3 +142,14 @@ def equilibrium(network: Network, paths: PathState, classes=(CAR,)) -> TrafficRe
         unserved=Unserved(none.astype(np.uint8), none, none, none.astype(np.float64), ()),
         paths=paths,
     )
+
+
+def parsed(text: str) -> ET.Element:
+    """Root of a document that we wrote."""
+    return ET.fromstring(text)  # noqa: S314 - our own text
+
+
+def chain(network: Network, *nodes: int) -> list[int]:
+    """Ids of the links from each node to the next."""
+    pairs = list(zip(network.tail.tolist(), network.head.tolist(), strict=True))
+    return [int(network.link_id[pairs.index(pair)]) for pair in pairwise(nodes)]

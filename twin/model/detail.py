@@ -150,3 +150,45 @@ def spread(values: NDArray[np.float64]) -> Spread:
         low=np.where(missing, np.nan, low),
         high=np.where(missing, np.nan, high),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpillbackResult:
+    """Where queues reach back over whole links, for several platoon sizes.
+
+    Parameters
+    ----------
+    link_id : (links,)
+    platoons : tuple[int, ...]
+        Vehicles that move together.
+    queue_veh, longest_queue_veh : (platoons, links)
+        Standing car units: mean over the run and the most at one time.
+    full_s : (platoons, links)
+        Time during which the queue covered the whole link [s].
+    platoon_spread : float
+        Range over mean of all standing vehicles between the platoon sizes [-].
+    vehicles, arrived : tuple[int, ...]
+        Car units by platoon size.
+    seed : int
+    period_s : float
+    versions : Mapping[str, str]
+    assumptions, warnings : tuple[str, ...]
+    """
+
+    link_id: NDArray[np.int64]
+    platoons: tuple[int, ...]
+    queue_veh: NDArray[np.float64]
+    longest_queue_veh: NDArray[np.float64]
+    full_s: NDArray[np.float64]
+    platoon_spread: float
+    vehicles: tuple[int, ...]
+    arrived: tuple[int, ...]
+    seed: int
+    period_s: float
+    versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    assumptions: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def spills_back(self) -> NDArray[np.bool_]:
+        """Links that were full for some time with every platoon size."""
+        return np.all(self.full_s > 0.0, axis=0)

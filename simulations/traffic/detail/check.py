@@ -157,26 +157,16 @@ def _simulate(
     runs, columns = [], []
     deadline = time.monotonic() + inputs.options.time_limit_s
     with child.workplace() as folder:
-        watch = _watch(deadline, control, "network")
+        watch = child.watch(deadline, control, "network")
         net = child.convert(installed, plain, folder=folder, watch=watch)
         for number, seed in enumerate(inputs.options.seeds, start=1):
             phase = f"seed {number} of {len(inputs.options.seeds)}"
             run, column = _one_seed(
-                inputs, installed, net, seed=seed, watch=_watch(deadline, control, phase)
+                inputs, installed, net, seed=seed, watch=child.watch(deadline, control, phase)
             )
             runs.append(run)
             columns.append(column)
     return runs, columns
-
-
-def _watch(deadline: float, control: SolveControl | None, phase: str) -> child.Watch:
-    if control is None:
-        return child.Watch(deadline)
-    return child.Watch(
-        deadline,
-        control.cancelled,
-        lambda simulated_s: control.progress(phase, int(simulated_s), float("nan")),
-    )
 
 
 def _one_seed(

@@ -18,6 +18,7 @@ from pathlib import Path
 from simulations.traffic.detail.outcome import Outputs
 from simulations.traffic.detail.sumo import PlainNetwork
 from twin.errors import DetailError, ExtraMissingError
+from twin.ports import SolveControl
 
 SUMO_SCRIPT = Path(__file__).with_name("sumo_child.py")
 UXSIM_SCRIPT = Path(__file__).with_name("uxsim_child.py")
@@ -41,14 +42,19 @@ class Sumo:
     home: str
     version: str
 
-    def environment(self, folder: Path) -> dict[str, str]:
-        """All that a child gets to know of ours."""
-        return {
-            "HOME": str(folder),
-            "LC_ALL": "C.UTF-8",
-            "PATH": os.defpath,
-            "SUMO_HOME": self.home,
-        }
+
+@dataclass(frozen=True, slots=True)
+class Uxsim:
+    """UXsim in some Python environment: its interpreter, version, and whether it is compiled."""
+
+    python: str
+    version: str
+    mode: str
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """All that a child gets to know of ours."""
+    return {"HOME": str(folder), "LC_ALL": "C.UTF-8", "PATH": os.defpath, **more}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,17 @@ class Watch:
     progress: Callable[[float], None] = lambda _: None
 
 
+def watch(deadline: float, control: SolveControl | None, phase: str) -> Watch:
+    """A watch that asks and tells the control of a computation."""
+    if control is None:
+        return Watch(deadline)
+    return Watch(
+        deadline,
+        control.cancelled,
+        lambda simulated_s: control.progress(phase, int(simulated_s), float("nan")),
+    )
+
+
 def locate_sumo(python: str = sys.executable) -> Sumo:
     """SUMO as the interpreter sees it.
 
@@ -103,7 +120,24 @@ def locate_sumo(python: str = sys.executable) -> Sumo:
     ExtraMissingError
         If it is not installed there.
     """
-    command = [python, "-I", str(SUMO_SCRIPT), "--locate"]
+    found = _locate(python, SUMO_SCRIPT, programme="SUMO", extra="sumo")
+    return Sumo(python=python, home=found["home"], version=found["version"])
+
+
+def locate_uxsim(python: str = sys.executable) -> Uxsim:
+    """UXsim as the interpreter sees it.
+
+    Raises
+    ------
+    ExtraMissingError
+        If it is not installed there.
+    """
+    found = _locate(python, UXSIM_SCRIPT, programme="UXsim", extra="uxsim")
+    return Uxsim(python=python, version=found["version"], mode=found["mode"])
+
+
+def _locate(python: str, script: Path, *, programme: str, extra: str) -> dict[str, str]:
+    command = [python, "-I", str(script), "--locate"]
     try:
         answer = subprocess.run(  # noqa: S603 - an interpreter that the caller named
             command, capture_output=True, text=True, timeout=LOCATE_LIMIT_S, check=False
@@ -111,11 +145,10 @@ def locate_sumo(python: str = sys.executable) -> Sumo:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ExtraMissingError(f"the interpreter {python} does not start: {error}") from error
     if answer.returncode == MISSING:
-        raise missing_extra("SUMO", "sumo", python)
+        raise missing_extra(programme, extra, python)
     if answer.returncode != 0:
-        raise DetailError(f"SUMO in {python} does not load: {_tail(answer.stderr)}")
-    found = json.loads(answer.stdout.splitlines()[-1])  # libsumo may print warnings before
-    return Sumo(python=python, home=found["home"], version=found["version"])
+        raise DetailError(f"{programme} in {python} does not load: {_tail(answer.stderr)}")
+    return json.loads(answer.stdout.splitlines()[-1])  # libraries may print warnings before
 
 
 def missing_extra(programme: str, extra: str, python: str) -> ExtraMissingError:
@@ -148,7 +181,9 @@ def convert(sumo: Sumo, plain: PlainNetwork, *, folder: Path, watch: Watch) -> P
         file = folder / f"area.{kind}.xml"
         file.write_text(text, encoding="utf-8")
         command += [f"--{kind}-files", str(file)]
-    with running(command, folder=folder, environment=sumo.environment(folder)) as process:
+    with running(
+        command, folder=folder, variables=environment(folder, SUMO_HOME=sumo.home)
+    ) as process:
         _await(process, folder, watch, "netconvert")
     return target
 
@@ -164,10 +199,35 @@ def simulate(sumo: Sumo, network: Path, given: SeedInput, *, folder: Path, watch
     folder.mkdir()
     job = _write_job(network, given, folder)
     command = [sumo.python, "-I", str(SUMO_SCRIPT), str(job)]
-    with running(command, folder=folder, environment=sumo.environment(folder)) as process:
+    with running(
+        command, folder=folder, variables=environment(folder, SUMO_HOME=sumo.home)
+    ) as process:
         _await(process, folder, watch, "SUMO")
     texts = [(folder / name).read_text(encoding="utf-8") for name in _OUTPUTS]
     return Outputs(*texts)
+
+
+def simulate_city(uxsim: Uxsim, job: Mapping[str, object], *, folder: Path, watch: Watch) -> str:
+    """Run one simulation of a city with UXsim; its answer as JSON text.
+
+    Raises
+    ------
+    DetailError
+        If UXsim ends with an error, the limit is reached or the check is cancelled.
+    """
+    folder.mkdir()
+    content = {
+        **job,
+        "cpp": uxsim.mode == "C++",
+        "progress_file": str(folder / "progress"),
+        "answer_file": str(folder / "answer.json"),
+    }
+    file = folder / "job.json"
+    file.write_text(json.dumps(content), encoding="utf-8")
+    command = [uxsim.python, "-I", str(UXSIM_SCRIPT), str(file)]
+    with running(command, folder=folder, variables=environment(folder)) as process:
+        _await(process, folder, watch, "UXsim")
+    return (folder / "answer.json").read_text(encoding="utf-8")
 
 
 _OUTPUTS = ("means.xml", "trips.xml", "statistics.xml", "queues.json")
@@ -204,7 +264,7 @@ def _write_job(network: Path, given: SeedInput, folder: Path) -> Path:
 
 @contextmanager
 def running(
-    command: Sequence[str], *, folder: Path, environment: Mapping[str, str]
+    command: Sequence[str], *, folder: Path, variables: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A child with its messages in ``folder/messages``; killed if it still runs at the end."""
     with ExitStack() as stack:
@@ -212,7 +272,7 @@ def running(
         process = subprocess.Popen(  # noqa: S603 - our script or netconvert, no shell
             list(command),
             cwd=folder,
-            env=dict(environment),
+            env=dict(variables),
             stdin=subprocess.DEVNULL,
             stdout=messages,
             stderr=subprocess.STDOUT,
