@@ -16,6 +16,7 @@ from twin.model.traffic import Demand, DemandPeriod, Unserved, UnservedReason, V
 __all__ = ["OdTable", "classes", "from_daily", "from_matrices", "gravity", "pairs"]
 
 _NAMED = 5
+_LARGEST_VEHH = 1e9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,8 +165,8 @@ def _problems(graph: RoadGraph, demand: Demand) -> list[str]:
     with np.errstate(invalid="ignore"):
         negative = demand.flow_vehh < 0.0
     problems += _listed("rows have a negative number of trips", negative, demand)
-    wrong = ~np.isfinite(demand.flow_vehh)
-    problems += _listed("rows have no finite number of trips", wrong, demand)
+    wrong = ~(negative | (demand.flow_vehh <= _LARGEST_VEHH))
+    problems += _listed("rows have no number of trips, or one beyond any city", wrong, demand)
     for ids, word in ((demand.origin, "begin"), (demand.destination, "end")):
         unknown = ~np.isin(ids, graph.zone_id)
         problems += _listed(f"rows {word} at a node that is no zone", unknown, demand)

@@ -11,27 +11,35 @@ from twin.model.network import CostFunction, Network
 from twin.model.traffic import VehicleClass
 
 NAMED = 5
-_NODE_COLUMNS = ("x_m", "y_m", "is_zone", "no_through")
-_LINK_COLUMNS = (
-    "tail",
-    "head",
-    "length_m",
-    "t0_s",
-    "speed_kmh",
-    "lanes",
-    "capacity_pceh",
-    "cost_function",
-    "p0",
-    "p1",
-    "p2",
-    "mask",
-    "max_weight_t",
-    "max_axle_t",
-    "max_height_m",
-    "preload_pceh",
-)
-_OPTIONAL_COLUMNS = ("limit_exempt", "odd_speed")
+_WHOLE, _NUMBER, _FLAG = "iu", "iuf", "b"  # kinds of numpy types
+_NODE_COLUMNS = {"x_m": _NUMBER, "y_m": _NUMBER, "is_zone": _FLAG, "no_through": _FLAG}
+_LINK_COLUMNS = {
+    "tail": _WHOLE,
+    "head": _WHOLE,
+    "length_m": _NUMBER,
+    "t0_s": _NUMBER,
+    "speed_kmh": _NUMBER,
+    "lanes": _WHOLE,
+    "capacity_pceh": _NUMBER,
+    "cost_function": _WHOLE,
+    "p0": _NUMBER,
+    "p1": _NUMBER,
+    "p2": _NUMBER,
+    "mask": _WHOLE,
+    "max_weight_t": _NUMBER,
+    "max_axle_t": _NUMBER,
+    "max_height_m": _NUMBER,
+    "preload_pceh": _NUMBER,
+}
+_WORDS = {_WHOLE: "whole numbers", _NUMBER: "numbers", _FLAG: "true and false"}
+_OPTIONAL_COLUMNS = {"limit_exempt": _WHOLE, "odd_speed": _FLAG}
 _BITS = 32
+_LARGEST = 1e9  # beyond any length, time or volume of a city, and far from overflow
+_SMALLEST_PCEH = 1e-3
+_STEEPEST = 30.0  # (1e10)^30 is still a number
+_SHORTEST_H = 0.01
+_LEAST = 1e-6
+_CENT_EUR = 0.01
 _SLOWEST_KMH, _FASTEST_KMH = 2.0, 250.0
 _KMH = 3.6  # 1 m/s in km/h
 _PROBES = np.linspace(0.0, 4.0, 41)  # volume over capacity
@@ -59,7 +67,7 @@ def named(ids: IdArray, values: NDArray | None = None, *, word: str = "") -> str
 def problems(network: Network, classes: Sequence[VehicleClass]) -> list[str]:
     """What forbids computing with this network and these classes, in sentences; best is none.
 
-    Columns of wrong length are reported alone, since nothing else can be looked at then.
+    Columns of wrong length or type are reported alone, since nothing else can be looked at then.
     """
     found = _shape_problems(network, len(classes))
     if found:
@@ -89,8 +97,8 @@ def class_problems(classes: Sequence[VehicleClass]) -> list[str]:
     for item in classes:
         checks = (
             (0 <= item.bit < _BITS, f"bit {item.bit}, expected 0 to {_BITS - 1}"),
-            (0.0 < item.pce < np.inf, f"pce {item.pce:g}, expected a positive number"),
-            (item.vmax_kmh > 0.0, f"vmax {item.vmax_kmh:g} km/h, expected more than 0"),
+            (_LEAST <= item.pce <= _LARGEST, f"pce {item.pce:g}, expected more than 0"),
+            (item.vmax_kmh >= 1.0, f"vmax {item.vmax_kmh:g} km/h, expected 1 or more"),
             (
                 0.0 <= item.mass_from_t <= item.mass_to_t,
                 f"mass band {item.mass_from_t:g} to {item.mass_to_t:g} t, expected 0 <= from <= to",
@@ -98,12 +106,12 @@ def class_problems(classes: Sequence[VehicleClass]) -> list[str]:
             (item.axle_t >= 0.0, f"axle load {item.axle_t:g} t, expected 0 or more"),
             (item.height_m >= 0.0, f"height {item.height_m:g} m, expected 0 or more"),
             (
-                item.time_value_eur_h > 0.0,
-                f"value of time {item.time_value_eur_h:g} EUR/h, expected more than 0",
+                item.time_value_eur_h >= _CENT_EUR,
+                f"value of time {item.time_value_eur_h:g} EUR/h, expected 0.01 or more",
             ),
             (
-                0.0 <= item.distance_cost_eur_km < np.inf,
-                f"distance cost {item.distance_cost_eur_km:g} EUR/km, expected 0 or more",
+                0.0 <= item.distance_cost_eur_km <= _LARGEST,
+                f"distance cost {item.distance_cost_eur_km:g} EUR/km, expected 0 to {_LARGEST:g}",
             ),
         )
         found += [f"vehicle class {item.name}: {text}" for holds, text in checks if not holds]
@@ -112,19 +120,17 @@ def class_problems(classes: Sequence[VehicleClass]) -> list[str]:
 
 def _shape_problems(network: Network, classes: int) -> list[str]:
     found = []
-    sizes = {"node_id": _NODE_COLUMNS, "link_id": _LINK_COLUMNS}
-    for key, names in sizes.items():
+    given = {name: kind for name, kind in _OPTIONAL_COLUMNS.items() if _is_given(network, name)}
+    sizes = {"node_id": _NODE_COLUMNS, "link_id": _LINK_COLUMNS | given}
+    for key, kinds in sizes.items():
         shape = (getattr(network, key).size,)
-        found += [
-            f"column {name} has shape {column.shape}, expected {shape} like {key}"
-            for name in names
-            if (column := getattr(network, name)).shape != shape
-        ]
+        for name, kind in ({key: _WHOLE} | kinds).items():
+            column = getattr(network, name)
+            if column.shape != shape:
+                found.append(f"column {name} has shape {column.shape}, expected {shape} like {key}")
+            if column.dtype.kind not in kind:
+                found.append(f"column {name} holds {column.dtype}, expected {_WORDS[kind]}")
     links = network.link_id.size
-    for name in _OPTIONAL_COLUMNS:
-        column = getattr(network, name)
-        if column is not None and column.shape != (links,):
-            found.append(f"column {name} has shape {column.shape}, expected {(links,)}")
     toll = network.toll_eur
     if toll is not None and toll.shape != (classes, links):
         found.append(f"toll_eur has shape {toll.shape}, expected {(classes, links)}")
@@ -138,6 +144,10 @@ def _shape_problems(network: Network, classes: int) -> list[str]:
     if links == 0:
         found.append("the network has no links; there is nothing to drive on")
     return found
+
+
+def _is_given(network: Network, name: str) -> bool:
+    return getattr(network, name) is not None
 
 
 def _repeated(ids: IdArray, word: str) -> list[str]:
@@ -175,15 +185,16 @@ def _link_problems(network: Network) -> list[str]:
         found += _wrong_links(network, unknown, f"have a {name} that is no node", column)
     for name in ("length_m", "t0_s", "preload_pceh"):
         column = getattr(network, name)
-        wrong = ~(np.isfinite(column) & (column >= 0.0))
-        found += _wrong_links(network, wrong, f"need {name} of 0 or more", column)
+        wrong = ~((column >= 0.0) & (column <= _LARGEST))
+        found += _wrong_links(network, wrong, f"need {name} from 0 to {_LARGEST:g}", column)
     for name in ("speed_kmh", "max_weight_t", "max_axle_t", "max_height_m"):
         column = getattr(network, name)
         wrong = ~(column >= 0.0)
         found += _wrong_links(network, wrong, f"need {name} of 0 or more (+inf is none)", column)
     if network.toll_eur is not None:
-        wrong = ~(np.isfinite(network.toll_eur) & (network.toll_eur >= 0.0))
-        found += _wrong_links(network, np.logical_or.reduce(wrong), "need toll_eur of 0 or more")
+        wrong = ~((network.toll_eur >= 0.0) & (network.toll_eur <= _LARGEST))
+        text = f"need toll_eur from 0 to {_LARGEST:g}"
+        found += _wrong_links(network, np.logical_or.reduce(wrong), text)
     return found
 
 
@@ -212,22 +223,25 @@ def _function_problems(network: Network) -> list[str]:
     found = _wrong_links(network, unknown, "have an unknown cost function", fn)
     for name in ("p0", "p1", "p2"):
         column = getattr(network, name)
-        found += _wrong_links(network, ~np.isfinite(column), f"need a finite {name}", column)
+        wrong = ~(np.abs(column) <= _LARGEST)
+        found += _wrong_links(network, wrong, f"need a {name} within +-{_LARGEST:g}", column)
     bpr, akcelik = fn == CostFunction.BPR, fn == CostFunction.AKCELIK
     rules = (
         ((fn == CostFunction.LINEAR) & (p0 < 0.0), "have a negative slope", p0),
         (bpr & (p0 < 0.0), "have a negative BPR factor", p0),
         (bpr & (p1 != 0.0) & (p1 < 1.0), "have a BPR exponent other than 0 below 1", p1),
+        (bpr & (p1 > _STEEPEST), f"have a BPR exponent above {_STEEPEST:g}", p1),
         ((fn == CostFunction.CONICAL) & (p0 <= 1.0), "need a conical steepness above 1", p0),
-        (akcelik & (p0 <= 0.0), "need an Akcelik period above 0 h", p0),
-        (akcelik & (p1 <= 0.0), "need an Akcelik delay parameter above 0", p1),
+        (akcelik & (p0 < _SHORTEST_H), f"need an Akcelik period of {_SHORTEST_H:g} h or more", p0),
+        (akcelik & (p1 < _LEAST), f"need an Akcelik delay parameter of {_LEAST:g} or more", p1),
     )
     for wrong, text, values in rules:
         found += _wrong_links(network, wrong, text, values)
     needs_capacity = ~np.isin(fn, (CostFunction.FIXED, CostFunction.LINEAR)) & ~unknown
-    wrong = needs_capacity & ~((network.capacity_pceh > 0.0) & np.isfinite(network.capacity_pceh))
-    wrong |= ~needs_capacity & ~(network.capacity_pceh >= 0.0)
-    text = "need a capacity above 0; close a link instead of giving it none"
+    capacity = network.capacity_pceh
+    wrong = needs_capacity & ~((capacity >= _SMALLEST_PCEH) & (capacity <= _LARGEST))
+    wrong |= ~needs_capacity & ~(capacity >= 0.0)
+    text = f"need a capacity from {_SMALLEST_PCEH:g} to {_LARGEST:g}; close a link to give it none"
     found += _wrong_links(network, wrong, text, network.capacity_pceh)
     return found or _falling(network)
 

@@ -232,8 +232,8 @@ def searched(links: list[tuple[int, int]], ends: set[int], origin: int) -> set[i
     ("rows", "text"),
     [
         ([(1, 2, -3.0)], "1 rows have a negative number of trips: row 0 (1 to 2, -3 veh/h)"),
-        ([(1, 2, np.nan)], "1 rows have no finite number of trips"),
-        ([(1, 2, np.inf)], "1 rows have no finite number of trips"),
+        ([(1, 2, np.nan)], "1 rows have no number of trips"),
+        ([(1, 2, np.inf)], "1 rows have no number of trips"),
         ([(1, 99, 1.0)], "1 rows end at a node that is no zone: row 0 (1 to 99, 1 veh/h)"),
         ([(99, 1, 1.0)], "1 rows begin at a node that is no zone"),
     ],
