@@ -118,9 +118,3 @@ def test_short_links_are_stretched_for_platoons_and_said_so() -> None:
     assert found.warnings == ("1 links are shorter than a platoon needs and were stretched",)
     assert not found.spills_back().any()
     assert found.platoon_spread == 0.0
-
-
-def test_the_density_of_a_queue_follows_from_its_discharge() -> None:
-    network = grid(3)
-    density = uxsim.queue_density(network, np.arange(1))
-    assert density.tolist() == pytest.approx([0.2 - 800.0 / 3600.0 / 5.0])

@@ -1,10 +1,12 @@
-"""Spillback in UXsim against the balance of a bottleneck: what comes less what goes must stand.
+"""Spillback in UXsim against conservation and the speed of a kinematic wave.
 
 A street of four links of 600 m and one lane; the third lets out 600 veh/h, 1200 veh/h come for
 half an hour. By conservation 300 vehicles stand at the end of that time. A queue that moves at
-600 veh/h has 0.2 - 600/3600/5 = 0.167 veh/m (triangular relation, jam 0.2 veh/m, wave 5 m/s), so
-it is 1800 m long: it covers the third link after 10 min and reaches the first. Tolerance: two
-platoons of ten in vehicles, as they are counted whole.
+600 veh/h has 0.2 - 600/3600/5 = 0.167 veh/m (triangular relation, jam 0.2 veh/m, wave 5 m/s), the
+traffic before it 1200/3600/13.9 = 0.024 veh/m, so that its end goes back at
+(1200 - 600)/3600/(0.167 - 0.024) = 1.17 m/s. Tolerances: two platoons of ten at each end of the
+queue, as vehicles are counted in platoons; and five minutes, for samples of one minute and
+platoons that pass a link's end together.
 """
 
 import time
@@ -19,6 +21,9 @@ from simulations.traffic.detail.departures import DepartureProfile
 from simulations.traffic.detail.spillback import SpillbackOptions
 from twin.errors import DetailError, ExtraMissingError
 
+WAVE_M_S = 1.168
+FIRST_ARRIVAL_S = 3 * 600.0 / (50.0 / 3.6)
+FULL = 0.9
 HALF_HOUR = DepartureProfile(duration_s=1800.0, warm_up_s=0.0)
 OPTIONS = SpillbackOptions(profile=HALF_HOUR, clearance_s=0.0)
 
@@ -46,9 +51,11 @@ def test_a_queue_is_the_balance_of_its_bottleneck_and_spills_back(uxsim: child.U
     columns = [int(np.flatnonzero(found.link_id == link)[0]) for link in route]
     for row, platoon in enumerate(found.platoons):
         assert abs(found.longest_queue_veh[row, columns].sum() - 300.0) <= 40.0, platoon
-        assert found.full_s[row, columns[2]] == pytest.approx(1200.0, abs=180.0)
-    assert found.spills_back()[columns].tolist()[1:] == [True, True, False]
-    assert np.all(found.full_s[:, columns[0]] < 180.0)
+        for upstream, column in enumerate(reversed(columns[:3])):
+            reached_s = FIRST_ARRIVAL_S + (upstream + FULL) * 600.0 / WAVE_M_S
+            expected_s = 1800.0 - reached_s
+            assert found.full_s[row, column] == pytest.approx(expected_s, abs=300.0), platoon
+    assert not found.spills_back()[columns[3]]
     assert found.vehicles == (600, 600)
     assert found.platoon_spread < 0.2
     assert "1.1" in found.versions["uxsim"]

@@ -27,6 +27,7 @@ from twin.model.traffic import PathState, VehicleClass
 
 JAM_DENSITY_VEH_M = 0.2  # per lane; UXsim's default, 5 m a vehicle
 REACTION_S = 1.0
+WAVE_M_S = 1.0 / (REACTION_S * JAM_DENSITY_VEH_M)  # of a queue's end, backwards
 ASSUMPTIONS = (
     "routes of the equilibrium, in car units; no signals, no lanes, no priority at junctions",
     "every link lets out as much as its capacity in the static model; trips end freely",
@@ -80,7 +81,8 @@ def job(
         "end_s": profile.warm_up_s + profile.duration_s + clearance_s,
         "nodes": _nodes(given.network, rows),
         "links": _links(given.network, rows, platoon),
-        "queue_density": queue_density(given.network, rows).tolist(),
+        "jam_veh_m": (JAM_DENSITY_VEH_M * lanes_of(given.network, rows)).tolist(),
+        "wave_m_s": WAVE_M_S,
         "routes": {str(trip): [str(x) for x in given.trips.route(trip).tolist()] for trip in used},
         "ends": ends,
         "departures": _pairs(departures),
@@ -106,7 +108,7 @@ def _nodes(network: Network, rows: NDArray[np.int64]) -> list[tuple[str, float, 
 
 
 def _links(network: Network, rows: NDArray[np.int64], platoon: int) -> list[dict[str, object]]:
-    lanes = np.maximum(network.lanes[rows], 1)
+    lanes = lanes_of(network, rows)
     length = drawn_length(network, rows, platoon)
     return [
         {
@@ -124,22 +126,16 @@ def _links(network: Network, rows: NDArray[np.int64], platoon: int) -> list[dict
     ]
 
 
+def lanes_of(network: Network, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Lanes of links, one where none is known."""
+    return np.maximum(network.lanes[rows], 1).astype(np.int64)
+
+
 def drawn_length(network: Network, rows: NDArray[np.int64], platoon: int) -> NDArray[np.float64]:
     """Lengths for which a link takes one platoon and is not passed within one step [m]."""
     step_m = network.speed_kmh[rows] / KMH_PER_M_S * REACTION_S * platoon
-    room_m = platoon / (JAM_DENSITY_VEH_M * np.maximum(network.lanes[rows], 1))
+    room_m = platoon / (JAM_DENSITY_VEH_M * lanes_of(network, rows))
     return np.maximum(network.length_m[rows], np.maximum(step_m, room_m))
-
-
-def queue_density(network: Network, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Density of a queue over a whole link that lets out its capacity [veh/m].
-
-    From the triangular relation: jam density less capacity over the speed of the backward wave.
-    """
-    jam = JAM_DENSITY_VEH_M * np.maximum(network.lanes[rows], 1)
-    wave_m_s = 1.0 / (REACTION_S * JAM_DENSITY_VEH_M)
-    let_out = network.capacity_pceh[rows] / SECONDS_PER_HOUR
-    return np.maximum(jam - let_out / wave_m_s, 0.5 * jam)
 
 
 def result(

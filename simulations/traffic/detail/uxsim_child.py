@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 SAMPLE_S = 60.0
-FULL = 0.9  # of the density of a standing queue that reaches over the whole link
+FULL = 0.9  # of the density of a queue over the whole link at the present outflow
 MISSING = 3
 
 
@@ -63,19 +63,21 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     world = build(job)
     names = [link["name"] for link in job["links"]]
     links = [world.get_link(name) for name in names]
-    full = [FULL * density for density in job["queue_density"]]
-    longest, standing, full_s = ([0.0] * len(links) for _ in range(3))
+    longest, standing, full_s, gone = ([0.0] * len(links) for _ in range(4))
     parent = os.getppid()
     samples, now = 0, 0.0
     while now < job["end_s"]:
-        now = min(now + SAMPLE_S, job["end_s"])
+        step = min(SAMPLE_S, job["end_s"] - now)
+        now += step
         world.exec_simulation(until_t=now)
         samples += 1
         for index, link in enumerate(links):
-            queue = link.num_vehicles_queue
+            queue, left = link.num_vehicles_queue, float(link.departure_count(now))
             standing[index] += queue
             longest[index] = max(longest[index], float(queue))
-            full_s[index] += SAMPLE_S * (link.density >= full[index])
+            over_all = job["jam_veh_m"][index] - (left - gone[index]) / step / job["wave_m_s"]
+            full_s[index] += step * (queue > 0 and link.density >= FULL * over_all)
+            gone[index] = left
         Path(job["progress_file"]).write_text(f"{now:.1f}", encoding="ascii")
         if os.getppid() != parent:
             break
