@@ -157,6 +157,7 @@ class HierarchyPricing:
         self._at = np.empty((threads, most_out + 1), dtype=np.int32)
         self._stack = np.empty((threads, ranks + 1), dtype=np.int32)
         self._arrival = np.empty((lines, ranks), dtype=np.int32)
+        self._above = np.empty((lines, ranks), dtype=np.int32)
         self._place = np.full(graph.no_through.size, -1, dtype=np.int32)
         self._priced: IndexArray = _NO_ROWS
         self._distance = self._room[:0].reshape(0, ranks, _LANES)
@@ -190,24 +191,22 @@ class HierarchyPricing:
         pairs = np.ascontiguousarray(pairs)
         line_first = np.searchsorted(pairs, table.row_first[self._priced]).astype(np.int32)
         line_first = np.append(line_first, np.int32(pairs.size))
-        origin, node = table.row_origin[self._priced], table.destination[pairs]
-        apex = np.empty(pairs.size, dtype=np.int32)
+        node, last = table.destination[pairs], np.empty(pairs.size, dtype=np.int32)
         start = np.zeros(pairs.size + 1, dtype=np.int64)
-        ends = (
-            hierarchy.rank, graph.tail, hierarchy.first_in, hierarchy.in_link, metric.link_cost,
-        )  # fmt: skip
         trace_paths(
             completion.parent, completion.first, completion.tail, completion.head,
-            metric.up, metric.down, metric.hops, graph.first_out, graph.head, *ends,
-            origin, line_first, pairs, node, self._distance, self._shortest,
-            self._up_distance, self._at, self._arrival, apex, start[1:],
+            metric.up, metric.down, metric.hops, graph.first_out, graph.head,
+            hierarchy.rank, graph.tail, hierarchy.first_in, hierarchy.in_link, metric.link_cost,
+            table.row_origin[self._priced], line_first, pairs, node,
+            self._distance, self._shortest,
+            self._up_distance, self._at, self._arrival, self._above, last, start[1:],
         )  # fmt: skip
         np.cumsum(start, out=start)
         links = np.empty(start[-1], dtype=np.int32)
         write_paths(
-            completion.first, completion.tail, completion.head, metric.down, metric.halves, *ends,
-            origin, line_first, pairs, node, self._distance, self._shortest,
-            self._stack, self._arrival, apex, start, links,
+            completion.tail, completion.head, metric.halves, hierarchy.rank, graph.tail,
+            line_first, node, self._arrival, self._above, last, start,
+            self._stack, links,
         )  # fmt: skip
         if metric.may_loop:
             cut_loops(graph.tail, graph.head, start, links, self._place)

@@ -19,6 +19,7 @@ _MATRIX_INDEX = types.Array(types.int32, 2, "C")
 _CUBE_FLOAT = types.Array(types.float64, 3, "C")
 
 _AT_ORIGIN = -1  # the search upwards began here; -2 - link where it came over a link of the origin
+_UNKNOWN, _APEX = -1, -2  # nobody asked yet; the path reaches the node from below
 
 
 @njit(
@@ -117,7 +118,7 @@ def _arc_from_above(first, head, down, distance, lane, v):
         READ_INDEX, READ_INDEX, READ_INDEX, READ_INDEX, READ_INDEX, READ_INDEX, READ_FLOAT,
         READ_INDEX, READ_INDEX, READ_ID, READ_INDEX,
         _CUBE_FLOAT, READ_FLOAT,
-        _MATRIX_FLOAT, _MATRIX_INDEX, _MATRIX_INDEX, WRITE_INDEX, WRITE_ID,
+        _MATRIX_FLOAT, _MATRIX_INDEX, _MATRIX_INDEX, _MATRIX_INDEX, WRITE_INDEX, WRITE_ID,
     ),
     cache=True, parallel=True, nogil=True,
 )  # fmt: skip
@@ -126,9 +127,9 @@ def trace_paths(
     rank, link_tail, first_in, in_link, link_cost,
     line_origin, line_first, pair, pair_node,
     distance, shortest,
-    up_distance, at, arrival, apex, length,
+    up_distance, at, arrival, above, last, length,
 ):  # fmt: skip
-    """Find the highest node of each path and how many links it has.
+    """Find the arcs of each path and how many links it has.
 
     Parameters
     ----------
@@ -145,9 +146,11 @@ def trace_paths(
     up_distance, at : (threads, ranks), (threads, links)
         Room to work in.
     arrival : (lines, ranks)
-        Out: the arc that each ancestor of the origin was reached over.
-    apex : (wanted,)
-        Out: highest node; -1 where one link leads from origin to destination.
+        Out: the arc that each ancestor of the origin was reached over from below.
+    above : (lines, ranks)
+        Out: the arc that nodes on the paths were reached over from above, or ``_APEX``.
+    last : (wanted,)
+        Out: link into the centroid where the path ends; -1 where it ends at a node.
     length : (wanted,)
         Out: links.
     """
@@ -163,25 +166,32 @@ def trace_paths(
             parent, first, head, up, rank, first_out, link_head, link_cost, origin,
             from_origin, arrival[line], at[here],
         )  # fmt: skip
+        above[line] = _UNKNOWN
         for i in range(line_first[line], line_first[line + 1]):
             v, links = rank[pair_node[i]], 0
+            last[i] = -1
             if v < 0:
-                last = _last_link(
+                last[i] = _last_link(
                     rank, link_tail, first_in, in_link, link_cost, origin, pair_node[i],
                     distance[block], lane, shortest[pair[i]],
                 )  # fmt: skip
-                v, links = rank[link_tail[last]], 1
-            if v >= 0:
-                while from_origin[v] != distance[block, v, lane]:
-                    a = _arc_from_above(first, head, down, distance[block], lane, v)
-                    links += hops[2 * a + 1]
-                    v = head[a]
-                u = v
-                while arrival[line, u] >= 0:
-                    links += hops[2 * arrival[line, u]]
-                    u = tail[arrival[line, u]]
-                links += arrival[line, u] != _AT_ORIGIN
-            apex[i] = v
+                v, links = rank[link_tail[last[i]]], 1
+            while v >= 0:
+                a = above[line, v]
+                if a == _UNKNOWN:
+                    a = _APEX
+                    if from_origin[v] != distance[block, v, lane]:
+                        a = _arc_from_above(first, head, down, distance[block], lane, v)
+                    above[line, v] = a
+                if a == _APEX:
+                    break
+                links += hops[2 * a + 1]
+                v = head[a]
+            while v >= 0 and arrival[line, v] >= 0:
+                links += hops[2 * arrival[line, v]]
+                v = tail[arrival[line, v]]
+            if v >= 0 and arrival[line, v] != _AT_ORIGIN:
+                links += 1
             length[i] = links
 
 
@@ -208,40 +218,31 @@ def _unpack(halves, slot, end, stack, links):
 
 @njit(
     types.void(
-        READ_INDEX, READ_INDEX, READ_INDEX, READ_FLOAT, _MATRIX_INDEX,
-        READ_INDEX, READ_INDEX, READ_INDEX, READ_INDEX, READ_FLOAT,
-        READ_INDEX, READ_INDEX, READ_ID, READ_INDEX,
-        _CUBE_FLOAT, READ_FLOAT,
-        _MATRIX_INDEX, _MATRIX_INDEX, READ_INDEX, READ_ID, WRITE_INDEX,
+        READ_INDEX, READ_INDEX, _MATRIX_INDEX, READ_INDEX, READ_INDEX,
+        READ_INDEX, READ_INDEX, _MATRIX_INDEX, _MATRIX_INDEX, READ_INDEX, READ_ID,
+        _MATRIX_INDEX, WRITE_INDEX,
     ),
     cache=True, parallel=True, nogil=True,
 )  # fmt: skip
 def write_paths(
-    first, tail, head, down, halves,
-    rank, link_tail, first_in, in_link, link_cost,
-    line_origin, line_first, pair, pair_node,
-    distance, shortest,
-    stack, arrival, apex, start, links,
+    tail, head, halves, rank, link_tail,
+    line_first, pair_node, arrival, above, last, start,
+    stack, links,
 ):  # fmt: skip
     """Write the links of each path, in driving order, to ``start[i]`` up to ``start[i + 1]``.
 
     Parameters as in ``trace_paths``; ``stack`` is room to work in, (threads, ranks + 1).
     """
-    lanes = distance.shape[2]
-    for line in prange(line_origin.size):
+    for line in prange(line_first.size - 1):
         here = numba.get_thread_id()
-        block, lane = line // lanes, line % lanes
         for i in range(line_first[line], line_first[line + 1]):
             end, v = start[i + 1], rank[pair_node[i]]
-            if v < 0:
+            if last[i] >= 0:
                 end -= 1
-                links[end] = _last_link(
-                    rank, link_tail, first_in, in_link, link_cost, line_origin[line],
-                    pair_node[i], distance[block], lane, shortest[pair[i]],
-                )  # fmt: skip
-                v = rank[link_tail[links[end]]]
-            while v != apex[i]:
-                a = _arc_from_above(first, head, down, distance[block], lane, v)
+                links[end] = last[i]
+                v = rank[link_tail[last[i]]]
+            while v >= 0 and above[line, v] != _APEX:
+                a = above[line, v]
                 end = _unpack(halves, 2 * a + 1, end, stack[here], links)
                 v = head[a]
             while v >= 0 and arrival[line, v] >= 0:
