@@ -5,7 +5,6 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from simulations.reporting import report_on
 from twin.errors import SolveError
 from twin.model.bases import TrafficBase
 from twin.model.packing import pack, pack_columns
@@ -85,8 +84,9 @@ def answer(
     scenario: Scenario,
     options: SolveOptions,
     control: SolveControl | None = None,
+    about: Mapping[str, object] | None = None,
 ) -> Answer:
-    """What a scenario changes against its base.
+    """What a scenario changes against its base; ``about`` is added to the report.
 
     Raises
     ------
@@ -95,6 +95,8 @@ def answer(
     SolveError
         If it cannot be solved in these limits.
     """
+    from simulations.reporting import report_on  # noqa: PLC0415 - kernels need a prepared process
+
     result = solve_base(base, engine, scenario=scenario, options=options, control=control)
     found = report_on(base, result, scenario=scenario, options=options)
     return Answer(
@@ -105,6 +107,10 @@ def answer(
         parts={
             RESULT: pack(result),
             LINKS: pack_columns(found.links),
-            REPORT: json.dumps(found.document, ensure_ascii=False).encode(),
+            REPORT: json.dumps(
+                {**found.document, "engine": [engine.name, engine.version], **(about or {})},
+                ensure_ascii=False,
+                allow_nan=False,
+            ).encode(),
         },
     )

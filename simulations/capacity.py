@@ -50,7 +50,7 @@ def prepare_process(settings: Settings, *, threads: int) -> None:
     for name in THREAD_VARIABLES:
         os.environ[name] = str(threads)
     if "numba" in sys.modules:
-        sys.modules["numba"].config.reload_config()
+        sys.modules["numba"].config.CACHE_DIR = str(folder)
 
 
 def granted_processors(cgroup: Path = CGROUP) -> int:

@@ -1,22 +1,35 @@
 """Traffic runs of the queue: opens their base, solves, and hands back what is stored."""
 
 import json
+import logging
+import math
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeGuard
 
 from simulations.answering import Answer, answer, require_memory
 from simulations.capacity import Capacity
-from simulations.watching import RunWatch
+from simulations.watching import RunWatch, watching
 from twin.city import Twin
-from twin.errors import PluginError, RegistryError, SolveError
-from twin.model.bases import BASE_PART, TrafficBase
+from twin.errors import (
+    PluginError,
+    RegistryError,
+    SolveError,
+    StoreUnavailableError,
+    TwinError,
+)
+from twin.model.bases import BASE_PART, StoredBase, TrafficBase
 from twin.model.packing import unpack
-from twin.model.scenarios import Run
+from twin.model.scenarios import Result, Run
 from twin.model.traffic import SolveOptions
 from twin.plugins import load
-from twin.ports import TrafficEngine
+from twin.ports import Engine, TrafficEngine
+
+logger = logging.getLogger(__name__)
 
 TRAFFIC_GROUP = "traffic_engines"
+RETRY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,20 @@ def open_base(twin: Twin, content_hash: str) -> TrafficBase:
             f"the traffic base {stored.facts.name!r} has lost its file; run `twin estimate` again"
         )
     return unpack(content, TrafficBase)
+
+
+def base_document(base: StoredBase) -> Mapping[str, object]:
+    """What a report says of its base."""
+    facts = base.facts
+    return {
+        "name": facts.name,
+        "version": base.version,
+        "made_at": base.made_at.isoformat(),
+        "content_hash": facts.content_hash,
+        "provenance": {"kind": facts.provenance.kind, "by": facts.provenance.by},
+        "figures": {k: v if math.isfinite(v) else None for k, v in facts.figures.items()},
+        "units": dict(facts.units),
+    }
 
 
 def traffic_engine(name: str) -> TrafficEngine:
@@ -124,4 +151,108 @@ def answer_run(
     base = bases.open(twin, run.base)
     options = limits.options(run)
     require_memory(base, engine, options, allowed_bytes=limits.capacity.memory_bytes)
-    return answer(base, engine, scenario=run.scenario, options=options, control=watch)
+    return answer(
+        base,
+        engine,
+        scenario=run.scenario,
+        options=options,
+        control=watch,
+        about={"base": base_document(twin.traffic.base(run.base)), "input_hash": run.input_hash},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficRuns:
+    """A traffic engine with what its runs may use."""
+
+    engine: TrafficEngine
+    limits: Limits
+    bases: OpenBases
+
+
+Solver = Engine | TrafficRuns
+
+
+def solve(twin: Twin, run: Run, engine: Solver, *, stop: threading.Event | None = None) -> None:
+    """Solve one run and store its result, or the reason why there is none.
+
+    When ``stop`` is set meanwhile the run goes back to the queue.
+    """
+    stop = stop or threading.Event()
+    target, limit_s = 0.0, math.inf
+    if isinstance(engine, TrafficRuns):
+        target, limit_s = engine.limits.options(run).relative_gap, engine.limits.time_limit_s
+    watch = RunWatch(target_gap=target, limit_s=limit_s)
+    logger.info("run_started", extra={"run": run.id, "engine": run.engine, "attempt": run.attempt})
+    reason = ""
+    found: tuple[Result, Mapping[str, bytes]] | None = None
+    with watching(twin, run, watch, stop=stop):
+        try:
+            found = _found(twin, run, engine, watch)
+        except StoreUnavailableError:
+            raise
+        except TwinError as error:
+            reason = str(error)
+        except Exception as error:
+            # Engines are plugins: the run shows the reason.
+            reason = f"{type(error).__name__}: {error}"
+            logger.warning("engine_failed", exc_info=error, extra={"run": run.id})
+    _store(twin, run, found=found, reason=reason, watch=watch, stop=stop)
+
+
+def _found(
+    twin: Twin, run: Run, engine: Solver, watch: RunWatch
+) -> tuple[Result, Mapping[str, bytes]]:
+    if not isinstance(engine, TrafficRuns):
+        return engine.solve(run, watch.report), {}
+    answer = answer_run(
+        twin, run, engine.engine, bases=engine.bases, limits=engine.limits, watch=watch
+    )
+    return answer.result(run.id), answer.parts
+
+
+def _store(
+    twin: Twin,
+    run: Run,
+    *,
+    found: tuple[Result, Mapping[str, bytes]] | None,
+    reason: str,
+    watch: RunWatch,
+    stop: threading.Event,
+) -> None:
+    """End the run in the store; while the database is away, again and again until ``stop``."""
+    while True:
+        try:
+            outcome = _end(twin, run, found=found, reason=reason, watch=watch)
+        except StoreUnavailableError as error:
+            logger.warning("result_not_stored", extra={"run": run.id, "reason": str(error)})
+            if stop.wait(RETRY_S):
+                raise
+            continue
+        logger.info(f"run_{outcome}", extra={"run": run.id, "reason": reason})  # noqa: G004 - one of five words
+        return
+
+
+def _end(
+    twin: Twin,
+    run: Run,
+    *,
+    found: tuple[Result, Mapping[str, bytes]] | None,
+    reason: str,
+    watch: RunWatch,
+) -> str:
+    if watch.ending == "stopped":
+        twin.release_run(run.id, attempt=run.attempt)
+        return "released"
+    if watch.ending == "cancelled":
+        return "cancelled"
+    if watch.ending == "overran":
+        text = "it took longer than its time limit; raise traffic.time_limit_s"
+        twin.fail_run(run.id, text, attempt=run.attempt)
+        return "overran"
+    if found is None:
+        twin.fail_run(run.id, reason, attempt=run.attempt)
+        return "failed"
+    result, parts = found
+    is_stored = twin.finish_run(run.id, result, attempt=run.attempt, parts=parts)
+    return "done" if is_stored else "lost"

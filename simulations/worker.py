@@ -1,10 +1,8 @@
 """The job ``work``: claims queued runs, solves them with the installed engines, stores results."""
 
 import logging
-import math
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import cast
 
 from simulations.capacity import capacity_of, prepare_process
@@ -12,16 +10,15 @@ from simulations.running import (
     TRAFFIC_GROUP,
     Limits,
     OpenBases,
-    answer_run,
+    Solver,
+    TrafficRuns,
     is_traffic_engine,
+    solve,
 )
-from simulations.watching import RunWatch, watching
 from twin.city import Twin
-from twin.errors import StoreUnavailableError, TwinError
+from twin.errors import StoreUnavailableError
 from twin.model.jobs import JobStatus
-from twin.model.scenarios import Result, Run
 from twin.plugins import load_all
-from twin.ports import Engine, TrafficEngine
 from twin.runtime import open_twin
 from twin.settings import Settings
 from twin.signals import stop_on_signal
@@ -31,18 +28,6 @@ logger = logging.getLogger(__name__)
 POLL_S = 0.5
 BEAT_S = 2.0
 STRUCTURAL_GROUP = "structural_models"
-
-
-@dataclass(frozen=True, slots=True)
-class TrafficRuns:
-    """A traffic engine with what its runs may use."""
-
-    engine: TrafficEngine
-    limits: Limits
-    bases: OpenBases
-
-
-Solver = Engine | TrafficRuns
 
 
 def command(settings: Settings, arguments: Sequence[str]) -> int:  # noqa: ARG001 - contract of a job
@@ -71,7 +56,7 @@ def installed_solvers(limits: Limits) -> Mapping[str, Solver]:
         else:
             logger.error("engine_unfit", extra={"plugin": name, "group": TRAFFIC_GROUP})
     models, more_broken = load_all(STRUCTURAL_GROUP)
-    solvers |= {name: cast("Engine", model) for name, model in models.items()}
+    solvers |= {name: cast("Solver", model) for name, model in models.items()}
     for plugin in (*broken, *more_broken):
         logger.error("engine_broken", extra={"plugin": plugin.name, "reason": plugin.reason})
     return solvers
@@ -133,88 +118,3 @@ class _Tally:
             figures=figures,
         )
         self._twin.beat(status)
-
-
-def solve(twin: Twin, run: Run, engine: Solver, *, stop: threading.Event | None = None) -> None:
-    """Solve one run and store its result, or the reason why there is none.
-
-    When ``stop`` is set meanwhile the run goes back to the queue.
-    """
-    stop = stop or threading.Event()
-    target, limit_s = 0.0, math.inf
-    if isinstance(engine, TrafficRuns):
-        target, limit_s = engine.limits.options(run).relative_gap, engine.limits.time_limit_s
-    watch = RunWatch(target_gap=target, limit_s=limit_s)
-    logger.info("run_started", extra={"run": run.id, "engine": run.engine, "attempt": run.attempt})
-    reason = ""
-    found: tuple[Result, Mapping[str, bytes]] | None = None
-    with watching(twin, run, watch, stop=stop):
-        try:
-            found = _found(twin, run, engine, watch)
-        except StoreUnavailableError:
-            raise
-        except TwinError as error:
-            reason = str(error)
-        except Exception as error:
-            # Engines are plugins: the run shows the reason.
-            reason = f"{type(error).__name__}: {error}"
-            logger.warning("engine_failed", exc_info=error, extra={"run": run.id})
-    _store(twin, run, found=found, reason=reason, watch=watch, stop=stop)
-
-
-def _found(
-    twin: Twin, run: Run, engine: Solver, watch: RunWatch
-) -> tuple[Result, Mapping[str, bytes]]:
-    if not isinstance(engine, TrafficRuns):
-        return engine.solve(run, watch.report), {}
-    answer = answer_run(
-        twin, run, engine.engine, bases=engine.bases, limits=engine.limits, watch=watch
-    )
-    return answer.result(run.id), answer.parts
-
-
-def _store(
-    twin: Twin,
-    run: Run,
-    *,
-    found: tuple[Result, Mapping[str, bytes]] | None,
-    reason: str,
-    watch: RunWatch,
-    stop: threading.Event,
-) -> None:
-    """End the run in the store; while the database is away, again and again until ``stop``."""
-    while True:
-        try:
-            outcome = _end(twin, run, found=found, reason=reason, watch=watch)
-        except StoreUnavailableError as error:
-            logger.warning("result_not_stored", extra={"run": run.id, "reason": str(error)})
-            if stop.wait(POLL_S):
-                raise
-            continue
-        logger.info(f"run_{outcome}", extra={"run": run.id, "reason": reason})  # noqa: G004 - one of five words
-        return
-
-
-def _end(
-    twin: Twin,
-    run: Run,
-    *,
-    found: tuple[Result, Mapping[str, bytes]] | None,
-    reason: str,
-    watch: RunWatch,
-) -> str:
-    if watch.ending == "stopped" and found is None:
-        twin.release_run(run.id, attempt=run.attempt)
-        return "released"
-    if watch.ending == "cancelled":
-        return "cancelled"
-    if watch.ending == "overran":
-        text = "it took longer than its time limit; raise traffic.time_limit_s"
-        twin.fail_run(run.id, text, attempt=run.attempt)
-        return "overran"
-    if found is None:
-        twin.fail_run(run.id, reason, attempt=run.attempt)
-        return "failed"
-    result, parts = found
-    is_stored = twin.finish_run(run.id, result, attempt=run.attempt, parts=parts)
-    return "done" if is_stored else "lost"

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import numpy as np
 
-from twin.errors import ModelError, RegistryError
+from twin.errors import ModelError, RegistryError, ScenarioError
 from twin.model.alarms import Alarm
 from twin.model.assets import Asset, Component
 from twin.model.bases import StoredBase
@@ -27,11 +27,13 @@ from twin.model.observations import (
     Series,
     Waveform,
 )
+from twin.model.packing import unpack
 from twin.model.provenance import Reference
 from twin.model.quality import STALE_AFTER_CADENCES, QualityClass, quality_class
 from twin.model.quarantine import Case, CaseFilter, Settlement
 from twin.model.questions import options_text
 from twin.model.scenarios import Result, Run, Scenario
+from twin.model.targets import TARGETS_PART, TargetNames, unknown_targets
 from twin.model.times import from_us, to_us
 from twin.model.upkeep import Compression, Deletion, Overdue, RollupReport, UpkeepRule
 from twin.ports import Clock, Store, TrafficShelf
@@ -493,6 +495,24 @@ class Twin:
             options=options,
         )
 
+    def check_scenario(self, scenario: Scenario) -> StoredBase:
+        """The base of a scenario that names only what there is.
+
+        Raises
+        ------
+        RegistryError
+            If the base is missing; names `twin estimate`.
+        ScenarioError
+            With every target that the base does not know.
+        """
+        base = self.base(scenario.base)
+        content = self._store.traffic.base_part(base.id, TARGETS_PART)
+        if content is not None:
+            problems = unknown_targets(scenario, unpack(content, TargetNames))
+            if problems:
+                raise ScenarioError(*problems)
+        return base
+
     def ask(self, scenario: Scenario, *, relative_gap: float = GAP_TO_COMPARE) -> Run:
         """Queue a what-if question to the traffic model, bound to the newest base of its name.
 
@@ -502,8 +522,10 @@ class Twin:
         ------
         RegistryError
             If the base is missing; names `twin estimate`.
+        ScenarioError
+            With every target that the base does not know.
         """
-        base = self.base(scenario.base)
+        base = self.check_scenario(scenario)
         return self.submit(
             scenario,
             engine=base.facts.engine,

@@ -31,6 +31,10 @@ BUILT_IN = {
 JOB_HELP = {
     "ingest": "take over MQTT messages and store them",
     "work": "solve queued scenario runs",
+    "whatif": "answer a scenario: twin whatif SCENARIO.json [--base NAME] [--here] [--json]",
+    "estimate": "adjust the demand to the counts and store the base that scenarios start from",
+    "detail": "simulate streets around a bridge with SUMO: twin detail ASSET [--scenario FILE]",
+    "warm": "compile the kernels of the traffic model once, at installation",
     "serve": "web server: map, pages, HTTP interface",
     "simulate": "publish the simulated sensors of the city over MQTT",
     "maintain": "rollups, retention, compression; --proof verifies what was deleted",

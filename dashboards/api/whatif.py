@@ -15,11 +15,10 @@ from dashboards.view import CityView, view_of
 from twin.city import Twin
 from twin.errors import ModelError, RegistryError, ScenarioError, StoreUnavailableError
 from twin.model.bases import StoredBase
-from twin.model.packing import unpack, unpack_columns
+from twin.model.packing import unpack_columns
 from twin.model.scenario_schema import schema
 from twin.model.scenario_words import sentences
 from twin.model.scenarios import Run, Scenario, from_json, to_document
-from twin.model.targets import TARGETS_PART, TargetNames, unknown_targets
 from twin.plugins import RouterOffer
 from twin.settings import LARGEST_GAP, Settings
 
@@ -192,15 +191,9 @@ def _sound(view: CityView, text: str) -> tuple[Scenario, StoredBase]:
     """Scenario and its base; ScenarioError with all problems, FieldError without a base."""
     scenario = from_json(text)
     try:
-        base = view.twin.base(scenario.base)
+        return scenario, view.twin.check_scenario(scenario)
     except RegistryError as error:
         raise FieldError("base", str(error)) from None
-    content = view.twin.traffic.base_part(base.id, TARGETS_PART)
-    if content is not None:
-        problems = unknown_targets(scenario, unpack(content, TargetNames))
-        if problems:
-            raise ScenarioError(*problems)
-    return scenario, base
 
 
 def _checked(view: CityView, text: str, language: str) -> tuple[int, object]:

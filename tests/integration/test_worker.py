@@ -13,7 +13,7 @@ from simulations.capacity import Capacity
 from simulations.running import Limits, OpenBases
 from simulations.worker import TrafficRuns, solve, work
 from twin.city import Twin
-from twin.errors import RegistryError
+from twin.errors import RegistryError, ScenarioError
 from twin.model.packing import unpack, unpack_columns
 from twin.model.provenance import Provenance
 from twin.model.questions import options_text
@@ -192,7 +192,11 @@ def test_a_traffic_run_stores_its_equilibrium_columns_and_report(city: Twin) -> 
 
 def test_a_scenario_that_does_not_fit_fails_with_every_problem(city: Twin) -> None:
     wrong = (Intervention("close_link", ("1-9",)), Intervention("close_link", ("7-7",)))
-    run = city.ask(Scenario("wrong", "today", wrong))
+    with pytest.raises(ScenarioError) as refused:
+        city.ask(Scenario("wrong", "today", wrong))
+    assert len(refused.value.problems) == 2
+    base = city.base("today").facts.content_hash
+    run = city.submit(Scenario("wrong", "today", wrong), engine="free_flow", version="1", base=base)
     solve(city, _claimed(city), _runs(FreeFlow()))
     assert city.run(run.id).status == "failed"
     assert "1-9" in city.run(run.id).message

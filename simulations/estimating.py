@@ -1,0 +1,274 @@
+"""The job ``estimate``: demand of the city adjusted to its counts, stored as a base."""
+
+import argparse
+import math
+import re
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+from simulations.capacity import Capacity, capacity_of, prepare_process
+from simulations.running import traffic_engine
+from twin.city import Twin
+from twin.errors import RegistryError, SettingsError, SolveError
+from twin.exchange.roadnetwork import counts_of, road_network, zones_of
+from twin.model.bases import BASE_PART, BaseFacts, StoredBase, TrafficBase
+from twin.model.city import City
+from twin.model.packing import pack
+from twin.model.provenance import Provenance
+from twin.model.targets import TARGETS_PART, target_names
+from twin.model.traffic import SolveOptions
+from twin.ports import TrafficEngine
+from twin.runtime import open_twin
+from twin.settings import Settings
+from twin.signals import stop_on_signal
+
+if TYPE_CHECKING:
+    from simulations.traffic.estimate import Calibration, CalibrationReport
+
+CALIBRATION_PART = "calibration"
+"""Part of a base that holds its `CalibrationReport`, packed."""
+FEWEST_COUNTS = 3
+DAILY_COUNT = re.compile(r"adt_(\d{4})_veh_d")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What base is to be made: its name, the day of its roads, and the year of the counts."""
+
+    name: str
+    as_of: date
+    year: str
+
+
+def command(settings: Settings, arguments: Sequence[str]) -> int:
+    """Adjust the demand of the city to its counts and store the solved state; exit code 0."""
+    options = _parser(settings).parse_args(arguments)
+    stop = stop_on_signal()
+    capacity = capacity_of(settings)
+    prepare_process(settings, threads=capacity.threads)
+    twin = open_twin(settings, role="work")
+    try:
+        city = registry(twin, settings)
+        year = options.counts or newest_year(city)
+        as_of = _day(options.as_of) if options.as_of else twin.now().date()
+        wish = Wish(options.name, as_of, year)
+        engine = traffic_engine(settings.traffic.engine)
+        stored = estimate(
+            twin, city, engine, wish, settings=settings, capacity=capacity, told=Told(stop)
+        )
+    finally:
+        twin.close()
+    sys.stdout.write(f"{_summary(stored)}\n")
+    return 0
+
+
+def _parser(settings: Settings) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="twin estimate", description=command.__doc__)
+    parser.add_argument(
+        "name", nargs="?", default=settings.traffic.base, help="name of the base (%(default)s)"
+    )
+    parser.add_argument("--as-of", metavar="DATE", help="roads as they were that day; today")
+    parser.add_argument("--counts", metavar="YEAR", help="year of the counts; the newest")
+    return parser
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"--as-of is {text!r}; write a date such as 2018-06-01") from None
+
+
+class Told:
+    """`twin.ports.SolveControl` that tells a person how far the computation is."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+
+    def cancelled(self) -> bool:
+        """Whether it was interrupted."""
+        return self._stop.is_set()
+
+    def progress(self, phase: str, number: int, relative_gap: float) -> None:
+        """Print the phase, its number and the gap reached."""
+        gap = "" if math.isnan(relative_gap) else f", gap {relative_gap:.1e}"
+        sys.stderr.write(f"  {phase} {number}{gap}\n")
+        sys.stderr.flush()
+
+
+def registry(twin: Twin, settings: Settings) -> City:
+    """The city as it stands in the registry; RegistryError if nothing is loaded."""
+    assets = tuple(twin.assets())
+    if not assets:
+        raise RegistryError("the registry is empty; run `twin load` first")
+    return City(
+        name=settings.city.name,
+        references=tuple(twin.references()),
+        assets=assets,
+        components=tuple(twin.components()),
+    )
+
+
+def newest_year(city: City) -> str:
+    """Newest year with enough published counts on bridges.
+
+    Raises
+    ------
+    RegistryError
+        If no year has; says which attribute is meant.
+    """
+    counted: dict[str, int] = {}
+    for asset in city.assets:
+        for item in asset.attributes:
+            found = DAILY_COUNT.fullmatch(item.name)
+            if found and isinstance(item.value, (int, float)) and item.value > 0:
+                counted[found[1]] = counted.get(found[1], 0) + 1
+    years = [year for year, count in counted.items() if count >= FEWEST_COUNTS]
+    if not years:
+        raise RegistryError(
+            f"no year has {FEWEST_COUNTS} counts on bridges; give them as attributes such as "
+            "adt_2018_veh_d in attributes.csv and load the city"
+        )
+    return max(years)
+
+
+def estimate(
+    twin: Twin,
+    city: City,
+    engine: TrafficEngine,
+    wish: Wish,
+    *,
+    settings: Settings,
+    capacity: Capacity,
+    told: Told,
+) -> StoredBase:
+    """Calibrate the demand in the year of the counts, solve it on the roads of the day, store it.
+
+    Raises
+    ------
+    SolveError
+        If it was interrupted, or the base did not reach its gap.
+    NetworkError, DemandError
+        If registry or counts do not fit; names all problems.
+    """
+    from simulations.traffic.classes import classes  # noqa: PLC0415 - in a prepared process
+    from simulations.traffic.estimate import EstimateOptions, calibrate  # noqa: PLC0415 - as above
+    from simulations.traffic.prior import parameters, prior_demand  # noqa: PLC0415 - as above
+
+    solve = SolveOptions(
+        relative_gap=settings.traffic.relative_gap,
+        time_limit_s=settings.traffic.time_limit_s,
+        threads=capacity.threads,
+        path_memory_bytes=capacity.memory_bytes // 2,
+    )
+    counted_on = date(int(wish.year), 6, 1)
+    then = road_network(city, crs=settings.city.crs, classes=classes(), as_of=counted_on)
+    peak = parameters()["peak_hour_share"]
+    found = calibrate(
+        then,
+        prior_demand(then, zones_of(city, then)),
+        counts_of(city, then, year=wish.year, peak_share=peak),
+        options=EstimateOptions(final_gap=solve.relative_gap, solve=solve),
+        control=told,
+        engine=engine,
+    )
+    _require_whole(found.result.status, told)
+    base = TrafficBase(then, found.demand, found.result)
+    if wish.as_of != counted_on:
+        base = _on_day(city, engine, found, wish, settings=settings, solve=solve, told=told)
+    return twin.traffic.keep_base(
+        _facts(base, engine, found.report, wish, peak=peak, solve=solve, at=twin),
+        {
+            BASE_PART: pack(base),
+            TARGETS_PART: pack(target_names(base.network)),
+            CALIBRATION_PART: pack(found.report),
+        },
+        at=twin.now(),
+    )
+
+
+def _on_day(
+    city: City,
+    engine: TrafficEngine,
+    found: "Calibration",
+    wish: Wish,
+    *,
+    settings: Settings,
+    solve: SolveOptions,
+    told: Told,
+) -> TrafficBase:
+    """The same demand on the roads of another day."""
+    from simulations.traffic.classes import classes  # noqa: PLC0415 - in a prepared process
+
+    network = road_network(city, crs=settings.city.crs, classes=classes(), as_of=wish.as_of)
+    said = f"demand of {wish.year} on the roads of {wish.as_of}: nobody drives elsewhere since"
+    demand = replace(found.demand, assumptions=(*found.demand.assumptions, said))
+    state = engine.solve(network, demand, options=solve, control=told)
+    _require_whole(state.status, told)
+    return TrafficBase(network, demand, state)
+
+
+def _require_whole(status: str, told: Told) -> None:
+    if told.cancelled():
+        raise SolveError("interrupted; nothing was stored")
+    if status != "converged":
+        raise SolveError(
+            f"the base did not converge ({status.replace('_', ' ')}); raise traffic.time_limit_s"
+        )
+
+
+def _facts(
+    base: TrafficBase,
+    engine: TrafficEngine,
+    report: "CalibrationReport",
+    wish: Wish,
+    *,
+    peak: float,
+    solve: SolveOptions,
+    at: Twin,
+) -> BaseFacts:
+    needed = engine.estimate(base.network, base.demand, solve)
+    figures: Mapping[str, float] = {
+        "relative_gap": base.state.relative_gap,
+        "links": float(base.network.link_id.size),
+        "zones": float(base.network.is_zone.sum()),
+        "demand": float(base.demand.flow_vehh.sum()),
+        "peak_hour_share": peak,
+        "counts_used": float(report.used_after.rows),
+        "counts_held_out": float(report.reserve_after.rows),
+        "used_geh_below_5": report.used_after.share_good,
+        "held_out_geh_below_5": report.reserve_after.share_good,
+        "held_out_geh_90": report.reserve_after.geh_90,
+        "held_out_rmse": report.reserve_after.rmse_percent,
+        "held_out_bias": report.reserve_after.bias,
+        "is_calibrated": float(report.is_calibrated),
+        "run_memory": float(needed.memory_bytes),
+    }
+    units = {"demand": "1/h", "held_out_rmse": "%", "run_memory": "By"}
+    return BaseFacts(
+        name=wish.name,
+        content_hash=base.content_hash(),
+        engine=engine.name,
+        engine_version=engine.version,
+        figures=figures,
+        units=units,
+        assumptions=(*report.assumptions, *report.objections, *base.demand.assumptions),
+        provenance=Provenance(
+            "estimated", by=f"{engine.name} {engine.version} on counts of {wish.year}", at=at.now()
+        ),
+    )
+
+
+def _summary(stored: StoredBase) -> str:
+    figures = stored.facts.figures
+    return (
+        f"base {stored.facts.name!r}, version {stored.version}: {figures['links']:.0f} links, "
+        f"{figures['demand']:.0f} vehicles an hour, gap {figures['relative_gap']:.1e}; "
+        f"GEH below 5 on {figures['used_geh_below_5']:.0%} of {figures['counts_used']:.0f} used "
+        f"and {figures['held_out_geh_below_5']:.0%} of {figures['counts_held_out']:.0f} held-out "
+        f"counts (GEH of nine in ten held out: {figures['held_out_geh_90']:.1f})"
+    )

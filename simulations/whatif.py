@@ -1,0 +1,158 @@
+"""The jobs ``whatif`` and ``sweep``: questions from files, answered as tables."""
+
+import argparse
+import json
+import logging
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from simulations.capacity import capacity_of, prepare_process
+from simulations.running import (
+    Limits,
+    OpenBases,
+    TrafficRuns,
+    solve,
+    traffic_engine,
+)
+from simulations.telling import report_text
+from twin.city import Twin
+from twin.errors import ScenarioError, SolveError, TwinError
+from twin.model.scenarios import Run, Scenario, from_json
+from twin.runtime import open_twin
+from twin.settings import Settings
+from twin.signals import stop_on_signal
+
+LOOK_S = 0.1
+TELL_S = 1.0
+WORKER_ALIVE_S = 30.0
+LARGEST_FILE = 4 * 1024 * 1024
+OVER = ("done", "failed", "cancelled")
+
+
+def command(settings: Settings, arguments: Sequence[str]) -> int:
+    """Answer a scenario against its base: who drives where, what it costs, and how sure that is."""
+    options = _parser().parse_args(arguments)
+    scenario = read_scenario(options.scenario, base=options.base)
+    stop = stop_on_signal()
+    logging.getLogger("simulations").setLevel(logging.WARNING)  # the progress says the same
+    if options.here:
+        prepare_process(settings, threads=capacity_of(settings).threads)
+    twin = open_twin(settings, role="work" if options.here else "serve")
+    try:
+        gap = options.gap or settings.traffic.relative_gap
+        run = twin.ask(scenario, relative_gap=gap)
+        was_known = run.status == "done"
+        if run.status not in OVER:
+            if options.here:
+                solve_here(twin, run, settings, stop)
+            else:
+                require_worker(twin, run)
+            run = follow(twin, run, stop)
+        return _end(twin, run, settings, is_json=options.json, was_known=was_known)
+    finally:
+        twin.close()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="twin whatif", description=command.__doc__)
+    parser.add_argument("scenario", type=Path, help="JSON file, see docs/whatif.md")
+    parser.add_argument("--base", metavar="NAME", help="another base than the file names")
+    parser.add_argument("--gap", type=float, help="relative gap to solve to")
+    parser.add_argument(
+        "--here", action="store_true", help="solve in this process, not in a worker"
+    )
+    parser.add_argument("--json", action="store_true", help="print run and report as JSON")
+    return parser
+
+
+def read_scenario(file: Path, *, base: str | None = None) -> Scenario:
+    """Scenario of a file, checked against the tables.
+
+    Raises
+    ------
+    ScenarioError
+        If the file cannot be read or is no sound scenario; names the file and all problems.
+    """
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(LARGEST_FILE + 1)
+        scenario = from_json(content.decode("utf-8"))
+    except OSError as error:
+        raise ScenarioError(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ScenarioError(f"{file} is not UTF-8: {error.reason}") from error
+    except ScenarioError as error:
+        raise ScenarioError(*(f"{file}: {problem}" for problem in error.problems)) from error
+    return scenario if base is None else replace(scenario, base=base)
+
+
+def require_worker(twin: Twin, run: Run) -> None:
+    """SolveError that says what to do if no worker is alive; the run waits for one."""
+    oldest = twin.now() - timedelta(seconds=WORKER_ALIVE_S)
+    if not any(job.job == "work" and job.heartbeat_at > oldest for job in twin.health().jobs):
+        raise SolveError(
+            f"run {run.id} waits, but no worker is running; start `twin up` or `twin work`, or ask "
+            "again with --here"
+        )
+
+
+def solve_here(twin: Twin, run: Run, settings: Settings, stop: threading.Event) -> None:
+    """Take this run from the queue and solve it in this process; a worker may be faster."""
+    engine = traffic_engine(run.engine)
+    claimed = twin.claim_run((run.engine,), only=run.id)
+    if claimed is None:
+        return
+    limits = Limits(capacity_of(settings), settings.traffic.time_limit_s)
+    solver = threading.Thread(
+        target=solve,
+        args=(twin, claimed, TrafficRuns(engine, limits, OpenBases())),
+        name="solve",
+        daemon=True,
+    )
+    solver.start()
+    follow(twin, claimed, stop)
+    solver.join()
+
+
+def follow(twin: Twin, run: Run, stop: threading.Event) -> Run:
+    """The run when it is over, with its progress on standard error; an interrupt cancels it."""
+    told = ""
+    while run.status not in OVER:
+        if stop.is_set():
+            twin.cancel_run(run.id)
+        text = f"run {run.id}: {run.status}, {run.progress:.0%} {run.message}".rstrip()
+        if text != told:
+            sys.stderr.write(f"  {text}\n")
+            sys.stderr.flush()
+            told = text
+        stop.wait(LOOK_S)
+        run = twin.run(run.id)
+    return run
+
+
+def _end(twin: Twin, run: Run, settings: Settings, *, is_json: bool, was_known: bool) -> int:
+    if run.status == "cancelled":
+        sys.stderr.write(f"run {run.id} was cancelled\n")
+        return 1
+    if run.status == "failed":
+        raise TwinError(f"run {run.id} failed: {run.message}")
+    content = twin.traffic.run_part(run.id, "report")
+    if content is None:
+        raise SolveError(f"run {run.id} has no report; it was answered by another programme")
+    report = json.loads(content)
+    if is_json:
+        sys.stdout.write(json.dumps(_document(run, report), ensure_ascii=False, indent=2) + "\n")
+        return 0
+    language = settings.dashboards.languages[0]
+    if was_known:
+        sys.stderr.write(f"  run {run.id}: stored result\n")
+    sys.stdout.write(report_text(report, language=language, names=twin.target_names()))
+    return 0
+
+
+def _document(run: Run, report: Mapping[str, object]) -> Mapping[str, object]:
+    return {"run": run.id, "input_hash": run.input_hash, "base": run.base, "report": report}
