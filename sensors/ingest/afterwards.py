@@ -68,8 +68,9 @@ class Afterwards:
         self._meter.note("events", sum(prepared.events.values()))
 
     def _note_clocks(self, batches: list[Prepared]) -> None:
-        for source in {source for prepared in batches for source in prepared.delays}:
-            found = [one.delays[source] for one in batches if source in one.delays]
+        delays = [prepared.delays() for prepared in batches]
+        for source in {source for one in delays for source in one}:
+            found = [one[source] for one in delays if source in one]
             self._clocks.note(
                 source,
                 received_us=np.concatenate([one.received_us for one in found]),

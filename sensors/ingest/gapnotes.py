@@ -73,9 +73,10 @@ class GapNotes:
         if not self._is_alone:
             return
         found = tracker.note(_timed(batches), now_us=now_us)
-        number = np.concatenate([prepared.counted.number for prepared in batches])
+        counted = [prepared.counted() for prepared in batches]
+        number = np.concatenate([one.number for one in counted])
         if len(number):
-            sequence = np.concatenate([prepared.counted.sequence for prepared in batches])
+            sequence = np.concatenate([one.sequence for one in counted])
             found += tracker.note_counted(number, sequence, at_us=now_us)
         for one in (one for prepared in batches for one in prepared.sequences):
             found += tracker.note_sequences(

@@ -33,12 +33,12 @@ REGISTRY_CHECK_S = 5.0
 class Pending:
     """A batch and the messages it comes from; it is repeated under its number until it is in.
 
-    ``topics`` counts its messages.
+    ``topics`` holds the topic of each.
     """
 
     batch: Batch
     prepared: Prepared
-    topics: Mapping[str, int]
+    topics: Sequence[bytes]
 
     @property
     def messages(self) -> int:
@@ -174,12 +174,8 @@ class Recorder:
             tallies=prepared.tallies,
             correcting=self._correcting,
         )
-        topics = Counter(delivery.topic for delivery in deliveries[: prepared.messages])
-        return Pending(
-            batch,
-            replace(prepared, readings=readings, arrivals=arrivals),
-            {topic.decode("utf-8", "replace"): count for topic, count in topics.items()},
-        )
+        topics = [delivery.topic for delivery in deliveries[: prepared.messages]]
+        return Pending(batch, replace(prepared, readings=readings, arrivals=arrivals), topics)
 
     def _marked(self, arrivals: Arrivals) -> Arrivals:
         """Arrivals with the bits of the faults, judged at the time of arrival."""
@@ -212,5 +208,6 @@ class Recorder:
         took_s = time.monotonic() - begun_s
         self.size.note(len(pending.batch.readings), seconds=took_s)
         self._meter.note_commit(result)
-        self._drift.note(pending.topics, pending.batch.rejections)
+        topics = Counter(topic.decode("utf-8", "replace") for topic in pending.topics)
+        self._drift.note(topics, pending.batch.rejections)
         return result

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -186,10 +186,9 @@ class Collected:
     ) -> tuple[NDArray[np.int64], Rows]:
         """All rows in the order of their messages, and the message of each."""
         parts = [*self.parts, self.single.part()] if self.single.value else self.parts
-        if len(parts) == 1:
-            columns = list(parts[0])
-        else:
-            parts = parts or [self.single.part()]
+        parts = parts or [self.single.part()]
+        columns: list[NDArray[Any]] = list(parts[0])
+        if len(parts) > 1:
             columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
         message = columns[0]
         if len(message) and (np.diff(message) < 0).any():

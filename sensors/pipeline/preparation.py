@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sensors.broker.delivery import Delivery
-from sensors.codecs.columns import NO_SEQUENCE
 from sensors.pipeline.collecting import Collected, Context
 from sensors.pipeline.lanes import BY_MESSAGE, Lane, Lanes, Place
-from sensors.pipeline.prepared import Counted, Delays, Prepared
+from sensors.pipeline.prepared import Prepared
 from sensors.pipeline.strangers import Strangers
 from sensors.pipeline.waveforms import judge_block
 from sensors.routing import Route, Router, StreamTable
 from sensors.rules.features import FeatureReading, feature_readings
-from sensors.rules.quality import Judged, Rows, TimePolicy, judge, unknown_stream
+from sensors.rules.quality import Judged, TimePolicy, judge, unknown_stream
 from twin.errors import ModelError
 from twin.model.messages import (
     CodecContext,
@@ -30,7 +29,6 @@ from twin.model.messages import (
     rejected,
 )
 from twin.model.observations import Readings, Tally
-from twin.model.quality import Quality
 from twin.model.quantities import conversion
 from twin.ports import Codec
 
@@ -38,7 +36,6 @@ CHUNK_BYTES = 65_536
 LEAST_BYTES_OF_A_READING = 24
 LIMITS = Limits()
 NOWHERE = Place(-1, 0.0, 0.0)
-NOT_LIVE = int(Quality.SIMULATED | Quality.BACK_FILLED | Quality.TIME_SUBSTITUTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +267,6 @@ class Pipeline:
         self._count_accepted(judged, into)
         counters = (into.received, into.ignored, into.missing, into.unassigned)
         sources = {name for counter in counters for name, count in counter.items() if count}
-        is_counted = (rows.sequence != NO_SEQUENCE) & rows.is_many
         return Prepared(
             messages=len(deliveries),
             readings=with_features(judged.readings, into.features),
@@ -283,9 +279,10 @@ class Pipeline:
             unknown_streams=into.unknown_streams,
             events=dict(into.events),
             sequences=tuple(into.sequences),
-            counted=Counted(rows.number[is_counted], rows.sequence[is_counted]),
             by_source=dict(into.messages),
-            delays=self._delays(rows, judged),
+            rows=rows,
+            stream=judged.stream,
+            columns=self.streams.columns,
         )
 
     def _reject(self, rejection: Rejection, delivery: Delivery, row: int, into: Collected) -> None:
@@ -304,17 +301,6 @@ class Pipeline:
             strict=True,
         ):
             into.received[source] += count
-
-    def _delays(self, rows: Rows, judged: Judged) -> Mapping[str, Delays]:
-        """Times of measured readings by source, for the watch over clocks."""
-        columns = self.streams.columns
-        is_live = rows.is_timed & ((columns.flags[judged.stream] | rows.quality) & NOT_LIVE == 0)
-        source = columns.source[judged.stream]
-        return {
-            columns.sources[one]: Delays(rows.received_us[chosen], rows.time_us[chosen])
-            for one in set(source[is_live].tolist())
-            for chosen in [is_live & (source == one)]
-        }
 
 
 def decode(codec: Codec, message: Message, route: Route) -> Outcome:

@@ -7,9 +7,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sensors.codecs.columns import NO_SEQUENCE
 from sensors.pipeline.collecting import Sequenced
+from sensors.routing import StreamColumns
+from sensors.rules.quality import Rows
 from twin.model.messages import Rejection
 from twin.model.observations import Arrivals, Readings, Tally, Waveform
+from twin.model.quality import Quality
+
+NOT_LIVE = int(Quality.SIMULATED | Quality.BACK_FILLED | Quality.TIME_SUBSTITUTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +49,10 @@ class Prepared:
         Events by kind.
     sequences
         Sequence numbers of messages that were decoded alone, for the detection of gaps.
-    counted
-        The same of messages that were decoded many at a time.
     by_source
         Messages used, by source.
-    delays
-        Times of the readings that carry one, by source, for the watch over clocks.
+    rows, stream, columns
+        All rows as they came, the datastream of each, and the registered datastreams.
     """
 
     messages: int
@@ -60,9 +64,10 @@ class Prepared:
     unknown_streams: int
     events: Mapping[str, int]
     sequences: tuple[Sequenced, ...]
-    counted: Counted
     by_source: Mapping[str, int]
-    delays: Mapping[str, Delays]
+    rows: Rows
+    stream: NDArray[np.intp]
+    columns: StreamColumns
 
     @property
     def is_empty(self) -> bool:
@@ -74,3 +79,20 @@ class Prepared:
             or self.rejections
             or self.tallies
         )
+
+    def counted(self) -> Counted:
+        """Sequence numbers of messages that were decoded many at a time."""
+        rows = self.rows
+        is_counted = (rows.sequence != NO_SEQUENCE) & rows.is_many
+        return Counted(rows.number[is_counted], rows.sequence[is_counted])
+
+    def delays(self) -> Mapping[str, Delays]:
+        """Times of the readings that carry one, by source, for the watch over clocks."""
+        rows, columns = self.rows, self.columns
+        is_live = rows.is_timed & ((columns.flags[self.stream] | rows.quality) & NOT_LIVE == 0)
+        source = columns.source[self.stream]
+        return {
+            columns.sources[one]: Delays(rows.received_us[chosen], rows.time_us[chosen])
+            for one in set(source[is_live].tolist())
+            for chosen in [is_live & (source == one)]
+        }

@@ -213,7 +213,7 @@ def test_a_repetition_of_a_reading_without_clock_has_the_same_key() -> None:
     found = prepare(message, later)
     assert found.arrivals.time_us.tolist() == [to_us(NOW), to_us(later.received_at)]
     assert found.arrivals.key[0] == found.arrivals.key[1]
-    assert found.counted.sequence.tolist() == [8, 8]
+    assert found.counted().sequence.tolist() == [8, 8]
 
 
 def test_a_flood_of_unknown_topics_is_kept_for_the_first_and_counted_for_the_others() -> None:
