@@ -140,7 +140,10 @@ def closures(case: Case, entry: Entry, bars: Bars, options: argparse.Namespace) 
     print(f"{case.name}: {CLOSURES} closures to {gap:g}", flush=True)
     base, base_s = solve_ours(case, gap)
     loading = loading_s(case)
-    print(f"  base {base_s:.3f} s, {len(base.passes)} passes, loading {loading:.3f} s", flush=True)
+    print(
+        f"  base {base_s:.3f} s, {base.passes[-1].number} passes, loading {loading:.3f} s",
+        flush=True,
+    )
     ratios, warm_s = [], []
     for rows in busy_streets(case.network, base.volume_pceh, CLOSURES):
         changed = close(case, rows)
@@ -152,9 +155,10 @@ def closures(case: Case, entry: Entry, bars: Bars, options: argparse.Namespace) 
                 raise AssertionError(f"{changed.name}: gap {judged.relative_gap:g}")
         ratios.append(cold_s / seconds)
         warm_s.append(seconds)
+        passes = [one.passes[-1].number for one in (cold, warm)]
         print(
-            f"  links {rows[0]:>6} and {rows[1]:>6}: cold {cold_s:.3f} s ({len(cold.passes)}), "
-            f"warm {seconds:.3f} s ({len(warm.passes)}), {ratios[-1]:.1f} times",
+            f"  links {rows[0]:>6} and {rows[1]:>6}: cold {cold_s:.3f} s ({passes[0]}), "
+            f"warm {seconds:.3f} s ({passes[1]}), {ratios[-1]:.1f} times",
             flush=True,
         )
     bars.add(f"{case.name}: warm closure, worst of {len(ratios)}", min(ratios), WARM_RATIO)
@@ -166,7 +170,7 @@ def closures(case: Case, entry: Entry, bars: Bars, options: argparse.Namespace) 
     )  # fmt: skip
     if case.network.link_id.size >= LARGE_LINKS:
         bars.add(f"{case.name}: warm closure [s], worst", max(warm_s), WARM_WALL_S, lower=True)
-    cold = base_s / max(len(base.passes), 1) / loading
+    cold = base_s / max(base.passes[-1].number, 1) / loading
     bars.add(f"{case.name}: solve / (passes x loading)", cold, PER_LOADING, lower=True)
 
 

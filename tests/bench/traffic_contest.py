@@ -11,9 +11,9 @@ import numpy as np
 from grids import Case
 from numpy.typing import NDArray
 from peers import Peer, running_peer
-from simulations.traffic.engine import engine
 from verification.traffic.evaluator import evaluate
 
+from simulations.traffic.engine import engine
 from twin.model.traffic import SolveOptions, TrafficResult
 
 PEERS = {"AequilibraE BFW": "aequilibrae_bfw", "pytraf": "pytraf_paths"}
@@ -87,7 +87,7 @@ class Contest:
             return Run(
                 seconds,
                 self.gap_of(result.flow_vehh),
-                len(result.passes),
+                result.passes[-1].number,
                 result.peak_memory_bytes,
                 engine.version,
             )
