@@ -131,12 +131,14 @@ def test_guessed_signals_and_unsure_lanes_are_on_the_review_list() -> None:
     network = grid(3)
     codes = np.full(len(network.link_id), LinkProvenance.MEASURED, dtype=np.uint8)
     codes[3], codes[5] = LinkProvenance.DEFAULT, LinkProvenance.ESTIMATED
+    network.lanes[7] = 0
     network = replace(network, provenance=MappingProxyType({"lanes": codes}))
     plain = plain_network(network, network.link_id, classes=(CAR,))
     items = [(item.kind, item.id) for item in plain.review]
     assert items == [
         ("lanes", int(network.link_id[3])),
         ("lanes", int(network.link_id[5])),
+        ("lanes", int(network.link_id[7])),
         ("signal", 4),
     ]
     known = plain_network(network, network.link_id, classes=(CAR,), signals=[1, 4])

@@ -30,6 +30,7 @@ TELEPORTS_SHARE = 0.005
 ASSUMPTIONS = (
     "the same routes as in the equilibrium; only vehicles that meet a sudden closure choose anew",
     "vehicles enter the sub-area at the rate of the static flow; queues outside do not hold them",
+    "capacity follows from lanes, speed and junctions; capacity factors have no effect",
     "signal plans are actuated standard plans by netconvert, not the town's",
     "junctions are drawn from lanes and angles; pedestrians, parking and buses at stops are absent",
 )

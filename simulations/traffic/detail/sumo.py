@@ -278,17 +278,23 @@ def driven_turns(trips: SubTrips) -> set[tuple[int, int]]:
 
 def _lane_review(network: Network, links: NDArray[np.int64]) -> list[ReviewItem]:
     codes = network.provenance.get("lanes")
-    unsure = {LinkProvenance.ESTIMATED: "estimated", LinkProvenance.DEFAULT: "default"}
-    return [
-        ReviewItem(
-            "lanes",
-            int(network.link_id[row]),
-            str(int(network.lanes[row])),
-            "provenance unknown" if codes is None else unsure[LinkProvenance(int(codes[row]))],
-        )
-        for row in links.tolist()
-        if codes is None or int(codes[row]) in (LinkProvenance.ESTIMATED, LinkProvenance.DEFAULT)
-    ]
+    items = []
+    for row in links.tolist():
+        reason = _lane_doubt(None if codes is None else int(codes[row]), int(network.lanes[row]))
+        if reason:
+            lanes = max(int(network.lanes[row]), 1)
+            items.append(ReviewItem("lanes", int(network.link_id[row]), str(lanes), reason))
+    return items
+
+
+def _lane_doubt(code: int | None, lanes: int) -> str:
+    """Why a number of lanes should be checked; empty if it need not."""
+    if lanes == 0:
+        return "unknown; one lane drawn"
+    if code is None:
+        return "provenance unknown"
+    doubts = {LinkProvenance.ESTIMATED: "estimated", LinkProvenance.DEFAULT: "default"}
+    return doubts.get(LinkProvenance(code), "")
 
 
 def _signal_review(nodes: NDArray[np.int64], lit: set[int]) -> list[ReviewItem]:
