@@ -37,6 +37,7 @@ _BITS = 32
 _LARGEST = 1e9  # beyond any length, time or volume of a city, and far from overflow
 _SMALLEST_PCEH = 1e-3
 _STEEPEST = 30.0  # (1e10)^30 is still a number
+_FLATTEST = 1.01  # the conical function is defined above 1 and loses its digits there
 _SHORTEST_H = 0.01
 _LEAST = 1e-6
 _CENT_EUR = 0.01
@@ -205,8 +206,8 @@ def _speed_problems(network: Network) -> list[str]:
     has_speed = (network.length_m > 0.0) & (network.t0_s > 0.0)
     if network.odd_speed is not None:
         has_speed &= ~network.odd_speed
-    speed_kmh = np.full(network.link_id.size, np.nan)
-    np.divide(_KMH * network.length_m, network.t0_s, out=speed_kmh, where=has_speed)
+    with np.errstate(all="ignore"):  # wrong lengths and times have been reported already
+        speed_kmh = _KMH * network.length_m / network.t0_s
     wrong = has_speed & ((speed_kmh > _FASTEST_KMH) | (speed_kmh < _SLOWEST_KMH))
     return _wrong_links(
         network,
@@ -225,13 +226,15 @@ def _function_problems(network: Network) -> list[str]:
         column = getattr(network, name)
         wrong = ~(np.abs(column) <= _LARGEST)
         found += _wrong_links(network, wrong, f"need a {name} within +-{_LARGEST:g}", column)
-    bpr, akcelik = fn == CostFunction.BPR, fn == CostFunction.AKCELIK
+    bpr, conical, akcelik = (
+        fn == code for code in (CostFunction.BPR, CostFunction.CONICAL, CostFunction.AKCELIK)
+    )
     rules = (
         ((fn == CostFunction.LINEAR) & (p0 < 0.0), "have a negative slope", p0),
         (bpr & (p0 < 0.0), "have a negative BPR factor", p0),
         (bpr & (p1 != 0.0) & (p1 < 1.0), "have a BPR exponent other than 0 below 1", p1),
         (bpr & (p1 > _STEEPEST), f"have a BPR exponent above {_STEEPEST:g}", p1),
-        ((fn == CostFunction.CONICAL) & (p0 <= 1.0), "need a conical steepness above 1", p0),
+        (conical & (p0 < _FLATTEST), f"need a conical steepness of {_FLATTEST:g} or more", p0),
         (akcelik & (p0 < _SHORTEST_H), f"need an Akcelik period of {_SHORTEST_H:g} h or more", p0),
         (akcelik & (p1 < _LEAST), f"need an Akcelik delay parameter of {_LEAST:g} or more", p1),
     )

@@ -235,7 +235,7 @@ def test_a_mistake_is_named_with_its_link(column: dict[str, NDArray], text: str)
     ("fn", "p0", "p1", "text"),
     [
         (CostFunction.LINEAR, -1.0, 0.0, "negative slope"),
-        (CostFunction.CONICAL, 1.0, 0.0, "conical steepness above 1"),
+        (CostFunction.CONICAL, 1.0, 0.0, "conical steepness of 1.01 or more"),
         (CostFunction.AKCELIK, 0.0, 0.4, "Akcelik period of 0.01 h or more"),
         (CostFunction.AKCELIK, 1.0, 0.0, "Akcelik delay parameter of 1e-06 or more"),
     ],
