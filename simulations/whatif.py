@@ -10,18 +10,23 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+from simulations.answering import require_memory
 from simulations.capacity import capacity_of, prepare_process
 from simulations.running import (
     Limits,
     OpenBases,
     TrafficRuns,
+    open_base,
     solve,
     traffic_engine,
 )
+from simulations.sweep import Cluster, Outcome, Plan, Processes, sweep
 from simulations.telling import report_text
 from twin.city import Twin
 from twin.errors import ScenarioError, SolveError, TwinError
+from twin.model.bases import StoredBase
 from twin.model.scenarios import Run, Scenario, from_json
+from twin.model.traffic import SolveOptions
 from twin.runtime import open_twin
 from twin.settings import Settings
 from twin.signals import stop_on_signal
@@ -156,3 +161,103 @@ def _end(twin: Twin, run: Run, settings: Settings, *, is_json: bool, was_known: 
 
 def _document(run: Run, report: Mapping[str, object]) -> Mapping[str, object]:
     return {"run": run.id, "input_hash": run.input_hash, "base": run.base, "report": report}
+
+
+def sweep_command(settings: Settings, arguments: Sequence[str]) -> int:
+    """Answer many scenarios of one base, each compared with it; one line for each."""
+    options = _sweep_parser().parse_args(arguments)
+    scenarios = [read_scenario(file, base=options.base) for file in options.scenario]
+    capacity = capacity_of(settings)
+    workers = options.workers or capacity.threads
+    prepare_process(settings, threads=1)
+    twin = open_twin(settings, role="serve")
+    try:
+        stored = _common_base(twin, scenarios)
+        base = open_base(twin, stored.facts.content_hash)
+        names = twin.target_names()
+    finally:
+        twin.close()
+    plan = Plan(
+        stored.facts.engine,
+        SolveOptions(
+            relative_gap=options.gap or settings.traffic.relative_gap,
+            time_limit_s=settings.traffic.time_limit_s,
+            path_memory_bytes=capacity.memory_bytes // (2 * workers),
+        ),
+        parts=("report", "links"),
+    )
+    engine = traffic_engine(plan.engine)
+    require_memory(base, engine, plan.options, allowed_bytes=capacity.memory_bytes // workers)
+    executor = Cluster(options.cluster) if options.cluster else Processes(workers)
+    language = settings.dashboards.languages[0]
+    failures = 0
+    for outcome in sweep(base, scenarios, plan, executor=executor):
+        failures += outcome.answer is None
+        if options.out is not None:
+            _write(options.out, outcome, language=language, names=names)
+        _say(outcome, is_json=options.json)
+    return 1 if failures else 0
+
+
+def _sweep_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="twin sweep", description=sweep_command.__doc__)
+    parser.add_argument("scenario", type=Path, nargs="+", help="JSON files, see docs/whatif.md")
+    parser.add_argument("--base", metavar="NAME", help="another base than the files name")
+    parser.add_argument("--gap", type=float, help="relative gap to solve to")
+    parser.add_argument("--workers", type=int, default=0, help="processes; granted processors")
+    parser.add_argument("--cluster", metavar="ADDRESS", help="scheduler of a Dask cluster")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="report, text and columns there")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line")
+    return parser
+
+
+def _common_base(twin: Twin, scenarios: Sequence[Scenario]) -> StoredBase:
+    """The base of all scenarios; ScenarioError if they differ or name what there is not."""
+    problems: list[str] = []
+    bases: dict[str, StoredBase] = {}
+    for item in scenarios:
+        try:
+            bases[item.base] = twin.check_scenario(item)
+        except ScenarioError as error:
+            problems += [f"{item.name}: {problem}" for problem in error.problems]
+    if len(bases) > 1:
+        problems.append(f"a sweep has one base, these name {', '.join(sorted(bases))}; use --base")
+    if problems:
+        raise ScenarioError(*problems)
+    return next(iter(bases.values()))
+
+
+def _say(outcome: Outcome, *, is_json: bool) -> None:
+    if is_json:
+        found = None if outcome.answer is None else outcome.answer.report()
+        line: Mapping[str, object] = {
+            "number": outcome.number,
+            "name": outcome.scenario.name,
+            "reason": outcome.reason,
+            "indicators": None if found is None else found["indicators"],
+        }
+        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+    elif outcome.answer is None:
+        sys.stdout.write(f"{outcome.number + 1:4}  {outcome.scenario.name}: {outcome.reason}\n")
+    else:
+        values = outcome.answer.indicators
+        sys.stdout.write(
+            f"{outcome.number + 1:4}  {outcome.scenario.name}: "
+            f"unserved {values['unserved']:,.0f}/h, {values['vehicle_h_change']:+,.1f} vehicle-h, {values['vehicle_km_change']:+,.0f} "
+            f"vehicle-km, {values['links_changed']:.0f} links, gap {values['relative_gap']:.1e}\n"
+        )
+    sys.stdout.flush()
+
+
+def _write(folder: Path, outcome: Outcome, *, language: str, names: Mapping[str, str]) -> None:
+    """Files of one outcome, numbered as the scenarios were given."""
+    if outcome.answer is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = folder / f"{outcome.number + 1:04}"
+    report = outcome.answer.report()
+    stem.with_suffix(".txt").write_text(
+        report_text(report, language=language, names=names), encoding="utf-8"
+    )
+    stem.with_suffix(".json").write_bytes(outcome.answer.parts["report"])
+    stem.with_suffix(".npz").write_bytes(outcome.answer.parts["links"])
