@@ -32,6 +32,7 @@ ASSUMPTIONS = (
     "vehicles enter the sub-area at the rate of the static flow; queues outside do not hold them",
     "capacity follows from lanes, speed and junctions; capacity factors have no effect",
     "signal plans are actuated standard plans by netconvert, not the town's",
+    "no turning lanes beside the drawn lanes: left turns hold others up more than they do there",
     "junctions are drawn from lanes and angles; pedestrians, parking and buses at stops are absent",
 )
 
