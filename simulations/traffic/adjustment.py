@@ -14,6 +14,8 @@ Rows = NDArray[np.int64]
 HEAVY_FROM_T = 3.5
 # A step may take at most this share of the demand of any pair.
 LARGEST_LOSS = 0.5
+# A prior below this [veh/h] does not hold its unit.
+NOTHING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,14 +58,14 @@ class Target:
     flow, deviation : (counts,)
         [veh/h]; deviations are positive.
     prior : (units,)
-    prior_weight : float
-        lambda.
+    prior_variation : float
+        Coefficient of variation of each unit of the prior; infinite forgets the prior.
     """
 
     flow: Values
     deviation: Values
     prior: Values
-    prior_weight: float = 0.0
+    prior_variation: float = np.inf
 
 
 def is_heavy(item: VehicleClass) -> bool:
@@ -164,8 +166,9 @@ def adjust(share: csr_array, demand: Values, target: Target, *, steps: int) -> V
     array([150., 150.])
     """
     inverse = 1.0 / np.square(target.deviation)
+    weight = 1.0 / target.prior_variation**2
     by_prior = np.divide(
-        target.prior_weight, target.prior, out=np.zeros(demand.size), where=target.prior > 0
+        weight, np.square(target.prior), out=np.zeros(demand.size), where=target.prior > NOTHING
     )
     for _ in range(steps):
         error = (share @ demand - target.flow) * inverse

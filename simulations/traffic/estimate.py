@@ -36,7 +36,7 @@ from simulations.traffic.fit import (
     reserve_stations,
     score,
 )
-from twin.errors import NetworkError
+from twin.errors import NetworkError, NoCompletePassError
 from twin.model.network import Network
 from twin.model.traffic import Demand, LinkCounts, SolveOptions, TrafficResult
 from twin.ports import SolveControl, TrafficEngine
@@ -60,8 +60,9 @@ class EstimateOptions:
     ----------
     rounds, steps
         Equilibria, and gradient steps on the paths of each.
-    prior_weight
-        lambda: weight of the prior demand against the counts; 0 forgets it.
+    prior_variation
+        Coefficient of variation of the pairs of the prior, which are weighed against the counts;
+        infinite forgets the prior. Its total is fitted first and costs nothing.
     preset
         What "calibrated" asks for, a key of ``simulations.traffic.fit.PRESETS``.
     rounds_gap, final_gap
@@ -72,7 +73,7 @@ class EstimateOptions:
 
     rounds: int = 12
     steps: int = 4
-    prior_weight: float = 0.001
+    prior_variation: float = 2.0
     preset: str = "calibrated"
     rounds_gap: float = 1e-4
     final_gap: float = 1e-6
@@ -194,6 +195,32 @@ def calibrate(
     return Calibration(final.demand, final.result, report)
 
 
+def fit(
+    network: Network,
+    demand_prior: Demand,
+    counts: LinkCounts,
+    *,
+    options: EstimateOptions | None = None,
+    control: SolveControl | None = None,
+    engine: TrafficEngine | None = None,
+) -> tuple[Demand, TrafficResult, tuple[Round, ...]]:
+    """Demand fitted to all counts, its equilibrium at the gap of the rounds, and the rounds.
+
+    Nothing judges the answer; ``calibrate`` does.
+
+    Raises
+    ------
+    NetworkError
+        As in ``calibrate``.
+    """
+    options = options or EstimateOptions()
+    _check(network, counts)
+    work = _Work(network, demand_prior, options, control, engine or _default_engine())
+    base = work.solve(demand_prior, warm=None, phase="prior", number=0, gap=options.rounds_gap)
+    found = work.fit(counts, base)
+    return found.demand, found.result, found.rounds
+
+
 def subset(counts: LinkCounts, chosen: NDArray[np.bool_]) -> LinkCounts:
     """The chosen rows of some counts.
 
@@ -255,6 +282,10 @@ def _default_engine() -> TrafficEngine:
     return engine
 
 
+def _target(counts: LinkCounts, prior: Values, prior_variation: float) -> Target:
+    return Target(counts.flow_vehh, counts.deviation_vehh, prior, prior_variation)
+
+
 class _Quiet:
     """Passes cancellations into an equilibrium and keeps its progress to itself."""
 
@@ -310,29 +341,60 @@ class _Work:
     def fit(self, counts: LinkCounts, base: TrafficResult, *, phase: str = "fit") -> _Fitted:
         """Prior demand adjusted to some counts; a round is kept if its misfit falls."""
         units = units_of(self.prior, is_heavy_apart="heavy" in counts.class_group)
-        target = Target(
-            flow=counts.flow_vehh,
-            deviation=counts.deviation_vehh,
-            prior=units.sums(self.prior),
-            prior_weight=self.options.prior_weight,
-        )
-        found = _Fitted(self.prior, base, ())
-        least, power = misfit(modelled(base, counts), target), 1.0
+        found = self._scaled(counts, base, phase)
+        target = _target(counts, units.sums(found.demand), self.options.prior_variation)
+        least, power = misfit(modelled(found.result, counts), target), 1.0
         for number in range(1, self.options.rounds + 1):
             if self.is_cancelled() or power < LEAST_POWER:
                 break
             demand = self._stepped(found, counts, units, target, power)
+            found, error = self._tried(
+                found, demand, counts, target, least=least, phase=phase, number=number
+            )
+            if error < least:
+                least = error
+            else:
+                power /= 2.0
+        return found
+
+    def _scaled(self, counts: LinkCounts, base: TrafficResult, phase: str) -> _Fitted:
+        """The prior times counted over modelled total, if that is better."""
+        target = _target(counts, np.empty(0), np.inf)
+        flow = modelled(base, counts)
+        unscaled = _Fitted(self.prior, base, ())
+        total = float(flow.sum())
+        if not (total > 0 and target.flow.sum() > 0):
+            return unscaled
+        factor = float(target.flow.sum()) / total
+        demand = replace(self.prior, flow_vehh=factor * self.prior.flow_vehh)
+        least = misfit(flow, target)
+        return self._tried(unscaled, demand, counts, target, least=least, phase=phase, number=0)[0]
+
+    def _tried(
+        self,
+        found: _Fitted,
+        demand: Demand,
+        counts: LinkCounts,
+        target: Target,
+        *,
+        least: float,
+        phase: str,
+        number: int,
+    ) -> tuple[_Fitted, float]:
+        """The demand with its equilibrium if its misfit is below ``least``, else what was found."""
+        try:
             result = self.solve(
                 demand, warm=found.result, phase=phase, number=number, gap=self.options.rounds_gap
             )
-            error = misfit(modelled(result, counts), target)
-            is_better = error < least and result.status != "cancelled"
-            rounds = (*found.rounds, Round(number, error, is_better))
-            if is_better:
-                found, least = _Fitted(demand, result, rounds), error
-            else:
-                found, power = replace(found, rounds=rounds), power / 2.0
-        return found
+        except NoCompletePassError:
+            return found, np.inf
+        error = misfit(modelled(result, counts), target)
+        if result.status == "cancelled":
+            error = np.inf
+        rounds = (*found.rounds, Round(number, error, error < least))
+        if error < least:
+            return _Fitted(demand, result, rounds), error
+        return replace(found, rounds=rounds), error
 
     def _stepped(
         self, found: _Fitted, counts: LinkCounts, units: Units, target: Target, power: float
@@ -361,15 +423,19 @@ class _Work:
 
     def finish(self, fitted: _Fitted) -> _Fitted:
         """The same demand with its equilibrium at the final gap."""
+        stopped = replace(fitted, result=replace(fitted.result, status="cancelled"))
         if self.is_cancelled():
-            return replace(fitted, result=replace(fitted.result, status="cancelled"))
-        result = self.solve(
-            fitted.demand,
-            warm=fitted.result,
-            phase="certificate",
-            number=0,
-            gap=self.options.final_gap,
-        )
+            return stopped
+        try:
+            result = self.solve(
+                fitted.demand,
+                warm=fitted.result,
+                phase="certificate",
+                number=0,
+                gap=self.options.final_gap,
+            )
+        except NoCompletePassError:
+            return stopped
         return replace(fitted, result=result)
 
 
