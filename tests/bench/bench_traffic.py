@@ -8,6 +8,7 @@ counted; ours contains everything.
 """
 
 import argparse
+import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from bench.traffic_bars import (
     PER_LOADING,
     PYTRAF_CONGESTED,
     PYTRAF_NEVER_SLOWER,
+    SWEEP_EFFICIENCY,
     TWO_CLASSES,
     WARM_LOADINGS,
     WARM_RATIO,
@@ -34,8 +36,14 @@ from grids import Case
 from peers import sioux_falls, street_network
 from verification.traffic.evaluator import evaluate
 
+from simulations.sweep import Plan, Processes, sweep
+from simulations.traffic.engine import engine
 from twin.exchange.tntp import LENGTH_UNITS_M, TIME_UNITS_S, TntpUnits, read_tntp
+from twin.model.bases import TrafficBase
+from twin.model.interventions import Intervention
 from twin.model.network import CostFunction, Network
+from twin.model.scenarios import Scenario
+from twin.model.traffic import SolveOptions
 
 LARGE_LINKS = 10_000
 CLOSURES = 10
@@ -65,7 +73,8 @@ ENTRIES = {
     "town": Entry(grids.large_town, "large", (1e-4, 1e-6)),
 }
 USUAL = ("sioux-falls", "congested", "coquimbo", "town")
-PARTS = ("peers", "closures", "classes")
+PARTS = ("peers", "closures", "classes", "sweep")
+SWEPT = 200
 
 
 def race(case: Case, entry: Entry, bars: Bars, options: argparse.Namespace) -> None:
@@ -101,8 +110,10 @@ def judge_race(
         bars.add(f"{name}: passes", ours.runs[-1].passes, MOST_PASSES[entry.load], lower=True)
 
 
-def busy_streets(network: Network, volume: np.ndarray, count: int) -> list[tuple[int, int]]:
-    """Rows of both directions of streets among the busiest twentieth, the same ones every time."""
+def busy_streets(
+    network: Network, volume: np.ndarray, count: int, *, part: int = 20
+) -> list[tuple[int, int]]:
+    """Rows of both directions of streets among the busiest part, the same ones every time."""
     grows = network.cost_function != CostFunction.FIXED
     by_ends = {
         pair: row
@@ -110,7 +121,7 @@ def busy_streets(network: Network, volume: np.ndarray, count: int) -> list[tuple
         if grows[row]
     }
     ranked = [row for row in np.argsort(-volume) if grows[row]]
-    ranked = ranked[: max(len(ranked) // 20, count)]
+    ranked = ranked[: max(len(ranked) // part, count)]
     random = np.random.default_rng(1)
     found: list[tuple[int, int]] = []
     for row in random.permutation(ranked).tolist():
@@ -191,6 +202,34 @@ def classes(case: Case, entry: Entry, bars: Bars, options: argparse.Namespace) -
     bars.add(f"{both.name} to {gap:g}: times one class", ratio, TWO_CLASSES, lower=True)
 
 
+def swept(case: Case, entry: Entry, bars: Bars, options: argparse.Namespace) -> None:
+    """Closures in a sweep on all cores against the same on one, start of processes and all."""
+    del entry, options
+    state, _ = solve_ours(case, CLOSURE_GAP)
+    base = TrafficBase(case.network, case.demand, state)
+    streets = busy_streets(case.network, state.volume_pceh, SWEPT, part=2)
+    ids = case.network.link_id
+    scenarios = [
+        Scenario(
+            f"street {number}",
+            "bench",
+            (Intervention("close_link", (str(ids[rows[0]]), str(ids[rows[1]]))),),
+        )
+        for number, rows in enumerate(streets)
+    ]
+    plan = Plan(engine=engine.name, options=SolveOptions(relative_gap=CLOSURE_GAP))
+    cores, seconds = os.cpu_count() or 1, {}
+    for workers in (1, cores):
+        began = time.perf_counter()
+        found = list(sweep(base, scenarios, plan, executor=Processes(workers)))
+        seconds[workers] = time.perf_counter() - began
+        failed = [one.reason for one in found if one.answer is None]
+        print(f"  {len(found)} closures, {workers} processes: {seconds[workers]:.1f} s, "
+              f"{len(failed)} without an answer {failed[:1]}", flush=True)  # fmt: skip
+    efficiency = seconds[1] / seconds[cores] / cores
+    bars.add(f"{case.name}: {len(scenarios)} closures, efficiency", efficiency, SWEEP_EFFICIENCY)
+
+
 def given(folder: Path, options: argparse.Namespace) -> dict[str, Entry]:
     """A network of the user's."""
     if not options.time_unit or not options.length_unit:
@@ -229,7 +268,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--length-unit", choices=LENGTH_UNITS_M)
     found.add_argument("--toll-weight", type=float, default=0.0)
     found.add_argument("--length-weight", type=float, default=0.0)
-    found.add_argument("--parts", nargs="*", choices=PARTS, default=list(PARTS))
+    found.add_argument("--parts", nargs="*", choices=PARTS, default=list(PARTS[:3]))
     found.add_argument("--gaps", type=float, nargs="*", help="instead of those of the network")
     found.add_argument("--against", nargs="*", choices=list(PEERS), default=list(PEERS))
     found.add_argument("--rounds", type=int, default=3)
@@ -251,7 +290,7 @@ def main() -> None:
     print(
         f"first solve of this process, kernels from the cache: {time.perf_counter() - began:.1f} s"
     )
-    actions = {"peers": race, "closures": closures, "classes": classes}
+    actions = {"peers": race, "closures": closures, "classes": classes, "sweep": swept}
     for name in chosen:
         entry = entries[name]
         case = entry.make()
