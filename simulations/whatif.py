@@ -243,8 +243,10 @@ def _say(outcome: Outcome, *, is_json: bool) -> None:
         values = outcome.answer.indicators
         sys.stdout.write(
             f"{outcome.number + 1:4}  {outcome.scenario.name}: "
-            f"unserved {values['unserved']:,.0f}/h, {values['vehicle_h_change']:+,.1f} vehicle-h, {values['vehicle_km_change']:+,.0f} "
-            f"vehicle-km, {values['links_changed']:.0f} links, gap {values['relative_gap']:.1e}\n"
+            f"unserved {values['unserved']:,.0f}/h, "
+            f"{values['vehicle_h_change']:+,.1f} vehicle-h, "
+            f"{values['vehicle_km_change']:+,.0f} vehicle-km, "
+            f"{values['links_changed']:.0f} links, gap {values['relative_gap']:.1e}\n"
         )
     sys.stdout.flush()
 
