@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
-from twin.model.traffic import Demand, LinkCounts, PathState, VehicleClass
+from twin.model.traffic import Demand, LinkCounts, PathState, TrafficResult, VehicleClass
 
 Values = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -183,3 +183,32 @@ def adjust(share: csr_array, demand: Values, target: Target, *, steps: int) -> V
         step = min(-slope / curvature, LARGEST_LOSS / max(float(gradient.max(initial=0.0)), 1e-300))
         demand = demand + step * move
     return demand
+
+
+def subset(counts: LinkCounts, chosen: NDArray[np.bool_]) -> LinkCounts:
+    """The chosen rows of some counts.
+
+    Examples
+    --------
+    >>> both = LinkCounts(("A", "B"), np.array([1, 2]), np.ones(2), np.ones(2), ("all", "all"))
+    >>> subset(both, np.array([False, True])).station
+    ('B',)
+    """
+    rows = np.flatnonzero(chosen)
+    return LinkCounts(
+        station=tuple(counts.station[row] for row in rows),
+        link_id=counts.link_id[rows],
+        flow_vehh=counts.flow_vehh[rows],
+        deviation_vehh=counts.deviation_vehh[rows],
+        class_group=tuple(counts.class_group[row] for row in rows),
+    )
+
+
+def modelled(result: TrafficResult, counts: LinkCounts) -> Values:
+    """(counts,) Flows of an equilibrium where counts were taken, of the classes that they hold."""
+    order = np.argsort(result.link_id)
+    link = order[np.searchsorted(result.link_id, counts.link_id, sorter=order)]
+    heavy = np.array([is_heavy(item) for item in result.classes], dtype=bool)
+    all_classes = result.flow_vehh.sum(axis=0)[link]
+    only_heavy = result.flow_vehh[heavy].sum(axis=0)[link]
+    return np.where(np.array(counts.class_group) == "heavy", only_heavy, all_classes)

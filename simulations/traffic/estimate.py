@@ -24,6 +24,8 @@ from simulations.traffic.adjustment import (
     counted_shares,
     is_heavy,
     misfit,
+    modelled,
+    subset,
     units_of,
 )
 from simulations.traffic.fit import (
@@ -31,25 +33,20 @@ from simulations.traffic.fit import (
     Score,
     Values,
     geh,
-    geh_band,
     objections,
     reserve_stations,
     score,
 )
+from simulations.traffic.trust import LinkLabel, bands, link_labels
 from twin.errors import NetworkError, NoCompletePassError
 from twin.model.network import Network
 from twin.model.traffic import Demand, LinkCounts, SolveOptions, TrafficResult
 from twin.ports import SolveControl, TrafficEngine
 
-LinkLabel = Literal["observed", "near", "inferred"]
 Judgement = Literal["reserve", "leave_one_station_out"]
 
-# A link is near a counter if this share of its flow passes a counted link.
-NEAR_SHARE = 0.5
 # Steps that were halved this often without success end a fit.
 LEAST_POWER = 0.1
-# Half of the two-sided 90 % interval of the normal distribution.
-Z_90 = 1.6448536269514722
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,35 +216,6 @@ def fit(
     base = work.solve(demand_prior, warm=None, phase="prior", number=0, gap=options.rounds_gap)
     found = work.fit(counts, base)
     return found.demand, found.result, found.rounds
-
-
-def subset(counts: LinkCounts, chosen: NDArray[np.bool_]) -> LinkCounts:
-    """The chosen rows of some counts.
-
-    Examples
-    --------
-    >>> both = LinkCounts(("A", "B"), np.array([1, 2]), np.ones(2), np.ones(2), ("all", "all"))
-    >>> subset(both, np.array([False, True])).station
-    ('B',)
-    """
-    rows = np.flatnonzero(chosen)
-    return LinkCounts(
-        station=tuple(counts.station[row] for row in rows),
-        link_id=counts.link_id[rows],
-        flow_vehh=counts.flow_vehh[rows],
-        deviation_vehh=counts.deviation_vehh[rows],
-        class_group=tuple(counts.class_group[row] for row in rows),
-    )
-
-
-def modelled(result: TrafficResult, counts: LinkCounts) -> Values:
-    """(counts,) Flows of an equilibrium where counts were taken, of the classes that they hold."""
-    order = np.argsort(result.link_id)
-    link = order[np.searchsorted(result.link_id, counts.link_id, sorter=order)]
-    heavy = np.array([is_heavy(item) for item in result.classes], dtype=bool)
-    all_classes = result.flow_vehh.sum(axis=0)[link]
-    only_heavy = result.flow_vehh[heavy].sum(axis=0)[link]
-    return np.where(np.array(counts.class_group) == "heavy", only_heavy, all_classes)
 
 
 def _check(network: Network, counts: LinkCounts) -> None:
@@ -459,7 +427,7 @@ def _report(
     share_good = float(np.mean(geh(unseen[is_judged], judged) < preset.geh)) if len(judged) else 0.0
     why = objections(reserve_before, reserve_after, preset=preset, share_good=share_good)
     label = link_labels(final.result, subset(counts, is_used))
-    low, high = _bands(
+    low, high = bands(
         final.result, subset(counts, is_used), label, before=reserve_before, after=reserve_after
     )
     return CalibrationReport(
@@ -486,54 +454,3 @@ def _assumptions(counts: LinkCounts, result: TrafficResult) -> tuple[str, ...]:
     if "heavy" not in counts.class_group and any(map(is_heavy, result.classes)):
         found.append("no heavy counts: each pair keeps the share of heavy vehicles of the prior")
     return tuple(found)
-
-
-def link_labels(result: TrafficResult, counts: LinkCounts) -> tuple[LinkLabel, ...]:
-    """Which links were counted, lie near a counter, or are inferred.
-
-    A link is near if at least half of its flow passes a counted link; one that no such path
-    touches is inferred.
-    """
-    paths = result.paths
-    order = np.argsort(result.link_id)
-    link = order[np.searchsorted(result.link_id, paths.links, sorter=order)]
-    is_counted = np.isin(result.link_id, counts.link_id)
-    path = np.repeat(np.arange(paths.flow_vehh.size), np.diff(paths.start))
-    touches = np.bincount(path, weights=is_counted[link], minlength=paths.flow_vehh.size) > 0
-    size = result.link_id.size
-    total = np.bincount(link, weights=paths.flow_vehh[path], minlength=size)
-    seen = np.bincount(link, weights=(paths.flow_vehh * touches)[path], minlength=size)
-    is_near = (seen > 0) & (seen >= NEAR_SHARE * total)
-    return tuple(
-        "observed" if counted else "near" if near else "inferred"
-        for counted, near in zip(is_counted, is_near, strict=True)
-    )
-
-
-def _bands(
-    result: TrafficResult,
-    counts: LinkCounts,
-    label: Sequence[LinkLabel],
-    *,
-    before: Score,
-    after: Score,
-) -> tuple[Values, Values]:
-    """Band of each link: its counter's deviation, or the GEH that reserve counts stay below.
-
-    An inferred link gets the worse of the GEH before and after the adjustment. Without reserve
-    counts nothing bounds the flow.
-    """
-    flow = result.flow_vehh.sum(axis=0)
-    near = np.nan_to_num(after.geh_90, nan=np.inf)
-    level = np.where(np.array(label) == "near", near, np.fmax(near, before.geh_90))
-    if np.isfinite(level).all():
-        low, high = geh_band(flow, level)
-    else:
-        low, high = np.zeros(flow.size), np.full(flow.size, np.inf)
-    row = {int(link): at for at, link in enumerate(result.link_id)}
-    for at, link in enumerate(counts.link_id):
-        if counts.class_group[at] == "all":
-            spread = Z_90 * counts.deviation_vehh[at]
-            here = row[int(link)]
-            low[here], high[here] = max(flow[here] - spread, 0.0), flow[here] + spread
-    return low, high

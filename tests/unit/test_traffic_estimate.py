@@ -14,17 +14,13 @@ from simulations.traffic.adjustment import (
     adjust,
     counted_shares,
     misfit,
+    modelled,
     units_of,
 )
 from simulations.traffic.engine import engine
-from simulations.traffic.estimate import (
-    EstimateOptions,
-    calibrate,
-    fit,
-    link_labels,
-    modelled,
-)
+from simulations.traffic.estimate import EstimateOptions, calibrate, fit
 from simulations.traffic.examples import two_routes
+from simulations.traffic.trust import link_labels
 from twin.errors import NetworkError
 from twin.model.traffic import LinkCounts, SolveOptions
 

@@ -14,39 +14,24 @@ from pyproj import CRS, Transformer
 from shapely.geometry.base import BaseGeometry
 
 from twin.errors import NetworkError
+from twin.exchange.roadsections import (
+    CLOSED,
+    CLOSED_TO_CARS,
+    ONE_LANE,
+    Section,
+    check_junction,
+    number_of,
+    read_sections,
+    text_of,
+)
 from twin.model.assets import Asset, Component
 from twin.model.city import City
 from twin.model.network import CostFunction, LinkAssets, LinkProvenance, Network
-from twin.model.provenance import ProvenanceKind
 from twin.model.tables import rows
 from twin.model.traffic import LinkCounts, VehicleClass
 from twin.model.zones import Zones
 
 DEGREES = "EPSG:4326"
-CODES: Mapping[ProvenanceKind, LinkProvenance] = MappingProxyType(
-    {
-        "measured": LinkProvenance.MEASURED,
-        "sourced": LinkProvenance.SOURCED,
-        "derived": LinkProvenance.DERIVED,
-        "estimated": LinkProvenance.ESTIMATED,
-        "simulated": LinkProvenance.ESTIMATED,
-    }
-)
-# What the words of the attribute `traffic_status` mean for a section.
-CLOSED = "closed"
-CLOSED_TO_CARS = "closed to cars"
-ONE_LANE = "one lane per direction"
-STATUSES = ("", ONE_LANE, CLOSED_TO_CARS, CLOSED)
-# Words of other road registers for the classes of road_classes.csv.
-ROAD_CLASSES: Mapping[str, str] = MappingProxyType(
-    {
-        "trunk": "motorway",
-        "primary": "arterial",
-        "secondary": "collector",
-        "tertiary": "collector",
-        "unclassified": "residential",
-    }
-)
 # Classes that keep their way where a road is closed to cars.
 LINE_SERVICES = ("bus", "emergency")
 DIRECTIONS = ("forward", "backward")
@@ -56,35 +41,10 @@ DEVIATION_OF_DAILY_COUNT = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class _Fact:
-    """One attribute of a link with where it comes from."""
-
-    value: float
-    code: LinkProvenance
-
-
-@dataclass(frozen=True, slots=True)
-class _Section:
-    """A road section as one row; both directions share it."""
-
-    asset: Asset
-    tail: str
-    head: str
-    road_class: Mapping[str, str]
-    length: _Fact
-    speed: _Fact
-    lanes: _Fact
-    capacity: _Fact
-    limit: _Fact
-    status: str
-    bridges: tuple[Asset, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class _Direction:
     """One direction of a section under the name that the registry gives it."""
 
-    section: _Section
+    section: Section
     is_forward: bool
     name: str
 
@@ -166,7 +126,7 @@ def road_network(city: City, *, crs: str, classes: Sequence[VehicleClass], as_of
     """
     problems: list[str] = []
     assets = {asset.id: asset for asset in sorted(city.assets, key=lambda asset: asset.id)}
-    sections = _sections(assets, as_of, problems)
+    sections = read_sections(assets, as_of, problems)
     zones = _zones(assets, problems)
     if problems:
         raise NetworkError(
@@ -212,7 +172,9 @@ def zones_of(city: City, network: Network) -> Zones:
     ]
 
     def column(attribute: str) -> NDArray[np.float64]:
-        return np.array([_number(found[name], attribute) or 0.0 for _, name in chosen], dtype=float)
+        return np.array(
+            [number_of(found[name], attribute) or 0.0 for _, name in chosen], dtype=float
+        )
 
     return Zones(
         node_id=np.array([node for node, _ in chosen], dtype=np.int64),
@@ -247,7 +209,7 @@ def counts_of(city: City, network: Network, *, year: str, peak_share: float) -> 
     >>> counts_of(empty, network, year="2018", peak_share=0.078).station
     ()
     """
-    daily = {asset.id: _number(asset, f"adt_{year}_veh_d") for asset in city.assets}
+    daily = {asset.id: number_of(asset, f"adt_{year}_veh_d") for asset in city.assets}
     lies_on = zip(network.link_assets.asset, network.link_assets.link_id, strict=True)
     found = [(asset, int(link)) for asset, link in lies_on if (daily.get(asset) or 0.0) > 0]
     flows = np.array([(daily[asset] or 0.0) * peak_share / 2.0 for asset, _ in found], dtype=float)
@@ -265,124 +227,15 @@ def _centre(geometry: BaseGeometry) -> tuple[float, float]:
     return point.x, point.y
 
 
-def _number(asset: Asset, name: str) -> float | None:
-    found = asset.attribute(name)
-    return found.value if found is not None and isinstance(found.value, float) else None
-
-
-def _text(asset: Asset, name: str) -> str:
-    found = asset.attribute(name)
-    return str(found.value) if found is not None else ""
-
-
-def _fact(asset: Asset, *names: str, default: float) -> _Fact:
-    """First attribute that is given, or the default."""
-    for name in names:
-        found = asset.attribute(name)
-        if found is not None and isinstance(found.value, float):
-            return _Fact(found.value, CODES[found.provenance.kind])
-    return _Fact(default, LinkProvenance.DEFAULT)
-
-
 def _zones(assets: Mapping[str, Asset], problems: list[str]) -> Sequence[Asset]:
     zones = [asset for asset in assets.values() if asset.asset_class == "zone"]
     for zone in zones:
-        _check_junction(zone, "junction", assets, problems)
+        check_junction(zone, "junction", assets, problems)
     return zones
 
 
-def _check_junction(
-    asset: Asset, attribute: str, assets: Mapping[str, Asset], problems: list[str]
-) -> None:
-    name = _text(asset, attribute)
-    found = assets.get(name)
-    if found is None or found.asset_class != "junction":
-        problems.append(
-            f"{asset.id}: {attribute} {name!r} is no junction; give the id of one in attributes.csv"
-        )
-
-
-def _sections(assets: Mapping[str, Asset], as_of: date, problems: list[str]) -> Sequence[_Section]:
-    found = [asset for asset in assets.values() if asset.asset_class == "road_section"]
-    return [
-        section
-        for asset in found
-        if (section := _section(asset, assets, as_of, problems)) is not None
-    ]
-
-
-def _section(
-    asset: Asset, assets: Mapping[str, Asset], as_of: date, problems: list[str]
-) -> _Section | None:
-    before = len(problems)
-    for end in ("from_junction", "to_junction"):
-        _check_junction(asset, end, assets, problems)
-    road_class = _road_class(asset, problems)
-    names = _text(asset, "bridge").replace(";", " ").split()
-    problems.extend(
-        f"{asset.id}: bridge {name!r} is not in the registry; correct the id"
-        for name in names
-        if name not in assets
-    )
-    if len(problems) > before or road_class is None:
-        return None
-    bridges = tuple(assets[name] for name in names)
-    lanes = _fact(asset, "lanes_per_direction", default=float(road_class["lanes"]))
-    speed = _fact(asset, "max_speed_km_h", default=float(road_class["speed_kmh"]))
-    of_lanes = lanes.value * float(road_class["capacity_pceh_lane"])
-    length = _fact(asset, "length_estimate_m", "length_m", default=float("nan"))
-    for fact, word in ((lanes, "lanes"), (speed, "speed"), (length, "length")):
-        if not fact.value > 0:
-            problems.append(f"{asset.id}: {word} {fact.value:g} is not positive; correct it")
-    return _Section(
-        asset=asset,
-        tail=_text(asset, "from_junction"),
-        head=_text(asset, "to_junction"),
-        road_class=road_class,
-        length=length,
-        speed=speed,
-        lanes=lanes,
-        capacity=_fact(asset, "capacity_veh_h", default=of_lanes),
-        limit=_mass_limit((asset, *bridges)),
-        status=_status((asset, *bridges), as_of, problems),
-        bridges=bridges,
-    )
-
-
-def _road_class(asset: Asset, problems: list[str]) -> Mapping[str, str] | None:
-    table = {row["key"]: row for row in rows("road_classes")}
-    name = _text(asset, "road_class")
-    found = table.get(ROAD_CLASSES.get(name, name))
-    if found is None:
-        problems.append(
-            f"{asset.id}: road class {name!r} is unknown; use one of "
-            f"{', '.join(sorted({*table, *ROAD_CLASSES}))}"
-        )
-    return found
-
-
-def _mass_limit(assets: Iterable[Asset]) -> _Fact:
-    limits = [_fact(asset, "max_mass_t", default=np.inf) for asset in assets]
-    return min(limits, key=lambda fact: fact.value)
-
-
-def _status(assets: Iterable[Asset], as_of: date, problems: list[str]) -> str:
-    """Strictest status in force on the day; a year or month begins with its first day."""
-    found = [""]
-    for asset in assets:
-        status, since = _text(asset, "traffic_status"), _text(asset, "traffic_status_since")
-        if status not in STATUSES:
-            problems.append(
-                f"{asset.id}: traffic_status {status!r} is unknown; use one of "
-                f"{', '.join(STATUSES[1:])}"
-            )
-        elif since <= as_of.isoformat():
-            found.append(status)
-    return max(found, key=lambda status: STATUSES.index(status) if status in STATUSES else 0)
-
-
 def _existing(
-    ends: Sequence[tuple[_Section, str]], components: Iterable[Component]
+    ends: Sequence[tuple[Section, str]], components: Iterable[Component]
 ) -> Sequence[_Direction]:
     """Directions that the registry knows; a section without any goes both ways."""
     known: dict[str, list[Component]] = {}
@@ -474,7 +327,7 @@ def _links(
     bits = _open_bits(classes)
     links = [_direction(item, number, bits) for item in directions]
     for zone in zones:
-        place, junction = number[zone.id], number[_text(zone, "junction")]
+        place, junction = number[zone.id], number[text_of(zone, "junction")]
         links.append(_connector(f"{zone.id}/out", place, junction, bits))
         links.append(_connector(f"{zone.id}/in", junction, place, bits))
     buses = sum(1 << item.bit for item in classes if item.name in LINE_SERVICES[:1])
