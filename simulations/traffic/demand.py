@@ -154,6 +154,9 @@ def _problems(graph: RoadGraph, demand: Demand) -> list[str]:
     if len({column.shape for column in columns}) != 1 or demand.flow_vehh.ndim != 1:
         shapes = ", ".join(str(column.shape) for column in columns)
         return [f"the columns of the demand differ in length: {shapes}; give one row per cell"]
+    if {column.dtype.kind for column in columns[:3]} - set("iu") or columns[3].dtype.kind != "f":
+        kinds = ", ".join(str(column.dtype) for column in columns)
+        return [f"the columns of the demand hold {kinds}; give three of whole numbers and floats"]
     problems = []
     if demand.classes != graph.classes:
         problems.append(

@@ -260,6 +260,8 @@ def test_a_demand_of_other_classes_or_of_uneven_columns_is_refused() -> None:
         pairs(graph, replace(demand, classes=(VehicleClass("tram", bit=3),)))
     with pytest.raises(DemandError, match="differ in length"):
         pairs(graph, replace(demand, origin=np.array([1, 2])))
+    with pytest.raises(DemandError, match="hold uint8, float64, int64, float64"):
+        pairs(graph, replace(demand, origin=np.array([1.0])))
 
 
 def test_matrices_become_rows_without_their_empty_cells() -> None:
