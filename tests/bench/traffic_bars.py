@@ -5,7 +5,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A figure beside its threshold; ``lower``: small figures are good."""
+    """A figure beside its threshold.
+
+    ``lower``: small figures are good. ``is_bound``: the figure is at least this large, so that one
+    below the threshold is neither met nor missed; a higher ``--limit`` would tell.
+    """
 
     name: str
     figure: float
@@ -21,7 +25,7 @@ class Bar:
 
     def line(self) -> str:
         sign, bound = "<=" if self.lower else ">=", ">= " if self.is_bound else ""
-        verdict = "met" if self.is_met else "MISSED"
+        verdict = "met" if self.is_met else "open" if self.is_bound else "MISSED"
         return (
             f"  {verdict:<6} {self.name}: {bound}{self.figure:.3g} (bar {sign} {self.threshold:g})"
         )

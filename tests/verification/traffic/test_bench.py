@@ -30,6 +30,11 @@ def test_a_missed_bar_is_printed_as_missed() -> None:
     assert "MISSED times faster: 2 (bar >= 8)" in bars.summary()
 
 
+def test_a_lower_bound_below_its_bar_is_open() -> None:
+    assert Bar("times faster", 38.0, 40.0, is_bound=True).line().startswith("  open")
+    assert Bar("times faster", 41.0, 40.0, is_bound=True).line().startswith("  met")
+
+
 def test_busy_streets_are_closed_in_both_directions() -> None:
     case = grid(6, zones=6, destinations=4)
     volume = np.random.default_rng(1).uniform(0.0, 1.0, case.network.link_id.size)
