@@ -22,12 +22,17 @@ from simulations.traffic.detail import check, child, subarea
 from simulations.traffic.detail.check import SumoOptions
 from simulations.traffic.detail.closures import SuddenClosure, planned
 from simulations.traffic.detail.departures import DepartureProfile, sample
-from simulations.traffic.detail.subarea import links_within
+from simulations.traffic.detail.subarea import links_around, links_within
 from simulations.traffic.detail.sumo import plain_network
+from simulations.traffic.edits import apply
+from simulations.traffic.engine import PathEquilibrium
+from simulations.traffic.examples import two_routes
 from twin.errors import DetailError, ExtraMissingError
 from twin.model.detail import spread
+from twin.model.interventions import Intervention
 from twin.model.network import Network
-from twin.model.traffic import TrafficResult
+from twin.model.scenarios import Scenario
+from twin.model.traffic import SolveOptions, TrafficResult
 
 TRIPS = 560
 DURATION_S = 1120.0
@@ -204,3 +209,30 @@ def routes_of(static: TrafficResult) -> list[list[int]]:
         paths.links[begin:end].tolist()
         for begin, end in zip(paths.start[:-1], paths.start[1:], strict=True)
     ]
+
+
+def test_a_scenario_solved_by_the_engine_is_driven_with_its_own_routes(sumo: child.Sumo) -> None:
+    network, demand = two_routes(cars_vehh=900.0)
+    closed = Scenario("bridge closed", "today", (Intervention("close_asset", ("B1",)),))
+    engine, options = PathEquilibrium(), SolveOptions(relative_gap=1e-6)
+    base = engine.solve(network, demand, options=options)
+    solved = engine.solve(network, demand, closed, options=options, warm=base)
+    edited = apply(network, demand, closed).network
+    area = links_around(network, np.array([1]), radius_m=2000.0)
+    assert area.tolist() == network.link_id.tolist()
+    profile = DepartureProfile(duration_s=900.0, warm_up_s=1200.0)
+    then = check.check(
+        edited,
+        solved,
+        area,
+        installed=sumo,
+        options=SumoOptions(profile=profile, clearance_s=1200.0),
+    )
+    after = spread(then.flow_vehh).mean
+    bridge = [area.tolist().index(link) for link in (1, 4)]
+    other = [area.tolist().index(link) for link in (2, 5)]
+    assert np.all(base.volume_pceh[np.isin(base.link_id, [1, 4])] > 200.0)
+    assert np.all(after[bridge] == 0.0)
+    np.testing.assert_allclose(after[other], [900.0, 300.0], rtol=0.15)
+    np.testing.assert_allclose(then.static_flow_vehh[other], [900.0, 300.0], rtol=1e-6)
+    assert all(run.stranded == 0 for run in then.runs)
