@@ -24,6 +24,7 @@ from twin.exchange.folder import read_city
 from twin.exchange.roadnetwork import counts_of, road_network, zones_of
 from twin.model.city import City
 from twin.model.network import Network
+from twin.model.scenarios import Intervention, Scenario
 from twin.model.traffic import SolveOptions, TrafficResult
 from twin.settings import load_settings
 
@@ -70,9 +71,8 @@ def daily(result: TrafficResult) -> Mapping[str, float]:
 @cache
 def closed(bridge: str) -> TrafficResult:
     _, network, found = base()
-    mask = network.mask.copy()
-    mask[links_on(bridge)] = 0
-    return engine.solve(replace(network, mask=mask), found.demand, options=SOLVE)
+    closure = Scenario("closure", "2018", (Intervention("close_asset", (bridge,), {}),))
+    return engine.solve(network, found.demand, closure, options=SOLVE, warm=found.result)
 
 
 def gains(bridge: str) -> Mapping[str, float]:
