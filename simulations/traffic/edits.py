@@ -123,6 +123,11 @@ def apply(
     return _edited(network, demand, draft, inactive=inactive, active=active)
 
 
+def unedited(network: Network, demand: Demand) -> Edited:
+    """What `apply` would return if nothing changed, for two results of the same question."""
+    return _edited(network, demand, Draft(network, demand), inactive=(), active=[])
+
+
 def _no_effect(
     scenario: Scenario, active: list[Intervention], moment: datetime | None, draft: Draft
 ) -> str:
