@@ -91,7 +91,8 @@ def test_the_integral_is_the_quadrature_of_the_time(curve: Curve, x: float) -> N
         lambda w: time_s(*arguments(curve), w), 0.0, x, points=[min(x, CAPACITY)], limit=400,
         epsabs=1e-7, epsrel=1e-11,
     )  # fmt: skip
-    assert integral(*arguments(curve), x) == pytest.approx(expected, rel=1e-9, abs=10 * error + 1e-9)
+    found = integral(*arguments(curve), x)
+    assert found == pytest.approx(expected, rel=1e-9, abs=10 * error + 1e-9)
 
 
 @given(curves, volumes)
