@@ -3,7 +3,6 @@
 import hashlib
 import resource
 import time
-from importlib.metadata import version
 from types import MappingProxyType
 
 import numba
@@ -222,8 +221,8 @@ def _versions() -> MappingProxyType[str, str]:
     return MappingProxyType(
         {
             "engine": f"{PathEquilibrium.name} {_ENGINE_VERSION}",
-            "numba": version("numba"),
-            "numpy": version("numpy"),
+            "numba": numba.__version__,
+            "numpy": np.__version__,
         }
     )
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from simulations.traffic.arrays import FloatArray
+from simulations.traffic.arrays import FloatArray, IdArray, IndexArray
 from simulations.traffic.assign import shifts
 from simulations.traffic.graph import RoadGraph
 
@@ -34,6 +34,10 @@ class LinkState:
     def set_volumes(self, assigned_pceh: FloatArray) -> None:
         """Take the assigned volumes (links,) without preload; times and slopes follow."""
         shifts.set_volumes(self.table, assigned_pceh, self.time_s)
+
+    def load(self, *, start: IdArray, links: IndexArray, flow_pceh: FloatArray) -> None:
+        """Add the flow of new paths: path i uses ``links[start[i]:start[i + 1]]``."""
+        shifts.load_paths(self.table, start, links, flow_pceh, self.time_s)
 
     def volume_pceh(self) -> FloatArray:
         """Volumes with preload, (links,)."""

@@ -1,11 +1,20 @@
+# ruff: noqa: ANN001, ANN202, PLR0917 - the types of the kernels stand in their signatures
 """What the solver found as the result that others read, and the check that no trip was lost."""
 
 import numpy as np
+from numba import njit, types
 
-from simulations.traffic.arrays import FloatArray, IdArray, IndexArray
+from simulations.traffic.arrays import (
+    READ_ID,
+    READ_INDEX,
+    WRITE_ID,
+    FloatArray,
+    IdArray,
+    IndexArray,
+)
 from simulations.traffic.assign.paths import PathFlows, add_to_links
 from simulations.traffic.assign.solve import Equilibrium, Problem
-from simulations.traffic.translation import to_links
+from simulations.traffic.graph import RoadGraph
 from twin.errors import SolveError
 from twin.model.traffic import PathState
 
@@ -65,8 +74,7 @@ def path_state(problem: Problem, flows: PathFlows) -> PathState:
     used = used[np.argsort(flows.pair[used], kind="stable")]
     pair = flows.pair[used]
     row = np.searchsorted(table.row_first, pair, side="right") - 1
-    start, arcs = _packed(flows, used)
-    start, link_id = to_links(graph, start=start, arcs=arcs)
+    start, link_id = _links(graph, flows, used)
     pce = np.array([item.pce for item in graph.classes])
     return PathState(
         class_index=problem.pair_class[pair].astype(np.uint8),
@@ -87,6 +95,36 @@ def gap_by_class(problem: Problem, found: Equilibrium) -> tuple[float, ...]:
     )
     total = gained + shortest
     return tuple(np.divide(gained, total, out=np.zeros(count), where=total > 0.0).tolist())
+
+
+@njit(
+    types.int64(
+        READ_ID, READ_ID, READ_INDEX, READ_INDEX, READ_INDEX, READ_ID, WRITE_ID, WRITE_ID
+    ),
+    cache=True, nogil=True,
+)  # fmt: skip
+def _write_ids(chosen, begin, length, links, link_of, link_id, start, out):
+    """Write the link ids of some paths without turn arcs, and where each begins; the entries."""
+    entry = 0
+    for i in range(chosen.size):
+        start[i] = entry
+        path = chosen[i]
+        for at in range(begin[path], begin[path] + length[path]):
+            if link_of[links[at]] >= 0:
+                out[entry] = link_id[links[at]]
+                entry += 1
+    start[chosen.size] = entry
+    return entry
+
+
+def _links(graph: RoadGraph, flows: PathFlows, chosen: IdArray) -> tuple[IdArray, IdArray]:
+    """``start`` and link ids of some paths."""
+    start = np.empty(chosen.size + 1, dtype=np.int64)
+    out = np.empty(int(np.sum(flows.length[chosen])), dtype=np.int64)
+    entries = _write_ids(
+        chosen, flows.start, flows.length, flows.links, graph.link_of, graph.link_id, start, out
+    )
+    return start, out[:entries]
 
 
 def _packed(flows: PathFlows, chosen: IdArray) -> tuple[IdArray, IndexArray]:

@@ -13,7 +13,6 @@ from simulations.traffic.arrays import (
     WRITE_FLOAT,
     WRITE_ID,
     WRITE_INDEX,
-    BoolArray,
     FloatArray,
     IdArray,
     IndexArray,
@@ -190,7 +189,8 @@ class PathPool:
             If there is no room even without the unused paths.
         """
         begin, entry, count = self._count, self._entries, pair.size
-        if begin + count > self._start.size or entry + links.size > self._links.size:
+        is_full = begin + count > self._start.size or entry + links.size > self._links.size
+        if is_full or _bytes(begin + count, entry + links.size) > self._allowed_bytes:
             self._make_room(count, links.size)
             begin, entry = self._count, self._entries
         new = slice(begin, begin + count)
@@ -249,12 +249,11 @@ class PathPool:
         if self._tally[1] * _DEAD_SHARE > self._entries:
             self.compact()
 
-    def volumes(self, weight: FloatArray | None = None) -> FloatArray:
-        """Link volumes of all paths, (links of the graph,), from the flows or other weights."""
+    def volumes(self) -> FloatArray:
+        """Sum of the flows on each link of the graph, (links,) [car units/h]."""
         total = np.zeros(self._mark.size)
-        flow = self.flow_pceh if weight is None else weight
         start, length = self._start[: self._count], self._length[: self._count]
-        add_flows(start, length, self._links, flow, self._blocks, total)
+        add_flows(start, length, self._links, self.flow_pceh, self._blocks, total)
         return total
 
     def scan(self, time_s: FloatArray, pairs: IdArray | None = None) -> None:
@@ -273,10 +272,6 @@ class PathPool:
             self._mark, self._differing, self._new_time, self._new_slope, self._tally,
             negligible,
         )  # fmt: skip
-
-    def is_without_path(self, pairs: IdArray) -> BoolArray:
-        """Whether a pair has no path yet, (pairs,)."""
-        return self._first[pairs] < 0
 
     def total_cost(self, time_s: FloatArray) -> float:
         """Flow times cost over all paths [s car units/h]."""

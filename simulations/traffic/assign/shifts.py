@@ -112,6 +112,17 @@ def set_volumes(link, volume, time):
         time[a], link[a, SLOPE] = _at(link, a, link[a, VOLUME])
 
 
+@njit(types.void(_LINK_TABLE, READ_ID, READ_INDEX, READ_FLOAT, WRITE_FLOAT), cache=True, nogil=True)
+def load_paths(link, start, links, flow, time):
+    """Add the flow of new paths, ``links[start[i]:start[i + 1]]``; time and slope follow."""
+    for path in range(flow.size):
+        for at in range(start[path], start[path + 1]):
+            link[links[at], VOLUME] += flow[path]
+    for at in range(start[0], start[flow.size]):
+        a = links[at]
+        time[a], link[a, SLOPE] = _at(link, a, link[a, VOLUME])
+
+
 @njit(types.float64(_READ_TABLE), cache=True, nogil=True)
 def sum_of_integrals(link):
     """The flow-dependent part of Beckmann's objective [s car units/h]."""

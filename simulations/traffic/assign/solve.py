@@ -9,18 +9,23 @@ import numba
 import numpy as np
 
 from simulations.traffic.arrays import FloatArray, IdArray, IndexArray
+from simulations.traffic.assign.hierarchy import HierarchyPricing
 from simulations.traffic.assign.links import LinkState
-from simulations.traffic.assign.paths import PathFlows, PathPool, add_to_links
+from simulations.traffic.assign.paths import PathFlows, PathPool
 from simulations.traffic.assign.pricing import DijkstraPricing, PairTable, Pricing, PricingGraph
 from simulations.traffic.demand import OdTable
 from simulations.traffic.graph import RoadGraph
-from twin.errors import NoCompletePassError, SolveError
+from twin.errors import NetworkError, NoCompletePassError, SolveError
 from twin.model.traffic import SolveOptions, SolvePass, SolveStatus
 from twin.ports import SolveControl
 
 _KERNELS = threading.Lock()  # numba's workqueue aborts when two threads enter parallel kernels
 _IMPROVES = 1e-12  # relative; a path must be cheaper by this to be worth adding
-_GROUPS = 16  # of rows; costs follow from one to the next while flow is loaded or improved
+# While flow is loaded or improved, costs follow from one group of rows to the next: most groups,
+# least rows in a group. New costs are not free in a hierarchy.
+_GROUPS_DIJKSTRA = 16, 1
+_GROUPS_HIERARCHY = 6, 48
+_HIERARCHY_LINKS = 500  # below, Dijkstra is as fast
 _MOST_SWEEPS = 20
 _SHARE_OF_GAP = 0.05  # sweeps end when the restricted gap is this share of the last full one,
 _SHARE_OF_TARGET = 0.2  # or this share of the target
@@ -28,8 +33,8 @@ _SKIPPED_SHARE = 0.25  # of the goal of the sweeps, which pairs left out may hol
 _PATH_SHARE = 0.25  # of what a pair must hold to be looked at, for each of its paths
 _PAIRS_AT_ONCE = 4096  # between two looks at the clock
 _ROWS_GAIN = 0.95  # of the known gain that the rows of a partial pass hold together
-_SLOWEST_PROGRESS = 0.7  # the gap of a pass is expected to shrink at least by this factor
-_FASTEST_PROGRESS = 0.2
+_EXPECTED_PROGRESS = 0.6  # of the gap seen during an improvement, what is left after it
+_UNSEEN_PASSES = 8  # improvements in a row before a certificate is made all the same
 _NEAR_TARGET = 10.0  # volumes are remembered when the gap first falls below so many targets
 _NEGATIVE_GAP = -1e-9
 
@@ -64,7 +69,7 @@ class WarmStart:
     start, links : (paths + 1,), (entries,)
         Path p uses ``links[start[p]:start[p + 1]]``.
     shaken_rows : (k,)
-        Rows of which pairs lost paths, in whole or in part, or that are new; ascending.
+        Rows of which a pair lost paths, changed its demand or is new; ascending.
     """
 
     path_class: IndexArray
@@ -159,6 +164,22 @@ def equilibrate(
             numba.set_num_threads(before)
 
 
+def _pricing(
+    graph: PricingGraph, table: PairTable, options: SolveOptions, *, threads: int, order_bytes: int
+) -> tuple[Pricing, int, int]:
+    """How paths are found; most groups of rows with costs of their own, and least rows in each."""
+    wanted = options.pricing == "hierarchy"
+    pays = options.pricing == "auto" and graph.tail.size >= _HIERARCHY_LINKS
+    if (wanted or pays) and table.row_class.size:
+        try:
+            return HierarchyPricing(graph, table, threads=threads), *_GROUPS_HIERARCHY
+        except NetworkError:
+            if wanted:
+                raise
+    dijkstra = DijkstraPricing(graph, table, threads=threads, order_bytes=order_bytes)
+    return dijkstra, *_GROUPS_DIJKSTRA
+
+
 class _Run:
     """One solve from start to end."""
 
@@ -183,11 +204,12 @@ class _Run:
         searched = PricingGraph(
             graph.first_out, graph.tail, graph.head, graph.no_through, graph.x_m, graph.y_m
         )
-        self._pricing: Pricing = DijkstraPricing(
-            searched, table, threads=threads, order_bytes=allowed_bytes
+        self._pricing, self._most_groups, self._least_rows = _pricing(
+            searched, table, options, threads=threads, order_bytes=allowed_bytes
         )
         self._class_cost_s = np.where(graph.open_mask, graph.fixed_cost_s, np.inf)
         self._shortest_s = np.empty(pairs)
+        self._all_rows = np.arange(table.row_class.size, dtype=np.int32)
         self._row_gain = np.full(table.row_class.size, np.inf)
         self._passes: list[SolvePass] = []
         self._number = 0
@@ -200,12 +222,9 @@ class _Run:
         """The equilibrium and why the run ended."""
         loaded = False
         try:
-            if warm is None:
-                self._load(np.arange(self._table.row_class.size, dtype=np.int32))
-            else:
-                self._resume(warm)
+            expected = self._begin() if warm is None else self._resume(warm)
             loaded = True
-            status = self._converge()
+            status = self._converge(expected)
         except _StopError as stop:
             status = stop.status
         if loaded and status == "time_limit":
@@ -218,23 +237,23 @@ class _Run:
             )
         return self._last, status
 
-    def _converge(self) -> SolveStatus:
-        """Improve and certify in turn until the gap is reached."""
+    def _converge(self, expected: float) -> SolveStatus:
+        """Improve and certify until the gap is reached, beginning with the gap to expect."""
         target = self._options.relative_gap
-        gap, progress = np.inf, _SLOWEST_PROGRESS
+        certified_at = self._number
         while True:
             last_pass = self._number + 1 >= self._options.max_passes
-            if gap * progress <= target or last_pass:
-                now = self._certify()
-                if now <= target:
+            if expected <= target or last_pass or self._number - certified_at >= _UNSEEN_PASSES:
+                gap = self._certify()
+                certified_at = self._number
+                if gap <= target:
                     return "converged"
                 if last_pass:
                     return "pass_limit"
+                expected = np.inf
             else:
-                now = self._improve(self._rows_worth())
-            if np.isfinite(gap):
-                progress = min(max(now / gap, _FASTEST_PROGRESS), _SLOWEST_PROGRESS)
-            gap = now
+                gap = self._improve(self._rows_worth())
+                expected = _EXPECTED_PROGRESS * gap
             self._equalise(gap)
 
     # -- watching ---------------------------------------------------------------------------
@@ -270,7 +289,7 @@ class _Run:
 
     def _groups(self, rows: IndexArray) -> Iterator[IndexArray]:
         """Rows in groups that each lie all over the network."""
-        count = min(_GROUPS, rows.size)
+        count = min(self._most_groups, -(-rows.size // self._least_rows))
         for part in range(count):
             yield rows[part::count]
 
@@ -280,38 +299,18 @@ class _Run:
             self._pricing.price(k, chunk, self._shortest_s)
             yield k, self._table.pairs(chunk), chunk
 
-    def _append(self, k: int, pairs: IdArray) -> None:
-        start, links = self._pricing.paths(k, pairs)
-        fixed_cost_s = self._graph.fixed_cost_s[k]
-        self._pool.append(pairs, start=start, links=links, fixed_cost_s=fixed_cost_s)
-
     # -- the phases -------------------------------------------------------------------------
 
-    def _load(self, rows: IndexArray) -> None:
-        """All demand of pairs without a path onto the cheapest one, costs following by groups."""
-        self._pass_begins()
-        volume = self._pool.volumes()
-        for group in self._groups(rows):
-            self._links.set_volumes(volume)
-            self._customise()
-            for k, all_pairs, _ in self._price(group, "loading"):
-                pairs = all_pairs[self._pool.is_without_path(all_pairs)]
-                self._load_pairs(k, pairs, volume)
-        self._pass_ends()
-        self._links.set_volumes(volume)
-        self._total = self._pool.total_cost(self._links.time_s)
+    def _begin(self) -> float:
+        """All demand onto the cheapest paths, costs following; the gap to expect."""
+        self._links.set_volumes(np.zeros(self._graph.tail.size))
+        self._improve(self._all_rows, "loading")
+        self._row_gain[:] = np.inf
+        self._total = self._pool.total_cost(self._links.time_s) or 1.0
+        return np.inf if self._all_rows.size else 0.0
 
-    def _load_pairs(self, k: int, pairs: IdArray, volume: FloatArray) -> None:
-        if not np.isfinite(self._shortest_s[pairs]).all():
-            raise SolveError("a pair without a path reached the solver; please report it")
-        start, links = self._pricing.paths(k, pairs)
-        flow = self._demand[pairs]
-        cost = self._graph.fixed_cost_s[k]
-        self._pool.append(pairs, start=start, links=links, fixed_cost_s=cost, flow_pceh=flow)
-        add_to_links(start, links, flow, volume)
-
-    def _resume(self, warm: WarmStart) -> None:
-        """Begin with the paths of another run."""
+    def _resume(self, warm: WarmStart) -> float:
+        """Begin with the paths of another run; the gap to expect."""
         for k, cost in enumerate(self._graph.fixed_cost_s):
             low, high = np.searchsorted(warm.path_class, (k, k + 1))
             start = warm.start[low : high + 1]
@@ -322,9 +321,20 @@ class _Run:
                 fixed_cost_s=cost,
                 flow_pceh=warm.flow_pceh[low:high],
             )
-        self._load(warm.shaken_rows)
+        self._links.set_volumes(self._pool.volumes())
+        self._total = self._pool.total_cost(self._links.time_s) or 1.0
         self._row_gain[:] = 0.0
         self._row_gain[warm.shaken_rows] = np.inf
+        if warm.shaken_rows.size == 0:
+            return 0.0
+        gap = self._improve(warm.shaken_rows, "loading")
+        self._equalise(gap)
+        return _EXPECTED_PROGRESS * gap
+
+    def _level(self) -> float:
+        """Gain of a pair that need not be looked at [s car units/h]."""
+        share = _SHARE_OF_TARGET * _SKIPPED_SHARE * self._options.relative_gap
+        return share * self._total / max(self._demand.size, 1)
 
     def _rows_worth(self) -> IndexArray:
         """Rows that hold nearly all of the gain as far as it is known."""
@@ -336,33 +346,48 @@ class _Run:
         count = int(np.searchsorted(summed, _ROWS_GAIN * summed[-1])) + 1
         return np.sort(by_gain[:count]).astype(np.int32)
 
-    def _improve(self, rows: IndexArray) -> float:
-        """Price some rows and shift flow at once, costs following; the gap as far as known."""
+    def _improve(self, rows: IndexArray, phase: str = "pricing") -> float:
+        """Price some rows and move flow at once, costs following; the gap as far as known."""
         self._pass_begins()
-        pool, table, links = self._pool, self._table, self._links
+        pool, links = self._pool, self._links
         pool.compact_if_worth()
-        links.set_volumes(pool.volumes())
-        level = _SHARE_OF_TARGET * _SKIPPED_SHARE * self._options.relative_gap
-        level *= self._total / self._demand.size
+        level = self._level()
         for group in self._groups(rows):
             self._customise()
-            for k, pairs, chunk in self._price(group, "pricing"):
+            for k, pairs, chunk in self._price(group, phase):
                 pool.scan(links.time_s, pairs)
-                gain = self._add_better(k, pairs)
-                self._row_gain[chunk] = table.sums(chunk, gain)
+                gain = self._add_better(k, pairs, level)
+                self._row_gain[chunk] = self._table.sums(chunk, gain)
+                bare = np.isinf(pool.least_s[pairs])
+                if bare.any():
+                    self._load(k, pairs[bare])
                 pool.shift(pairs[gain > level], links, negligible=_PATH_SHARE * level)
         self._pass_ends()
-        known = self._row_gain[np.isfinite(self._row_gain)]
-        return float(np.sum(known)) / self._total
+        return float(np.sum(self._row_gain)) / self._total
 
-    def _add_better(self, k: int, pairs: IdArray) -> FloatArray:
-        """Add the paths that are cheaper than those in use; what each pair could gain."""
+    def _add_better(self, k: int, pairs: IdArray, level: float) -> FloatArray:
+        """Add cheaper paths where a pair gains more than the level; what each pair could gain.
+
+        A pair without a path gains nothing here.
+        """
         least_s = self._pool.least_s[pairs]
-        slack_s = least_s - self._shortest_s[pairs]
-        better = slack_s > _IMPROVES * least_s
+        slack_s = np.where(np.isinf(least_s), 0.0, least_s - self._shortest_s[pairs])
+        gain = self._pool.excess[pairs] + self._demand[pairs] * slack_s
+        better = (slack_s > _IMPROVES * least_s) & (gain > level)
         if better.any():
-            self._append(k, pairs[better])
-        return self._pool.excess[pairs] + self._demand[pairs] * slack_s
+            start, links = self._pricing.paths(k, pairs[better])
+            cost = self._graph.fixed_cost_s[k]
+            self._pool.append(pairs[better], start=start, links=links, fixed_cost_s=cost)
+        return gain
+
+    def _load(self, k: int, pairs: IdArray) -> None:
+        """All demand of pairs without a path onto the cheapest one."""
+        if not np.isfinite(self._shortest_s[pairs]).all():
+            raise SolveError("a pair that no path connects reached the solver; please report it")
+        start, links = self._pricing.paths(k, pairs)
+        flow, cost = self._demand[pairs], self._graph.fixed_cost_s[k]
+        self._pool.append(pairs, start=start, links=links, fixed_cost_s=cost, flow_pceh=flow)
+        self._links.load(start=start, links=links, flow_pceh=flow)
 
     def _equalise(self, gap: float) -> None:
         """Sweep over the pairs that still have something to gain on their paths."""
@@ -390,10 +415,9 @@ class _Run:
         self._customise()
         pool.scan(links.time_s)
         flows = pool.state()
-        excess = np.empty(self._demand.size)
-        rows = np.arange(self._table.row_class.size, dtype=np.int32)
-        for k, pairs, chunk in self._price(rows, "pricing"):
-            excess[pairs] = self._add_better(k, pairs)
+        excess, level = np.empty(self._demand.size), self._level()
+        for k, pairs, chunk in self._price(self._all_rows, "pricing"):
+            excess[pairs] = self._add_better(k, pairs, level)
             self._row_gain[chunk] = self._table.sums(chunk, excess[pairs])
         self._pass_ends()
         return self._record(flows, excess)

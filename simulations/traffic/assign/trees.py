@@ -88,7 +88,7 @@ def _grow(
 
     References
     ----------
-    .. [1] E. W. Dijkstra, "A note on two problems in connexion with graphs", 1959.
+    .. [1] E. W. Dijkstra, Numerische Mathematik 1, 1959, p. 269.
     """
     distance[:] = np.inf
     mark[:] = _OPEN
@@ -181,11 +181,11 @@ def _repair(
         mark[order[i]] = _WAITS
     distance[origin] = 0.0
     arrival[origin] = -1
-    lates = 0
+    count_late = 0
     if count == 0 or order[0] != origin:
         late[0] = origin
         mark[origin] = _QUEUED
-        lates = 1
+        count_late = 1
     for i in range(count):
         u = order[i]
         if mark[u] == _WAITS:
@@ -201,13 +201,13 @@ def _repair(
                 arrival[v] = link
                 if mark[v] == _PASSED:
                     mark[v] = _QUEUED
-                    late[lates] = v
-                    lates += 1
+                    late[count_late] = v
+                    count_late += 1
     farthest = 0.0
     for node in wanted:
         farthest = max(farthest, distance[node])
     size = 0
-    for i in range(lates):
+    for i in range(count_late):
         if distance[late[i]] <= farthest:
             size = _push(keys, nodes, size, distance[late[i]], late[i])
     carried = 0
