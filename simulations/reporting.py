@@ -1,12 +1,18 @@
 """What is said of a scenario beside its base: columns per link, indicators, and a document."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulations.traffic.compare import Comparison, compare
+from simulations.traffic.diversion import Diversion
+from simulations.traffic.edits import Edited, apply
+from twin.errors import SolveError
 from twin.model.bases import TrafficBase
+from twin.model.network import LinkProvenance, Network
 from twin.model.scenarios import Scenario, to_document
 from twin.model.traffic import SolveOptions, TrafficResult, Unserved
 
@@ -14,6 +20,9 @@ MOST_ROWS = 200
 """Rows of a table in the document; the columns per link hold all."""
 FORM = 1
 """Rises when the document changes its form."""
+GUESSED = (LinkProvenance.ESTIMATED, LinkProvenance.DEFAULT)
+
+Document = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +32,11 @@ class RunReport:
     Parameters
     ----------
     links
-        Columns per link in the order of the scenario's links.
+        Columns per link, links of the base first, then new ones.
     indicators, units
         Named numbers, and the unit of those that have one.
+    assumptions
+        English sentences.
     document
         Plain JSON values: everything that a person reads.
     """
@@ -34,33 +45,88 @@ class RunReport:
     indicators: Mapping[str, float]
     units: Mapping[str, str]
     assumptions: tuple[str, ...]
-    document: Mapping[str, object]
+    document: Document
 
 
 def report_on(
     base: TrafficBase, result: TrafficResult, *, scenario: Scenario, options: SolveOptions
 ) -> RunReport:
-    """What a scenario's equilibrium says beside that of its base."""
-    indicators = {
-        "unserved": float(result.unserved.flow_vehh.sum()),
-        "vehicle_hours": float(result.volume_pceh @ result.time_s) / 3600.0,
-        "relative_gap": result.relative_gap,
-    }
-    units = {"unserved": "1/h", "vehicle_hours": "h"}
-    document = {
+    """What a scenario's equilibrium says beside that of its base.
+
+    Raises
+    ------
+    SolveError
+        If the run ended before its gap allows a comparison; names gap and limits.
+    """
+    edited = apply(base.network, base.demand, scenario)
+    if result.status != "converged" and result.relative_gap > options.relative_gap:
+        raise SolveError(_too_inexact(result, options))
+    found = compare(base.state, result, network=base.network, demand=base.demand, edited=edited)
+    indicators, units = _indicators(found, result)
+    document: Document = {
         "form": FORM,
         "scenario": to_document(scenario),
+        "unserved": _unserved(found, result.unserved),
+        "sums": _sums(found),
+        "bridges": _bridges(found),
+        "links": _changed_links(found, edited.network),
+        "diversion": _diversion(found.diversion),
+        "noise": {
+            "is_screening": found.is_screening,
+            "links_changed": int(found.is_significant.sum()),
+            "links": int(found.link_id.size),
+            "base_gap": base.state.relative_gap,
+            "guessed_capacity_share": _guessed_share(edited.network, result),
+        },
+        "not_applied": [item.kind for item in edited.not_applied],
+        "inactive": [item.kind for item in edited.inactive],
         "solver": _solver(result, options),
-        "unserved": _unserved(result.unserved, result),
-        "indicators": indicators,
+        "indicators": {name: _finite(value) for name, value in indicators.items()},
         "units": units,
-        "assumptions": list(result.assumptions),
-        "warnings": list(result.warnings),
+        "assumptions": list(found.assumptions),
+        "warnings": list(found.warnings),
     }
-    return RunReport(_links(base, result), indicators, units, result.assumptions, document)
+    return RunReport(_links(found, edited), indicators, units, found.assumptions, document)
 
 
-def _solver(result: TrafficResult, options: SolveOptions) -> Mapping[str, object]:
+def _too_inexact(result: TrafficResult, options: SolveOptions) -> str:
+    return (
+        f"stopped by its {result.status.replace('_', ' ')} after {len(result.passes)} passes at a "
+        f"gap of {result.relative_gap:.1e} instead of {options.relative_gap:g}; raise "
+        "traffic.time_limit_s or give the worker more threads"
+    )
+
+
+def _indicators(
+    found: Comparison, result: TrafficResult
+) -> tuple[dict[str, float], dict[str, str]]:
+    indicators: dict[str, float] = {
+        "unserved": float(found.scenario_unserved_vehh.sum()),
+        "unserved_change": float((found.scenario_unserved_vehh - found.base_unserved_vehh).sum()),
+    }
+    units = {"unserved": "1/h", "unserved_change": "1/h"}
+    for key in ("vehicle_km", "vehicle_h", "delay_h", "heavy_km"):
+        item = found.total(key)
+        indicators |= {key: item.scenario, f"{key}_change": item.difference}
+        units |= dict.fromkeys((key, f"{key}_change"), item.unit)
+    empty_h = float(result.flow_vehh.sum(axis=0) @ result.t0_s) / 3600.0
+    if empty_h > 0:
+        driven_h = float(result.flow_vehh.sum(axis=0) @ result.time_s) / 3600.0
+        indicators["travel_time_index"] = driven_h / empty_h
+        units["travel_time_index"] = "1"
+    indicators |= {
+        "diverted_extra_h": found.diversion.extra_time_h,
+        "diverted_extra_km": found.diversion.extra_length_km,
+        "bridges_newly_loaded": float(sum(item.is_newly_loaded for item in found.bridges)),
+        "links_changed": float(found.is_significant.sum()),
+        "links_over_capacity": float(found.is_over_capacity.sum()),
+        "relative_gap": result.relative_gap,
+    }
+    units |= {"diverted_extra_h": "h/h", "diverted_extra_km": "km/h", "relative_gap": "1"}
+    return indicators, units
+
+
+def _solver(result: TrafficResult, options: SolveOptions) -> Document:
     return {
         "relative_gap": result.relative_gap,
         "target_gap": options.relative_gap,
@@ -73,14 +139,15 @@ def _solver(result: TrafficResult, options: SolveOptions) -> Mapping[str, object
     }
 
 
-def _unserved(unserved: Unserved, result: TrafficResult) -> Mapping[str, object]:
+def _unserved(found: Comparison, unserved: Unserved) -> Document:
     order = np.argsort(-unserved.flow_vehh, kind="stable")[:MOST_ROWS]
     return {
-        "flow_vehh": float(unserved.flow_vehh.sum()),
+        "base_vehh": float(found.base_unserved_vehh.sum()),
+        "scenario_vehh": float(found.scenario_unserved_vehh.sum()),
         "pairs": int(unserved.flow_vehh.size),
         "rows": [
             {
-                "class": result.classes[int(unserved.class_index[row])].name,
+                "class": found.classes[int(unserved.class_index[row])].name,
                 "origin": int(unserved.origin[row]),
                 "destination": int(unserved.destination[row]),
                 "flow_vehh": float(unserved.flow_vehh[row]),
@@ -91,13 +158,108 @@ def _unserved(unserved: Unserved, result: TrafficResult) -> Mapping[str, object]
     }
 
 
-def _links(base: TrafficBase, result: TrafficResult) -> Mapping[str, NDArray[np.generic]]:
-    row = {int(link): at for at, link in enumerate(base.state.link_id)}
-    at = np.array([row.get(int(link), -1) for link in result.link_id])
-    known = np.where(at >= 0, base.state.flow_vehh.sum(axis=0)[at], 0.0)
+def _sums(found: Comparison) -> list[Document]:
+    return [
+        {
+            "key": item.key,
+            "unit": item.unit,
+            "scope": item.scope,
+            "base": item.base,
+            "scenario": item.scenario,
+            "threshold": item.threshold,
+            "is_significant": item.is_significant,
+        }
+        for item in found.sums
+    ]
+
+
+def _bridges(found: Comparison) -> list[Document]:
+    return [
+        {
+            "asset": item.asset_id,
+            "base_vehh": item.base_vehh,
+            "scenario_vehh": item.scenario_vehh,
+            "floor_vehh": item.floor_vehh,
+            "base_heavy_vehh": item.base_heavy_vehh,
+            "scenario_heavy_vehh": item.scenario_heavy_vehh,
+            "heavy_floor_vehh": item.heavy_floor_vehh,
+            "is_newly_loaded": item.is_newly_loaded,
+        }
+        for item in found.bridges
+    ]
+
+
+def _changed_links(found: Comparison, network: Network) -> list[Document]:
+    names = network.link_name
+    base, scenario = found.base_vehh.sum(axis=0), found.scenario_vehh.sum(axis=0)
+    return [
+        {
+            "link": int(found.link_id[row]),
+            "name": names[row] if row < len(names) else "",
+            "base_vehh": float(base[row]),
+            "scenario_vehh": float(scenario[row]),
+            "floor_vehh": float(found.floor_vehh[row]),
+            "is_unique": bool(found.is_unique[row]),
+            "is_over_capacity": bool(found.is_over_capacity[row]),
+        }
+        for row in found.top_changed(MOST_ROWS)
+    ]
+
+
+def _diversion(diversion: Diversion) -> Document:
+    order = np.argsort(-diversion.edited_vehh, kind="stable")[:MOST_ROWS]
     return {
-        "link_id": result.link_id,
-        "base_vehh": known,
-        "scenario_vehh": result.flow_vehh.sum(axis=0),
-        "scenario_time_s": result.time_s,
+        "trips_vehh": float(diversion.edited_vehh.sum()),
+        "pairs": int(diversion.edited_vehh.size),
+        "extra_h": diversion.extra_time_h,
+        "extra_km": diversion.extra_length_km,
+        "rows": [
+            {
+                "class": int(diversion.class_index[row]),
+                "origin": int(diversion.origin[row]),
+                "destination": int(diversion.destination[row]),
+                "flow_vehh": float(diversion.edited_vehh[row]),
+                "base_time_s": _finite(float(diversion.base_time_s[row])),
+                "scenario_time_s": _finite(float(diversion.scenario_time_s[row])),
+            }
+            for row in order
+        ],
     }
+
+
+def _finite(value: float) -> float | None:
+    """Number as JSON can say it: what is not finite is null."""
+    return value if math.isfinite(value) else None
+
+
+def _guessed_share(network: Network, result: TrafficResult) -> float | None:
+    """Share of vehicle-km on links whose capacity is estimated or a default."""
+    origin = network.provenance.get("capacity_pceh")
+    driven = result.flow_vehh.sum(axis=0) * network.length_m
+    if origin is None or not driven.sum() > 0:
+        return None
+    return float(driven[np.isin(origin, GUESSED)].sum() / driven.sum())
+
+
+def _links(found: Comparison, edited: Edited) -> Mapping[str, NDArray[np.generic]]:
+    names = edited.network.link_name
+    columns: dict[str, NDArray[np.generic]] = {"link_id": found.link_id}
+    if names:
+        columns["link_name"] = np.array(names)
+    columns |= {
+        "base_vehh": found.base_vehh.sum(axis=0),
+        "scenario_vehh": found.scenario_vehh.sum(axis=0),
+        "floor_vehh": found.floor_vehh,
+        "is_significant": found.is_significant,
+        "is_unique": found.is_unique,
+        "base_time_s": found.base_time_s,
+        "scenario_time_s": found.scenario_time_s,
+        "base_saturation": found.base_saturation,
+        "scenario_saturation": found.scenario_saturation,
+        "diverted_vehh": found.diversion.diverted_vehh.sum(axis=0),
+        "secondary_vehh": found.diversion.secondary_vehh.sum(axis=0),
+    }
+    for row, item in enumerate(found.classes):
+        columns[f"base_vehh.{item.name}"] = found.base_vehh[row]
+        columns[f"scenario_vehh.{item.name}"] = found.scenario_vehh[row]
+    return columns

@@ -58,7 +58,7 @@ def test_a_question_is_asked_followed_and_fetched(web: Served, client: httpx.Cli
     assert set(run["files"]) == {"links", "report", "result"}
     report = client.get(f"/runs/{run['number']}/report").json()
     assert report["scenario"]["interventions"] == CLOSE["interventions"]
-    assert report["unserved"]["flow_vehh"] == 0.0
+    assert report["unserved"]["scenario_vehh"] == 0.0
 
 
 def test_the_same_question_has_the_stored_result(web: Served, client: httpx.Client) -> None:
