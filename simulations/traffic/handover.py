@@ -1,0 +1,131 @@
+"""Traffic on bridges for whoever computes with their loads."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+
+from simulations.traffic.arrays import BoolArray, FloatArray
+from simulations.traffic.edits import Edited, unedited
+from simulations.traffic.networksums import MOVEMENTS, is_heavy
+from simulations.traffic.pathflows import rows_of, slower_s
+from simulations.traffic.places import axis, compass_point
+from twin.model.network import Network
+from twin.model.traffic import BridgeTraffic, Demand, TrafficResult
+
+_KMH = 3.6  # 1 m/s in km/h
+_NO_PARTS: Mapping[int, str] = MappingProxyType({})
+_EQUAL_LANES = "every lane of a link carries the same share of each class"
+_OBEY = "every vehicle keeps the mass limit"
+
+
+def bridge_traffic(
+    result: TrafficResult,
+    *,
+    network: Network,
+    demand: Demand,
+    kind: str,
+    edited: Edited | None = None,
+    movement_pceh: FloatArray | None = None,
+    parts: Mapping[int, str] = _NO_PARTS,
+) -> tuple[BridgeTraffic, ...]:
+    """Rows per part structure, direction and class; over each set of links they sum to the flows.
+
+    Links of one direction that follow each other on a bridge carry the same vehicles, so a row is
+    made per link and its ``link_ids`` has one entry.
+
+    Parameters
+    ----------
+    result
+        Of the base or of a scenario.
+    network, demand
+        Those that were solved.
+    kind
+        ``base`` or ``scenario``.
+    edited
+        Of the scenario, for distance rules and the share that keeps limits.
+    movement_pceh : (links,)
+        Movement of the side compared with, if it is to widen the band.
+    parts
+        Part structure by link id; left out, the asset is one part.
+
+    Raises
+    ------
+    NetworkError
+        If the table of assets names an unknown link.
+    """
+    change = unedited(network, demand) if edited is None else edited
+    table = network.link_assets
+    rows = rows_of(network.link_id, table.link_id)
+    band = _band_vehh(result, movement_pceh)
+    speed_kmh = _speeds_kmh(result, network)
+    out: list[BridgeTraffic] = []
+    for asset in dict.fromkeys(table.asset):
+        mine = rows[np.array([name == asset for name in table.asset], dtype=np.bool_)]
+        mine = np.unique(mine)
+        unit, along = axis(network, mine)
+        for row, forward in zip(mine.tolist(), along.tolist(), strict=True):
+            heading = compass_point(unit if forward else -unit)
+            out += _link_rows(
+                result, network, demand, change, row=row, asset=asset, heading=heading,
+                part=parts.get(int(network.link_id[row]), asset), kind=kind,
+                band_vehh=band[:, row], speed_kmh=speed_kmh[:, row],
+            )  # fmt: skip
+    return tuple(out)
+
+
+def _link_rows(
+    result: TrafficResult, network: Network, demand: Demand, change: Edited, *, row: int,
+    asset: str, heading: str, part: str, kind: str, band_vehh: FloatArray, speed_kmh: FloatArray,
+) -> list[BridgeTraffic]:  # fmt: skip
+    flow = result.flow_vehh[:, row]
+    lanes = max(int(network.lanes[row]), 1)
+    obey = float(change.obey_share[row])
+    assumptions = [*result.assumptions, *([_EQUAL_LANES] if lanes > 1 else [])]
+    if np.isfinite(network.max_weight_t[row]) and obey == 1.0:
+        assumptions.append(_OBEY)
+    return [
+        BridgeTraffic(
+            asset_id=asset,
+            part_id=part,
+            link_ids=(int(network.link_id[row]),),
+            direction=heading,
+            lane_shares=(1.0 / lanes,) * lanes,
+            period_start_hour=demand.period.start_hour,
+            hours=demand.period.hours,
+            day_type=demand.period.day_type,
+            vehicle_class=item.name,
+            flow_vehh=float(flow[index]),
+            flow_low_vehh=float(max(flow[index] - band_vehh[index], 0.0)),
+            flow_high_vehh=float(flow[index] + band_vehh[index]),
+            mean_speed_kmh=float(speed_kmh[index]),
+            heavy_share=_heavy_share(flow, is_heavy(result.classes)),
+            mass_distribution_id=item.mass_distribution_id,
+            mass_limit_t=float(network.max_weight_t[row]),
+            obey_share=obey,
+            min_gap_m=float(change.min_gap_m[row]),
+            relative_gap=result.relative_gap,
+            kind=kind,
+            assumptions=tuple(dict.fromkeys(assumptions)),
+        )
+        for index, item in enumerate(result.classes)
+    ]
+
+
+def _heavy_share(flow: FloatArray, heavy: BoolArray) -> float:
+    total = float(flow.sum())
+    return float(flow[heavy].sum()) / total if total > 0.0 else 0.0
+
+
+def _band_vehh(result: TrafficResult, other_pceh: FloatArray | None) -> FloatArray:
+    """Half the band of each class on each link: the noise floor of a flow against itself."""
+    movement = result.movement_pceh if other_pceh is None else result.movement_pceh + other_pceh
+    pce = np.array([[item.pce] for item in result.classes])
+    return np.maximum(np.sqrt(result.flow_vehh), MOVEMENTS * movement / pce)
+
+
+def _speeds_kmh(result: TrafficResult, network: Network) -> FloatArray:
+    """Mean speed of each class on each link; 0 where a link takes no time."""
+    time_s = result.time_s + slower_s(network, result.classes)
+    length = np.broadcast_to(network.length_m, time_s.shape)
+    return np.divide(_KMH * length, time_s, out=np.zeros_like(time_s), where=time_s > 0.0)

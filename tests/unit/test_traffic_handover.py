@@ -1,0 +1,66 @@
+"""Traffic on bridges for whoever computes with their loads."""
+
+import numpy as np
+import pytest
+
+from simulations.traffic.edits import apply
+from simulations.traffic.engine import engine
+from simulations.traffic.examples import two_routes
+from simulations.traffic.handover import bridge_traffic
+from twin.model.interventions import Intervention
+from twin.model.scenarios import Scenario
+from twin.model.traffic import SolveOptions
+
+NETWORK, DEMAND = two_routes(lorries_vehh=200.0)
+SCENARIO = Scenario(
+    "s",
+    "today",
+    (
+        Intervention("limit_weight", ("B1",), {"mass_t": 16.0, "obey_share": 0.8}),
+        Intervention("distance_rule", ("B2",), {"min_gap_m": 50.0}),
+    ),
+)
+
+
+def test_the_rows_of_a_bridge_add_up_to_the_flows_of_its_links() -> None:
+    result = engine.solve(NETWORK, DEMAND, options=SolveOptions())
+    rows = bridge_traffic(result, network=NETWORK, demand=DEMAND, kind="base", parts={1: "B1/1"})
+    for asset, links in (("B1", [0, 3]), ("B2", [1, 4])):
+        total = sum(row.flow_vehh for row in rows if row.asset_id == asset)
+        assert total == pytest.approx(result.flow_vehh[:, links].sum())
+    first = rows[0]
+    assert (first.asset_id, first.part_id, first.direction) == ("B1", "B1/1", "e")
+    assert {row.direction for row in rows if row.link_ids == (4,)} == {"w"}
+    assert first.lane_shares == (0.5, 0.5)
+    assert first.mean_speed_kmh == pytest.approx(6000.0 / result.time_s[0] * 3.6)
+    flow = result.flow_vehh[:, 0]
+    assert first.heavy_share == pytest.approx(flow[1] / flow.sum())
+    assert first.flow_high_vehh - first.flow_vehh >= np.sqrt(first.flow_vehh)
+    assert first.flow_low_vehh <= first.flow_vehh
+    assert (first.kind, first.day_type, first.mass_limit_t) == ("base", "workday", np.inf)
+    assert first.relative_gap == result.relative_gap
+    assert any("every lane" in text for text in first.assumptions)
+
+
+def test_limits_and_distance_rules_of_a_scenario_reach_the_bridge() -> None:
+    edited = apply(NETWORK, DEMAND, SCENARIO)
+    result = engine.solve(NETWORK, DEMAND, SCENARIO, options=SolveOptions())
+    rows = bridge_traffic(
+        result, network=edited.network, demand=edited.demand, kind="scenario", edited=edited
+    )
+    lorries = {row.link_ids[0]: row for row in rows if row.vehicle_class == "lorry"}
+    assert (lorries[1].mass_limit_t, lorries[1].obey_share) == (16.0, 0.8)
+    assert lorries[1].flow_vehh == pytest.approx(0.0)
+    assert lorries[2].flow_vehh == pytest.approx(200.0)
+    assert lorries[2].min_gap_m == 50.0
+    assert lorries[2].mass_distribution_id == "hgv_12_26"
+    assert lorries[1].flow_low_vehh == 0.0
+
+
+def test_the_movement_of_the_other_side_widens_the_band() -> None:
+    result = engine.solve(NETWORK, DEMAND, options=SolveOptions())
+    rows = bridge_traffic(
+        result, network=NETWORK, demand=DEMAND, kind="base", movement_pceh=np.full(6, 100.0)
+    )
+    assert rows[0].flow_high_vehh - rows[0].flow_vehh >= 299.999
+    assert rows[1].flow_high_vehh - rows[1].flow_vehh >= 149.999
