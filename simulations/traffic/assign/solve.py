@@ -24,7 +24,7 @@ _IMPROVES = 1e-12  # relative; a path must be cheaper by this to be worth adding
 # While flow is loaded or improved, costs follow from one group of rows to the next: most groups,
 # least rows in a group. New costs are not free in a hierarchy.
 _GROUPS_DIJKSTRA = 16, 1
-_GROUPS_HIERARCHY = 6, 48
+_GROUPS_HIERARCHY = 8, 100
 _HIERARCHY_LINKS = 500  # below, Dijkstra is as fast
 _MOST_SWEEPS = 20
 _SHARE_OF_GAP = 0.05  # sweeps end when the restricted gap is this share of the last full one,
@@ -34,7 +34,7 @@ _PATH_SHARE = 0.25  # of what a pair must hold to be looked at, for each of its 
 _PAIRS_AT_ONCE = 4096  # between two looks at the clock
 _ROWS_GAIN = 0.95  # of the known gain that the rows of a partial pass hold together
 _EXPECTED_PROGRESS = 0.6  # of the gap seen during an improvement, what is left after it
-_UNSEEN_PASSES = 8  # improvements in a row before a certificate is made all the same
+_UNSEEN_PASSES = 2  # improvements in a row before a certificate is made all the same
 _NEAR_TARGET = 10.0  # volumes are remembered when the gap first falls below so many targets
 _NEGATIVE_GAP = -1e-9
 
@@ -329,7 +329,7 @@ class _Run:
             return 0.0
         gap = self._improve(warm.shaken_rows, "loading")
         self._equalise(gap)
-        return _EXPECTED_PROGRESS * gap
+        return 0.0  # what the other rows could gain now is only known after a full pass
 
     def _level(self) -> float:
         """Gain of a pair that need not be looked at [s car units/h]."""
