@@ -267,7 +267,7 @@ def test_all_problems_are_raised_together() -> None:
         item("close_link", "S9/ab"),
         item("close_asset", "S1/ab", "B9"),
         item("close_link", "B1"),
-        item("class_ban", "1", classes=("buss",)),
+        item("class_ban", "1", classes=("lorri",)),
         item("turn_ban", "S1/ab", "S2/ab"),
         item("scale_demand", "fork", factor=2.0),
     )
