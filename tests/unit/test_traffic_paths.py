@@ -112,6 +112,16 @@ def test_times_after_shifts_are_those_of_the_volumes() -> None:
     np.testing.assert_allclose(moving, links.time_s, rtol=1e-9)
 
 
+def test_a_pair_without_a_path_is_left_alone() -> None:
+    links = links_of(np.full(30, CostFunction.BPR, dtype=np.uint8), 4)
+    links.set_volumes(np.zeros(30))
+    pool = PathPool(3, 30, allowed_bytes=10**7)
+    pool.shift(np.arange(3), links, negligible=0.0)
+    pool.scan(links.time_s)
+    assert np.isinf(pool.least_s).all()
+    assert pool.paths == 0
+
+
 def test_compaction_changes_no_volume() -> None:
     pool = filled(5)
     before, trips = pool.volumes(), demand_of(pool)

@@ -234,6 +234,8 @@ def shift_pairs(
     """
     for pair in pairs:
         path, best = first[pair], first[pair]
+        if best < 0:
+            continue
         while path >= 0:
             total = fixed[path]
             for at in range(start[path], start[path] + length[path]):
