@@ -50,7 +50,7 @@ class _Words:
         self._words = {row["key"]: row[column] for row in rows("run_words")}
 
     def __call__(self, key: str, **values: str) -> str:
-        return self._words[key].format(**values)
+        return self._words.get(key, key).format(**values)
 
     def number(self, value: float | None, *, digits: int = 0, sign: bool = False) -> str:
         if value is None:
