@@ -203,6 +203,14 @@ def test_where_sumo_is_missing_the_error_names_the_extra() -> None:
         child.locate_sumo("/nowhere/python")
 
 
+def test_an_interpreter_may_be_named_by_a_relative_path(
+    sumo: child.Sumo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = Path(sumo.python)
+    monkeypatch.chdir(python.parent)
+    assert child.locate_sumo(f"./{python.name}") == sumo
+
+
 def routes_of(static: TrafficResult) -> list[list[int]]:
     paths = static.paths
     return [

@@ -6,6 +6,7 @@ progress file and killed by its process id.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -120,6 +121,7 @@ def locate_sumo(python: str = sys.executable) -> Sumo:
     ExtraMissingError
         If it is not installed there.
     """
+    python = _found(python)
     found = _locate(python, SUMO_SCRIPT, programme="SUMO", extra="sumo")
     return Sumo(python=python, home=found["home"], version=found["version"])
 
@@ -132,8 +134,14 @@ def locate_uxsim(python: str = sys.executable) -> Uxsim:
     ExtraMissingError
         If it is not installed there.
     """
+    python = _found(python)
     found = _locate(python, UXSIM_SCRIPT, programme="UXsim", extra="uxsim")
     return Uxsim(python=python, version=found["version"], mode=found["mode"])
+
+
+def _found(python: str) -> str:
+    """The interpreter from any folder; links stay, for they tell an environment from its base."""
+    return os.path.abspath(shutil.which(python) or python)  # noqa: PTH100 - resolves no link
 
 
 def _locate(python: str, script: Path, *, programme: str, extra: str) -> dict[str, str]:
