@@ -158,8 +158,12 @@ def closures(case: Case, entry: Entry, bars: Bars, options: argparse.Namespace) 
     ratios, warm_s = [], []
     for rows in busy_streets(case.network, base.volume_pceh, CLOSURES):
         changed = close(case, rows)
-        cold, cold_s = solve_ours(changed, gap)
-        warm, seconds = solve_ours(changed, gap, warm=base)
+        times: list[tuple[float, float]] = []
+        for _ in range(options.rounds):
+            cold, cold_round_s = solve_ours(changed, gap)
+            warm, warm_round_s = solve_ours(changed, gap, warm=base)
+            times.append((cold_round_s, warm_round_s))
+        cold_s, seconds = (statistics.median(column) for column in zip(*times, strict=True))
         for result in (cold, warm):
             judged = evaluate(changed.network, changed.demand, result.flow_vehh)
             if judged.relative_gap > gap or judged.imbalance_vehh > 1e-6:
