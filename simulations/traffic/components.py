@@ -1,5 +1,7 @@
 """Who can reach whom: strong components and connections, with nodes that cannot be passed."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
@@ -32,7 +34,8 @@ class Reach:
         self.is_largest = labels == np.argmax(np.bincount(labels))
         seed = int(np.argmax(self.is_largest))
         self.from_largest = self._reached(self._forward, seed)
-        self.to_largest = self._reached(csr_array(self._forward.T), seed)
+        self._backward = csr_array(self._forward.T)
+        self.to_largest = self._reached(self._backward, seed)
 
     def _reached(self, matrix: csr_array, seed: int) -> BoolArray:
         reached = np.zeros(self.is_largest.size, dtype=np.bool_)
@@ -47,8 +50,18 @@ class Reach:
         """Whether each pair of node rows has a path, (pairs,)."""
         arrival = self._arrival[destination]
         connected = self.to_largest[origin] & self.from_largest[arrival]
-        left = np.flatnonzero(~connected)
-        for node in np.unique(origin[left]):
-            mine = left[origin[left] == node]
-            connected[mine] = self._reached(self._forward, int(node))[arrival[mine]]
+        # whoever does not get to the largest component, or cannot be reached from it, sees little
+        to_largest = self.to_largest[origin]
+        for node, mine in _groups(origin, np.flatnonzero(~to_largest)):
+            connected[mine] = self._reached(self._forward, node)[arrival[mine]]
+        for node, mine in _groups(arrival, np.flatnonzero(to_largest & ~connected)):
+            connected[mine] = self._reached(self._backward, node)[origin[mine]]
         return connected
+
+
+def _groups(nodes: IndexArray | IdArray, rows: IdArray) -> Iterator[tuple[int, IdArray]]:
+    """Each node with the rows where it stands."""
+    order = rows[np.argsort(nodes[rows], kind="stable")]
+    for part in np.split(order, np.flatnonzero(np.diff(nodes[order])) + 1):
+        if part.size:
+            yield int(nodes[part[0]]), part
