@@ -1,5 +1,7 @@
 """A city small enough to solve by hand, for examples and a first try."""
 
+from typing import Any
+
 import numpy as np
 
 from twin.model.network import CostFunction, LinkAssets, LinkProvenance, Network
@@ -41,6 +43,7 @@ def two_routes(*, cars_vehh: float = 3000.0, lorries_vehh: float = 0.0) -> tuple
         "p2": [0.0, 0.0, 0.0],
         "preload_pceh": [0.0, 0.0, 0.0],
     }
+    both_ways: dict[str, Any] = {name: np.array(values * 2) for name, values in columns.items()}
     ids = np.arange(1, 7)
     network = Network(
         epsg=25833,
@@ -67,7 +70,7 @@ def two_routes(*, cars_vehh: float = 3000.0, lorries_vehh: float = 0.0) -> tuple
         ),
         node_name=("west", "fork", "east"),
         link_name=("S1/ab", "S2/ab", "S3/ab", "S1/ba", "S2/ba", "S3/ba"),
-        **{name: np.array(values * 2) for name, values in columns.items()},
+        **both_ways,
     )
     flows = [cars_vehh, cars_vehh / 3.0] + ([lorries_vehh] if lorries_vehh else [])
     demand = Demand(
