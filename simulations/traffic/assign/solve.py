@@ -3,7 +3,8 @@
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import numba
 import numpy as np
@@ -23,7 +24,7 @@ _KERNELS = threading.Lock()  # numba's workqueue aborts when two threads enter p
 _IMPROVES = 1e-12  # relative; a path must be cheaper by this to be worth adding
 # While flow is loaded or improved, costs follow from one group of rows to the next: most groups,
 # least rows in a group. New costs are not free in a hierarchy.
-_GROUPS_DIJKSTRA = 16, 1
+_GROUPS_DIJKSTRA = 16, 6
 _GROUPS_HIERARCHY = 8, 100
 _HIERARCHY_LINKS = 500  # below, Dijkstra is as fast
 _MOST_SWEEPS = 20
@@ -207,6 +208,8 @@ class _Run:
         self._pricing, self._most_groups, self._least_rows = _pricing(
             searched, table, options, threads=threads, order_bytes=allowed_bytes
         )
+        is_costly = isinstance(self._pricing, HierarchyPricing)
+        self._customised_at_once = threads if is_costly else 1
         self._class_cost_s = np.where(graph.open_mask, graph.fixed_cost_s, np.inf)
         self._shortest_s = np.empty(pairs)
         self._all_rows = np.arange(table.row_class.size, dtype=np.int32)
@@ -225,6 +228,7 @@ class _Run:
             expected = self._begin() if warm is None else self._resume(warm)
             loaded = True
             status = self._converge(expected)
+            self._look_further()
         except _StopError as stop:
             status = stop.status
         if loaded and status == "time_limit":
@@ -256,6 +260,25 @@ class _Run:
                 expected = _EXPECTED_PROGRESS * gap
             self._equalise(gap)
 
+    def _look_further(self) -> None:
+        """Where the first state near the target is the last one: how far it still is from rest.
+
+        The flows of before the run say nothing about that: in a warm run the way from them is the
+        effect of the scenario. So the certified state is kept and improved once more; the way that
+        it goes, stretched to the one from ten times the target, stands for the missing state. The
+        gap grows with the square of the distance.
+        """
+        found = self._last
+        if found is None or found.near_volume_pceh is not None:
+            return
+        gap, near_gap = self._passes[-1].relative_gap, _NEAR_TARGET * self._options.relative_gap
+        if 0.0 < gap <= near_gap:
+            self._equalise(self._improve(self._rows_worth()))
+            stretch = min(np.sqrt(near_gap / gap) - 1.0, _NEAR_TARGET)
+            moved = self._links.volume_pceh() - found.volume_pceh
+            near_volume = found.volume_pceh + stretch * moved
+            self._last = replace(found, near_volume_pceh=near_volume)
+
     # -- watching ---------------------------------------------------------------------------
 
     def _look(self, phase: str) -> None:
@@ -283,13 +306,24 @@ class _Run:
 
     # -- pricing ----------------------------------------------------------------------------
 
-    def _customise(self) -> None:
-        for k in range(len(self._graph.classes)):
-            self._pricing.customise(k, self._links.time_s + self._class_cost_s[k])
+    def _customise(self, rows: IndexArray) -> None:
+        """Give the costs of now to the classes of some rows, several classes at once."""
+        classes = np.flatnonzero(np.bincount(self._table.row_class[rows])).tolist()
+        workers = min(self._customised_at_once, len(classes))
+        if workers <= 1:
+            for k in classes:
+                self._customise_class(k)
+            return
+        with ThreadPoolExecutor(workers) as pool:  # serial kernels that need no lock of Python
+            list(pool.map(self._customise_class, classes))
+
+    def _customise_class(self, k: int) -> None:
+        self._pricing.customise(k, self._links.time_s + self._class_cost_s[k])
 
     def _groups(self, rows: IndexArray) -> Iterator[IndexArray]:
         """Rows in groups that each lie all over the network."""
-        count = min(self._most_groups, -(-rows.size // self._least_rows))
+        least = self._least_rows * len(self._graph.classes)  # each class costs a customising
+        count = min(self._most_groups, -(-rows.size // least))
         for part in range(count):
             yield rows[part::count]
 
@@ -353,7 +387,7 @@ class _Run:
         pool.compact_if_worth()
         level = self._level()
         for group in self._groups(rows):
-            self._customise()
+            self._customise(group)
             for k, pairs, chunk in self._price(group, phase):
                 pool.scan(links.time_s, pairs)
                 gain = self._add_better(k, pairs, level)
@@ -412,7 +446,7 @@ class _Run:
         pool, links = self._pool, self._links
         pool.compact_if_worth()
         links.set_volumes(pool.volumes())
-        self._customise()
+        self._customise(self._all_rows)
         pool.scan(links.time_s)
         flows = pool.state()
         excess, level = np.empty(self._demand.size), self._level()
@@ -435,8 +469,9 @@ class _Run:
         seconds = time.monotonic() - self._began
         self._passes.append(SolvePass(self._number, seconds, gap, objective, flows.pair.size))
         volume = self._links.volume_pceh()
+        is_near = gap <= _NEAR_TARGET * self._options.relative_gap
         near = self._near_volume
-        if near is None and self._last is not None:
+        if near is None and self._last is not None and not is_near:
             near = self._last.volume_pceh
         self._last = Equilibrium(
             flows=flows,
@@ -450,6 +485,6 @@ class _Run:
             lower_bound=self._lower_bound,
             passes=tuple(self._passes),
         )
-        if self._near_volume is None and gap <= _NEAR_TARGET * self._options.relative_gap:
+        if self._near_volume is None and is_near:
             self._near_volume = volume
         return gap
