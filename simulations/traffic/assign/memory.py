@@ -2,6 +2,7 @@
 
 import os
 import resource
+from functools import cache
 from pathlib import Path
 
 _CONTAINER_LIMITS = (
@@ -27,6 +28,7 @@ def allowed_bytes() -> int:
     return min(limits) // _SHARE
 
 
+@cache
 def _container_limit(path: Path) -> int | None:
     """The limit that the container states, None where there is none."""
     try:
