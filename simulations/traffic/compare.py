@@ -14,6 +14,7 @@ from simulations.traffic.diversion import (
 )
 from simulations.traffic.edits import Edited, unedited
 from simulations.traffic.networksums import (
+    COMPARABLE_GAP,
     MOVEMENTS,
     BridgeChange,
     NetworkSum,
@@ -27,12 +28,12 @@ from twin.errors import ComparisonError
 from twin.model.network import Network
 from twin.model.traffic import Demand, TrafficResult, VehicleClass
 
-COMPARABLE_GAP = 1e-6
 LARGEST_GAP = 1e-5
-"""Gaps above the first are labelled, gaps above the second are refused."""
+"""Gaps above `COMPARABLE_GAP` are labelled, gaps above this are refused."""
 FIXED_DEMAND = "fixed demand: nobody changes mode, destination or time, or stays at home"
 OVER_CAPACITY = "demand above capacity, queue not modelled"
 _ROUNDING = 1e-9
+_SAME_TRIPS = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -220,10 +221,43 @@ def _require_comparable(
         problems.append("base and scenario stem from different versions of the network")
     if not base.classes == scenario.classes == demand.classes:
         problems.append("base and scenario have different vehicle classes")
+    for word, result, asked, trips in (
+        ("base", base, network, demand),
+        ("scenario", scenario, edited.network, edited.demand),
+    ):
+        problems += _other_question(word, result, asked, trips)
     if demand.period != edited.demand.period:
         problems.append("base and scenario stand for different periods of demand")
     if problems:
         raise ComparisonError("; ".join(problems))
+
+
+def _other_question(
+    word: str, result: TrafficResult, network: Network, demand: Demand
+) -> list[str]:
+    """What shows that a result was solved on other links or other trips than these."""
+    problems = []
+    if np.array_equal(result.link_id, network.link_id):
+        problems += [
+            f"the {word} was solved with another {name} on {count} link(s) of its network; solve "
+            "it again on this version"
+            for name, solved, now in (
+                ("empty time", result.t0_s, network.t0_s),
+                ("capacity", result.capacity_pceh, network.capacity_pceh),
+            )
+            if (count := int(np.sum(~np.isclose(solved, now, rtol=_ROUNDING, atol=0.0))))
+        ]
+    if result.classes == demand.classes:
+        count = len(demand.classes)
+        asked = np.bincount(demand.class_index, weights=demand.flow_vehh, minlength=count)
+        solved = result.served_vehh + result.intrazonal_vehh + _unserved(result)
+        problems += [
+            f"the {word} was solved with {have:.1f} {item.name} trips an hour, its demand has "
+            f"{want:.1f}; solve it again with this demand"
+            for item, have, want in zip(demand.classes, solved, asked, strict=True)
+            if not np.isclose(have, want, rtol=_SAME_TRIPS, atol=_SAME_TRIPS)
+        ]
+    return problems
 
 
 def _floors(

@@ -207,3 +207,46 @@ def test_results_that_cannot_be_compared_are_refused_with_all_reasons() -> None:
         compare(replace(base, classes=()), base, network=network, demand=demand)
     with pytest.raises(ComparisonError, match="gap of nan"):
         compare(replace(base, relative_gap=float("nan")), base, network=network, demand=demand)
+
+
+def test_results_of_another_version_of_the_network_or_the_demand_are_refused() -> None:
+    network, demand = two_routes()
+    base = engine.solve(network, demand, options=OPTIONS)
+    wider = replace(network, capacity_pceh=2.0 * network.capacity_pceh)
+    scenario = Scenario("s", "today", (item("close_asset", "B1"),))
+    edited = apply(wider, demand, scenario)
+    after = engine.solve(wider, demand, scenario, options=OPTIONS)
+    with pytest.raises(ComparisonError, match=r"the base .* another capacity on 6 link"):
+        compare(base, after, network=wider, demand=demand, edited=edited)
+    half = replace(demand, flow_vehh=0.5 * demand.flow_vehh)
+    with pytest.raises(ComparisonError, match=r"the base was solved with 4000.0 car trips"):
+        compare(base, after, network=wider, demand=half, edited=apply(wider, half, scenario))
+
+
+def test_a_gap_that_overshoots_its_target_does_not_narrow_the_noise_of_sums() -> None:
+    network, demand = two_routes(lorries_vehh=200.0)
+    base = engine.solve(network, demand, options=OPTIONS)
+    lucky, moved = replace(base, relative_gap=1e-12), base.movement_pceh + 5.0
+    still = compare(lucky, lucky, network=network, demand=demand)
+    total_h = base.total_time_pce_s / 3600.0
+    assert still.total("car_unit_h").threshold >= 2e-5 * total_h
+    assert still.total("heavy_km").threshold >= 2e-5 * still.total("car_unit_km").base
+    restless = compare(lucky, replace(lucky, movement_pceh=moved), network=network, demand=demand)
+    assert restless.total("car_unit_h").threshold > still.total("car_unit_h").threshold
+    assert restless.total("car_unit_km").threshold > still.total("car_unit_km").threshold
+
+
+@pytest.mark.parametrize(
+    "change", [{"factor": 2.0}, {"speed_kmh": 80.0}, {"classes": ("lorry",)}], ids=str
+)
+def test_no_sum_differs_between_cold_and_warm_answers(
+    town_base: TrafficResult, change: dict[str, ParameterValue]
+) -> None:
+    kind = {"factor": "capacity_factor", "speed_kmh": "speed", "classes": "class_ban"}
+    question = Intervention(kind[next(iter(change))], (str(busiest(town_base)),), change)
+    scenario = Scenario("s", "today", (question,))
+    cold = engine.solve(TOWN.network, TOWN.demand, scenario, options=OPTIONS)
+    warm = engine.solve(TOWN.network, TOWN.demand, scenario, options=OPTIONS, warm=town_base)
+    edited = apply(TOWN.network, TOWN.demand, scenario)
+    found = compare(cold, warm, network=edited.network, demand=edited.demand)
+    assert [total.key for total in found.sums if total.is_significant] == []
