@@ -184,7 +184,7 @@ def estimate(
         _facts(base, engine, found.report, wish, peak=peak, solve=solve, at=twin),
         {
             BASE_PART: pack(base),
-            TARGETS_PART: pack(target_names(base.network)),
+            TARGETS_PART: pack(target_names(base.network, base.demand.classes)),
             CALIBRATION_PART: pack(found.report),
         },
         at=twin.now(),

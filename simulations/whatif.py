@@ -25,6 +25,7 @@ from simulations.telling import report_text
 from twin.city import Twin
 from twin.errors import ScenarioError, SolveError, TwinError
 from twin.model.bases import StoredBase
+from twin.model.questions import require_gap
 from twin.model.scenarios import Run, Scenario, from_json
 from twin.model.traffic import SolveOptions
 from twin.runtime import open_twin
@@ -48,7 +49,7 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
         prepare_process(settings, threads=capacity_of(settings).threads)
     twin = open_twin(settings, role="work" if options.here else "serve")
     try:
-        gap = options.gap or settings.traffic.relative_gap
+        gap = settings.traffic.relative_gap if options.gap is None else options.gap
         run = twin.ask(scenario, relative_gap=gap)
         was_known = run.status == "done"
         if run.status not in OVER:
@@ -66,12 +67,22 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="twin whatif", description=command.__doc__)
     parser.add_argument("scenario", type=Path, help="JSON file, see docs/whatif.md")
     parser.add_argument("--base", metavar="NAME", help="another base than the file names")
-    parser.add_argument("--gap", type=float, help="relative gap to solve to")
+    parser.add_argument("--gap", type=_gap, help="relative gap to solve to")
     parser.add_argument(
         "--here", action="store_true", help="solve in this process, not in a worker"
     )
     parser.add_argument("--json", action="store_true", help="print run and report as JSON")
     return parser
+
+
+def _gap(text: str) -> float:
+    """Gap of a command line."""
+    try:
+        return require_gap(float(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, got {text[:40]!r}") from None
+    except ScenarioError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def read_scenario(file: Path, *, base: str | None = None) -> Scenario:
@@ -180,7 +191,7 @@ def sweep_command(settings: Settings, arguments: Sequence[str]) -> int:
     plan = Plan(
         stored.facts.engine,
         SolveOptions(
-            relative_gap=options.gap or settings.traffic.relative_gap,
+            relative_gap=settings.traffic.relative_gap if options.gap is None else options.gap,
             time_limit_s=settings.traffic.time_limit_s,
             path_memory_bytes=capacity.memory_bytes // (2 * workers),
         ),
@@ -203,7 +214,7 @@ def _sweep_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="twin sweep", description=sweep_command.__doc__)
     parser.add_argument("scenario", type=Path, nargs="+", help="JSON files, see docs/whatif.md")
     parser.add_argument("--base", metavar="NAME", help="another base than the files name")
-    parser.add_argument("--gap", type=float, help="relative gap to solve to")
+    parser.add_argument("--gap", type=_gap, help="relative gap to solve to")
     parser.add_argument("--workers", type=int, default=0, help="processes; granted processors")
     parser.add_argument("--cluster", metavar="ADDRESS", help="scheduler of a Dask cluster")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="report, text and columns there")

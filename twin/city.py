@@ -31,9 +31,9 @@ from twin.model.packing import unpack
 from twin.model.provenance import Reference
 from twin.model.quality import STALE_AFTER_CADENCES, QualityClass, quality_class
 from twin.model.quarantine import Case, CaseFilter, Settlement
-from twin.model.questions import options_text
+from twin.model.questions import GAP_TO_COMPARE, options_text
 from twin.model.scenarios import Result, Run, Scenario
-from twin.model.targets import TARGETS_PART, TargetNames, unknown_targets
+from twin.model.targets import TARGETS_PART, TargetNames, unknown_targets, without_effect
 from twin.model.times import from_us, to_us
 from twin.model.upkeep import Compression, Deletion, Overdue, RollupReport, UpkeepRule
 from twin.ports import Clock, Store, TrafficShelf
@@ -47,7 +47,6 @@ LOOKUP_ROWS = 4
 MOST_ALARMS = 1000
 MOST_CASES = 1000
 MOST_GAPS = 10_000
-GAP_TO_COMPARE = 1e-6
 RUN_HEARTBEAT_EXPIRES_S = 30.0
 
 
@@ -503,9 +502,12 @@ class Twin:
         RegistryError
             If the base is missing; names `twin estimate`.
         ScenarioError
-            With every target that the base does not know.
+            If it surely changes nothing, or with what it names and the base does not know.
         """
         base = self.base(scenario.base)
+        useless = without_effect(scenario)
+        if useless:
+            raise ScenarioError(*useless)
         content = self._store.traffic.base_part(base.id, TARGETS_PART)
         if content is not None:
             problems = unknown_targets(scenario, unpack(content, TargetNames))
@@ -523,7 +525,7 @@ class Twin:
         RegistryError
             If the base is missing; names `twin estimate`.
         ScenarioError
-            With every target that the base does not know.
+            With every target that the base does not know, or if no question may ask for the gap.
         """
         base = self.check_scenario(scenario)
         return self.submit(

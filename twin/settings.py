@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from twin.errors import SettingsError
+from twin.errors import ScenarioError, SettingsError
 from twin.model.messages import CodecRule
+from twin.model.questions import require_gap
 
 ENVIRONMENT_PREFIX = "TWIN_"
-LARGEST_GAP = 1e-2
 SECRET = "***"  # noqa: S105 - what is printed instead of a secret
 
 
@@ -348,7 +348,7 @@ def _overrides(environment: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def _default_data_dir(environment: Mapping[str, str]) -> Path:
     state = environment.get("XDG_STATE_HOME")
-    home = Path(environment.get("HOME", "."))
+    home = Path(environment.get("HOME") or "~")
     return (Path(state) if state else home / ".local" / "state") / "stadtzwilling"
 
 
@@ -420,11 +420,10 @@ def _validate(settings: Settings, file: Path) -> None:
 
 
 def _validate_traffic(traffic: TrafficSettings, file: Path) -> None:
-    if not 0 < traffic.relative_gap <= LARGEST_GAP:
-        raise SettingsError(
-            f"{file}: traffic.relative_gap must be above 0 and at most {LARGEST_GAP:g}, "
-            f"got {traffic.relative_gap:g}"
-        )
+    try:
+        require_gap(traffic.relative_gap, what="traffic.relative_gap")
+    except ScenarioError as error:
+        raise SettingsError(f"{file}: {error}") from None
     if traffic.time_limit_s <= 0 or traffic.threads < 0 or traffic.memory_bytes < 0:
         raise SettingsError(
             f"{file}: traffic.time_limit_s must be positive; threads and memory_bytes must not be "

@@ -13,16 +13,22 @@ from dashboards.api.link_files import LINK_FORMATS, link_file
 from dashboards.api.series import FieldError, read_number
 from dashboards.view import CityView, view_of
 from twin.city import Twin
-from twin.errors import ModelError, RegistryError, ScenarioError, StoreUnavailableError
+from twin.errors import (
+    ModelError,
+    RegistryError,
+    ScenarioError,
+    StoreError,
+    StoreUnavailableError,
+)
 from twin.model.bases import StoredBase
 from twin.model.packing import unpack_columns
+from twin.model.questions import require_gap
 from twin.model.scenario_schema import schema
 from twin.model.scenario_words import sentences
 from twin.model.scenarios import Run, Scenario, from_json, to_document
 from twin.plugins import RouterOffer
-from twin.settings import LARGEST_GAP, Settings
+from twin.settings import Settings
 
-LEAST_GAP = 1e-8
 MOST_WAITING = 200
 """Questions in the queue beyond which the next one is refused with 429."""
 LONGEST_WAIT_S = 25.0
@@ -36,7 +42,7 @@ class BusyError(Exception):
     """The queue is full."""
 
 
-STATUS = ((BusyError, 429), (RegistryError, 404), (ModelError, 409))
+STATUS = ((BusyError, 429), (RegistryError, 404), (ModelError, 409), (StoreError, 422))
 
 
 def offer(twin: Twin, settings: Settings) -> RouterOffer:
@@ -135,7 +141,7 @@ async def _answered(request: Request, work: Work) -> Response:
         return JSONResponse({"field": error.name, "error": error.reason}, status_code=422)
     except StoreUnavailableError:
         return JSONResponse({"error": "the database cannot be reached now"}, status_code=503)
-    except (BusyError, RegistryError, ModelError) as error:
+    except (BusyError, RegistryError, ModelError, StoreError) as error:
         status = next(code for kind, code in STATUS if isinstance(error, kind))
         return JSONResponse({"error": str(error)}, status_code=status)
     if isinstance(found, Response):
@@ -204,8 +210,10 @@ def _checked(view: CityView, text: str, language: str) -> tuple[int, object]:
 
 def _submitted(view: CityView, text: str, gap: str | None) -> tuple[int, object] | Response:
     relative_gap = view.settings.traffic.relative_gap if gap is None else read_number("gap", gap)
-    if not LEAST_GAP <= relative_gap <= LARGEST_GAP:
-        raise FieldError("gap", f"must be {LEAST_GAP:g} to {LARGEST_GAP:g}")
+    try:
+        require_gap(relative_gap)
+    except ScenarioError as error:
+        raise FieldError("gap", str(error)) from None
     scenario, _ = _sound(view, text)
     twin = view.twin
     newest = twin.traffic.runs(limit=MOST_WAITING)
@@ -228,7 +236,17 @@ def _runs(view: CityView, parameters: dict[str, str]) -> tuple[int, object]:
         raise FieldError("limit", f"must be 1 to {MOST_LISTED}")
     below = _number(parameters["below"], field="below") if "below" in parameters else None
     found = view.twin.traffic.runs(limit=int(limit), below=below)
-    return 200, {"runs": [_run_document(run) for run in found]}
+    return 200, {"runs": [_listed(run) for run in found]}
+
+
+def _listed(run: Run) -> Mapping[str, object]:
+    """Run as a row of a list: how many interventions instead of all of them."""
+    scenario: dict[str, object] = {
+        "name": run.scenario.name,
+        "base": run.scenario.base,
+        "intervention_count": len(run.scenario.interventions),
+    }
+    return {**_run_document(run), "scenario": scenario}
 
 
 def _number(text: str, *, field: str = "number") -> int:
@@ -260,12 +278,17 @@ def _run_document(run: Run) -> Mapping[str, object]:
         "engine": run.engine,
         "engine_version": run.version,
         "base": run.base,
-        "options": json.loads(run.options) if run.options else {},
+        "options": _options(run.options),
         "input_hash": run.input_hash,
         "attempt": run.attempt,
         "submitted_at": run.submitted_at.isoformat(),
         "ended_at": None if run.ended_at is None else run.ended_at.isoformat(),
     }
+
+
+def _options(text: str) -> object:
+    """Options of a stored run; what JSON has no number for is null."""
+    return json.loads(text, parse_constant=lambda _: None) if text else {}
 
 
 def _cancelled(view: CityView, number: str) -> tuple[int, object]:

@@ -1,6 +1,7 @@
 """`twin import tntp` on a real database, with the rights of the worker."""
 
 import json
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from twin.settings import Settings, load_settings
 from twin.store import open_store
 
 pytestmark = pytest.mark.db
+# Shared by test runs, and outside of the tree: two routes shall not cost a minute of compiling.
+KERNELS = Path(tempfile.gettempdir()) / "stadtzwilling-tests" / "kernels"
 UNITS = ("--time-unit", "min", "--length-unit", "km")
 NET = """<NUMBER OF ZONES> 2
 <FIRST THRU NODE> 3
@@ -50,6 +53,8 @@ crs = "EPSG:25833"
 extent = [13.5, 50.9, 14.0, 51.2]
 [database]
 dsn = {json.dumps(dsn)}
+[traffic]
+kernel_folder = {json.dumps(str(KERNELS))}
 """,
         encoding="utf-8",
     )

@@ -100,7 +100,7 @@ def test_a_cancelled_run_frees_its_worker_for_the_next(database: Database, twin:
     with _worker(database, "endless"):
         run = _begun(twin)
         twin.cancel_run(run.id)
-        other = twin.ask(CLOSE, relative_gap=1e-4)
+        other = twin.ask(CLOSE, relative_gap=1e-7)
         wait_for(lambda: twin.run(other.id).status == "running", "the worker to take the next run")
         assert twin.run(run.id).status == "cancelled"
         assert any(job.job == "work" for job in twin.health().jobs)

@@ -67,7 +67,7 @@ def test_the_same_question_has_the_stored_result(web: Served, client: httpx.Clie
     again = client.post("/runs", json={**CLOSE, "name": "the same"})
     assert (again.status_code, again.json()["number"]) == (200, first.json()["number"])
     assert again.json()["status"] == "done"
-    other = client.post("/runs", params={"gap": "1e-4"}, json=CLOSE)
+    other = client.post("/runs", params={"gap": "1e-7"}, json=CLOSE)
     assert other.status_code == 202
     numbers = [run["number"] for run in client.get("/runs").json()["runs"]]
     assert numbers == [other.json()["number"], first.json()["number"]]
@@ -123,13 +123,16 @@ def test_the_schema_of_a_scenario_is_served(client: httpx.Client) -> None:
         ({"interventions": [{"kind": "close_link", "targets": ["1-9"]}]}, "unknown link '1-9'"),
         ({"interventions": "none"}, "interventions"),
         ({"colour": "red"}, "colour"),
+        ({"name": "a\ud800"}, "surrogate"),
+        ({"interventions": [{"kind": "a\ud800"}]}, "unknown kind"),
+        ({"interventions": []}, "no effect"),
     ],
 )
 def test_a_wrong_scenario_is_refused_with_all_problems(
     client: httpx.Client, change: dict[str, object], words: str
 ) -> None:
     for path in ("/check", "/runs"):
-        answer = client.post(path, json={**CLOSE, **change})
+        answer = client.post(path, content=json.dumps({**CLOSE, **change}))
         assert answer.status_code == 422
         assert words in " ".join(answer.json()["problems"])
     assert client.get("/runs").json() == {"runs": []}
@@ -157,7 +160,7 @@ def test_a_wrong_request_names_what_is_wrong(
     assert (answer.status_code, words in answer.text) == (status, True)
 
 
-@pytest.mark.parametrize("gap", ["0", "1", "-1e-6", "nan", "fast"])
+@pytest.mark.parametrize("gap", ["0", "1", "1e-4", "-1e-6", "nan", "fast"])
 def test_a_gap_that_is_not_possible_is_refused(client: httpx.Client, gap: str) -> None:
     answer = client.post("/runs", params={"gap": gap}, json=CLOSE)
     assert (answer.status_code, answer.json()["field"]) == (422, "gap")
@@ -189,3 +192,14 @@ def test_a_full_queue_refuses_the_next_question(web: Served, client: httpx.Clien
     assert answer.status_code == 429
     _work(web)
     assert client.post("/runs", json=CLOSE).status_code in (202, 429)
+
+
+def test_a_stored_gap_that_is_no_number_breaks_no_list(web: Served, client: httpx.Client) -> None:
+    scenario = from_document(json.loads(json.dumps(CLOSE)))
+    old = web.town.twin.submit(
+        scenario, engine="free_flow", version="1", options='{"relative_gap": NaN}'
+    )
+    rows = client.get("/runs").json()["runs"]
+    assert rows[0]["options"] == {"relative_gap": None}
+    assert rows[0]["scenario"] == {"name": CLOSE["name"], "base": "today", "intervention_count": 1}
+    assert client.get(f"/runs/{old.id}").json()["scenario"] == {**CLOSE}

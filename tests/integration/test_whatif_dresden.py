@@ -106,7 +106,7 @@ def test_the_same_question_is_not_solved_again(place: Place, question: str) -> N
 
 
 def test_without_a_worker_the_command_says_what_to_do(place: Place, question: str) -> None:
-    answer = place.run("whatif", question, "--gap", "3e-6")
+    answer = place.run("whatif", question, "--gap", "3e-7")
     assert answer.returncode == 2
     assert "--here" in answer.stderr
 
@@ -152,3 +152,27 @@ def test_the_same_bridge_closed_over_http_has_the_same_answer(place: Place, ques
         assert one["scenario_vehh"] == pytest.approx(
             other["scenario_vehh"], abs=max(one["floor_vehh"], 1.0)
         )
+
+
+def test_who_uses_a_bridge_adds_up_to_the_traffic_on_it(place: Place, question: str) -> None:
+    said = json.loads(place.must("whatif", question, "--here", "--json"))["report"]
+    told = next(row for row in said["bridges"] if row["asset"] == ALBERT)
+    for scenario, flow in ((), told["base_vehh"]), (("--scenario", question), None):
+        answer = place.must("select", ALBERT, "--base", "2018", *scenario, "--json")
+        found = json.loads(answer)
+        total = sum(pair["flow_vehh"] for pair in found["pairs"])
+        assert total == pytest.approx(found["total_vehh"], abs=1e-6)
+        assert total == pytest.approx(sum(one["flow_vehh"] for one in found["classes"]), abs=1e-6)
+        if flow is not None:
+            assert total == pytest.approx(flow, rel=1e-6)
+        else:
+            assert total > told["base_vehh"]
+
+
+def test_who_uses_a_bridge_is_readable(place: Place) -> None:
+    text = place.must("select", ALBERT, "--base", "2018")
+    assert "Fahrten über diese Strecken je Stunde: " in text
+    assert "weitere Beziehungen" in text
+    nobody = place.run("select", "B66", "--base", "2018")
+    assert nobody.returncode == 2
+    assert "no link lies on 'B66'" in nobody.stderr

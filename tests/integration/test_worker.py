@@ -164,7 +164,7 @@ def test_a_scenario_is_bound_to_the_newest_base_of_its_name(city: Twin) -> None:
     run = city.ask(CLOSE_FAST)
     assert (run.base, run.engine, run.version) == (base.facts.content_hash, "free_flow", "1")
     assert run.options == options_text(relative_gap=1e-6)
-    assert city.ask(CLOSE_FAST, relative_gap=1e-4).id != run.id
+    assert city.ask(CLOSE_FAST, relative_gap=1e-7).id != run.id
 
 
 def test_a_base_that_is_missing_names_the_command_that_makes_it(twin: Twin, city: Twin) -> None:

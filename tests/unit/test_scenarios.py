@@ -1,6 +1,7 @@
 """Scenarios as files: checks, schema, round trip, hashes that stay as they were."""
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twin.errors import ModelError, ScenarioError
+from twin.model import scenarios
 from twin.model.interventions import Intervention, Kind, ParameterValue, kinds, problems
 from twin.model.scenario_schema import schema, schema_text
 from twin.model.scenarios import Scenario, check, from_document, from_json, to_document, to_json
@@ -87,7 +89,7 @@ def test_all_problems_of_a_file_are_named_at_once() -> None:
         "intervention 2 (limit_weight): unknown parameter 'mas_t'; did you mean 'mass_t'?",
         "intervention 2 (limit_weight): mass_t is -1; it must be greater than 0",
         "intervention 3 (capacity_factor): factor is -0.5; it must be at least 0",
-        "intervention 4 (speed): speed_kmh is 0; it must be greater than 0",
+        "intervention 4 (speed): speed_kmh is 0; it must be at least 1",
         f"intervention 5 (turn_ban): {TURN}",
     )
     assert str(caught.value).count("\n") == 6
@@ -220,3 +222,74 @@ def test_times_change_the_question_and_the_order_of_fields_does_not() -> None:
         )
     }
     assert len(hashes) == 3
+
+
+def _refused(document: object) -> tuple[str, ...]:
+    with pytest.raises(ScenarioError) as caught:
+        from_json(json.dumps(document))
+    return caught.value.problems
+
+
+def test_many_problems_are_said_up_to_a_hundred() -> None:
+    wrong = [{"kind": "close_lnk", "targets": ["1"]}] * 500
+    found = _refused({"name": "n", "base": "b", "interventions": wrong})
+    assert (len(found), found[-1]) == (101, "and more; mend these first")
+    parameters = {f"p{number}": 1 for number in range(50_000)}
+    item = {"kind": "class_ban", "targets": ["1"], "parameters": parameters}
+    found = _refused({"name": "n", "base": "b", "interventions": [item]})
+    assert "and 49990 more unknown parameters" in found[-2]
+    many = {"kind": "close_link", "targets": [str(number) for number in range(10_001)]}
+    assert "10001 targets" in _refused({"name": "n", "base": "b", "interventions": [many]})[0]
+
+
+class _CountedList(list[tuple[str, object]]):
+    """Pairs of an object that count how often they are gone through."""
+
+    passes = 0
+
+    def __iter__(self) -> Iterator[tuple[str, object]]:
+        self.passes += 1
+        return super().__iter__()
+
+
+def test_a_double_key_is_found_in_one_pass_over_the_keys() -> None:
+    pairs = _CountedList((f"k{number}", 0) for number in range(200_000))
+    pairs.append(("k199999", 0))
+    with pytest.raises(ValueError, match="'k199999' occurs twice"):
+        scenarios._unique(pairs)
+    assert pairs.passes <= 2
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"name": "n" * 201}, "name has 201 characters"),
+        ({"base": "b" * 101}, "base has 101 characters"),
+        ({"name": "a\ud800"}, "half a surrogate pair"),
+        ({"name": "a\x1b[2J"}, "control characters"),
+        ({"interventions": [{"kind": "close_link", "targets": ["a\x9b"]}]}, "no text"),
+    ],
+)
+def test_texts_have_bounds_and_hold_nothing_that_steers_a_terminal(
+    change: dict[str, object], words: str
+) -> None:
+    closed = [{"kind": "close_link", "targets": ["1"]}]
+    sound: dict[str, object] = {"name": "n", "base": "b", "interventions": closed}
+    assert words in _refused({**sound, **change})[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [
+        ("capacity_factor", {"factor": 0}),
+        ("capacity_factor", {"factor": 1e300}),
+        ("toll", {"toll_eur": 1e308}),
+        ("speed", {"speed_kmh": 1e-300}),
+        ("scale_demand", {"factor": 1e9}),
+    ],
+)
+def test_numbers_that_no_street_has_are_refused(kind: str, parameters: dict[str, float]) -> None:
+    targets = [] if kind == "scale_demand" else ["1"]
+    item = {"kind": kind, "targets": targets, "parameters": parameters}
+    (problem,) = _refused({"name": "n", "base": "b", "interventions": [item]})
+    assert next(iter(parameters)) in problem

@@ -19,8 +19,10 @@ ActsOn = Literal["network", "demand", "bridge"]
 
 LONGEST_TEXT = 100_000
 """Characters of a target or a text; a course with thousands of corners fits."""
+MOST_NAMED = 10
+"""Unknown parameters of an intervention that are said one by one."""
 _LIST_TYPES = ("classes", "zones")
-_CLASS_NAME = re.compile(r"[^\x00-\x1f]+")
+_NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,20 +204,26 @@ def _target_problems(item: Intervention, kind: Kind) -> Iterable[str]:
     for target in item.targets:
         if not 0 < len(target) <= LONGEST_TEXT:
             yield f"a target has {len(target)} characters; use 1 to {LONGEST_TEXT}"
+        elif _NO_TEXT.search(target):
+            yield f"a target is {target[:100]!r}; it holds what is no text"
     if len(set(item.targets)) < count and kind.target != "turn":
         yield "a target is named twice; name it once"
 
 
 def _parameter_problems(item: Intervention, kind: Kind) -> Iterable[str]:
-    for name in item.parameters:
-        if name not in kind.parameters:
-            hint = suggestion(name, kind.parameters) if kind.parameters else "; it takes none"
-            yield f"unknown parameter {name[:100]!r}{hint}"
+    unknown = [name for name in item.parameters if name not in kind.parameters]
+    for name in unknown[:MOST_NAMED]:
+        hint = suggestion(name, kind.parameters) if kind.parameters else "; it takes none"
+        yield f"unknown parameter {name[:100]!r}{hint}"
+    if len(unknown) > MOST_NAMED:
+        yield f"and {len(unknown) - MOST_NAMED} more unknown parameters"
     for name, parameter in kind.parameters.items():
         if name in item.parameters:
             yield from _value_problems(parameter, item.parameters[name])
         elif parameter.required:
             yield f"{name} is missing: {parameter.english}"
+    if kind.key == "capacity_factor" and item.number("factor") == 0:
+        yield "factor is 0; use close link or close asset"
     if kind.key == "scale_demand" and item.targets:
         ends = [name for name in ("origins", "destinations") if name in item.parameters]
         if ends:
@@ -234,6 +242,8 @@ def _value_problems(parameter: Parameter, value: object) -> Iterable[str]:
         yield f"{name} is {value[:100]!r}; use one of {', '.join(parameter.choices)}"
     elif not 0 < len(value) <= LONGEST_TEXT:
         yield f"{name} has {len(value)} characters; use 1 to {LONGEST_TEXT}"
+    elif _NO_TEXT.search(value):
+        yield f"{name} is {value[:100]!r}; it holds control characters or half a surrogate pair"
 
 
 def _number_problems(parameter: Parameter, value: object) -> Iterable[str]:
@@ -265,7 +275,7 @@ def _list_problems(name: str, value: object) -> Iterable[str]:
         yield f"{name} is {value!r:.100}; it must be a list with at least one name"
         return
     items = cast("Sequence[object]", value)
-    if not all(isinstance(item, str) and _CLASS_NAME.fullmatch(item) for item in items):
+    if not all(isinstance(item, str) and item and not _NO_TEXT.search(item) for item in items):
         yield f"{name} holds something that is no name; use texts"
     elif len(set(items)) < len(items):
         yield f"{name} names something twice; name it once"

@@ -3,7 +3,41 @@
 import hashlib
 import json
 
+from twin.errors import ScenarioError
 from twin.model.scenarios import Scenario
+
+LEAST_GAP = 1e-8
+GAP_TO_COMPARE = 1e-6
+"""A looser answer shows noise as diverted traffic, a closer one than the first is rounding."""
+
+
+def require_gap(relative_gap: float, *, what: str = "gap") -> float:
+    """Return the gap that a question may ask for.
+
+    Raises
+    ------
+    ScenarioError
+        If it is no number from `LEAST_GAP` to `GAP_TO_COMPARE`; calls it ``what``.
+
+    Examples
+    --------
+    >>> require_gap(1e-7)
+    1e-07
+    """
+    if not LEAST_GAP <= relative_gap <= GAP_TO_COMPARE:  # false of what is no number, too
+        raise ScenarioError(f"{what} {gap_range()}, got {relative_gap:g}")
+    return relative_gap
+
+
+def gap_range() -> str:
+    """Say which gaps may be asked for.
+
+    Examples
+    --------
+    >>> gap_range()
+    'must be 1e-08 to 1e-06'
+    """
+    return f"must be {LEAST_GAP:g} to {GAP_TO_COMPARE:g}"
 
 
 def question_hash(
@@ -29,9 +63,14 @@ def question_hash(
 def options_text(*, relative_gap: float) -> str:
     """What decides on an answer besides scenario, engine and base, as canonical JSON.
 
+    Raises
+    ------
+    ScenarioError
+        If the gap is none that a question may ask for.
+
     Examples
     --------
     >>> options_text(relative_gap=1e-6)
     '{"relative_gap": 1e-06}'
     """
-    return json.dumps({"relative_gap": relative_gap}, sort_keys=True)
+    return json.dumps({"relative_gap": require_gap(relative_gap)}, sort_keys=True, allow_nan=False)

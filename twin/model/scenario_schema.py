@@ -4,7 +4,7 @@ import json
 import math
 
 from twin.model.interventions import LONGEST_TEXT, Kind, Parameter, kinds
-from twin.model.scenarios import MOST_INTERVENTIONS
+from twin.model.scenarios import LONGEST_BASE, LONGEST_NAME, MOST_INTERVENTIONS
 
 _TIME = {
     "type": "string",
@@ -31,8 +31,12 @@ def schema() -> dict[str, object]:
         "additionalProperties": False,
         "properties": {
             "$schema": {"description": "address of this schema, for editors"},
-            "name": {"type": "string"},
-            "base": {"type": "string", "description": "the state that is changed"},
+            "name": {"type": "string", "maxLength": LONGEST_NAME},
+            "base": {
+                "type": "string",
+                "maxLength": LONGEST_BASE,
+                "description": "the state that is changed",
+            },
             "at": _TIME,
             "interventions": {
                 "type": "array",

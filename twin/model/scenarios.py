@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Literal, NoReturn, cast
 
 from twin.errors import ScenarioError
@@ -29,6 +31,13 @@ RunStatus = Literal["queued", "running", "done", "failed", "cancelled"]
 LONGEST_JSON = 4_000_000
 """Characters of a scenario file; the longest course of a new link fits many times."""
 MOST_INTERVENTIONS = 10_000
+MOST_TARGETS = 10_000
+"""Over all interventions of a scenario."""
+LONGEST_NAME = 200
+LONGEST_BASE = 100
+MOST_PROBLEMS = 100
+"""Problems that are said one by one."""
+_NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _FIELDS = ("$schema", "name", "base", "at", "interventions")
 _INTERVENTION_FIELDS = ("kind", "targets", "parameters", "valid_from", "valid_until")
 
@@ -126,12 +135,28 @@ def check(scenario: Scenario) -> None:
     ScenarioError
         If something is wrong; it names all problems.
     """
-    found = tuple(_scenario_problems(scenario))
+    found = first_problems(_scenario_problems(scenario))
     if found:
         raise ScenarioError(*found)
 
 
+def first_problems(found: Iterable[str]) -> tuple[str, ...]:
+    """The first problems, and whether there are more; what is not said is not looked for.
+
+    Examples
+    --------
+    >>> first_problems(["a is missing"])
+    ('a is missing',)
+    """
+    said = tuple(islice(found, MOST_PROBLEMS + 1))
+    if len(said) <= MOST_PROBLEMS:
+        return said
+    return (*said[:MOST_PROBLEMS], "and more; mend these first")
+
+
 def _scenario_problems(scenario: Scenario) -> Iterable[str]:
+    yield from _text_problems("name", scenario.name, longest=LONGEST_NAME)
+    yield from _text_problems("base", scenario.base, longest=LONGEST_BASE)
     if scenario.at is not None and scenario.at.utcoffset() != timedelta(0):
         yield "at must be an aware UTC time"
     if len(scenario.interventions) > MOST_INTERVENTIONS:
@@ -140,9 +165,25 @@ def _scenario_problems(scenario: Scenario) -> Iterable[str]:
             f"at most {MOST_INTERVENTIONS} are read"
         )
         return
+    targets = sum(len(item.targets) for item in scenario.interventions)
+    if targets > MOST_TARGETS:
+        yield f"the scenario names {targets} targets; at most {MOST_TARGETS} are read"
+        return
     for number, item in enumerate(scenario.interventions, 1):
         for problem in problems(item):
-            yield f"intervention {number} ({item.kind[:50]}): {problem}"
+            yield f"intervention {number} ({_shown(item.kind)}): {problem}"
+
+
+def _shown(kind: str) -> str:
+    """Kind as text that every terminal and every encoding can show."""
+    return repr(kind[:50])[1:-1]
+
+
+def _text_problems(field: str, text: str, *, longest: int) -> Iterable[str]:
+    if len(text) > longest:
+        yield f"{field} has {len(text)} characters; use at most {longest}"
+    elif _NO_TEXT.search(text):
+        yield f"{field} is {text!r}; it holds control characters or half a surrogate pair"
 
 
 def to_document(scenario: Scenario) -> dict[str, object]:
@@ -216,7 +257,7 @@ def from_json(text: str) -> Scenario:
         If it is not JSON, has another form, or an intervention is wrong; names all problems.
     """
     document = _parsed(text)
-    found = tuple(_form_problems(document))
+    found = first_problems(_form_problems(document))
     if found:
         raise ScenarioError(*found)
     scenario = from_document(cast("Mapping[str, object]", document))
@@ -244,8 +285,8 @@ def _no_constant(constant: str) -> NoReturn:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        names = [name for name, _ in pairs]
-        double = next(name for name in names if names.count(name) > 1)
+        seen: set[str] = set()
+        double = next(name for name, _ in pairs if name in seen or seen.add(name))
         raise ValueError(f"the key {double[:100]!r} occurs twice in an object")
     return content
 
