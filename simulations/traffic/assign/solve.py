@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numba
@@ -26,6 +27,9 @@ _IMPROVES = 1e-12  # relative; a path must be cheaper by this to be worth adding
 # least rows in a group. New costs are not free in a hierarchy.
 _GROUPS_DIJKSTRA = 16, 6
 _GROUPS_HIERARCHY = 8, 100
+_GROUPS_WARM = 8
+_FAR = np.inf
+_LEVEL_OF_GAP = 0.0
 _HIERARCHY_LINKS = 500  # below, Dijkstra is as fast
 _MOST_SWEEPS = 20
 _SHARE_OF_GAP = 0.05  # sweeps end when the restricted gap is this share of the last full one,
@@ -217,6 +221,7 @@ class _Run:
         self._passes: list[SolvePass] = []
         self._number = 0
         self._total = 1.0
+        self._gap = 0.0
         self._lower_bound = -np.inf
         self._last: Equilibrium | None = None
         self._near_volume: FloatArray | None = None
@@ -228,12 +233,14 @@ class _Run:
             expected = self._begin() if warm is None else self._resume(warm)
             loaded = True
             status = self._converge(expected)
-            self._look_further()
         except _StopError as stop:
             status = stop.status
         if loaded and status == "time_limit":
             self._can_stop = False
             self._certify()
+        if status == "converged":
+            with suppress(_StopError):  # the state is certified; this is about its noise
+                self._look_further()
         if self._last is None:
             raise NoCompletePassError(
                 f"the run was stopped ({status}) before any pass was complete; nothing is known "
@@ -345,6 +352,7 @@ class _Run:
 
     def _resume(self, warm: WarmStart) -> float:
         """Begin with the paths of another run; the gap to expect."""
+        self._most_groups = min(self._most_groups, _GROUPS_WARM)
         for k, cost in enumerate(self._graph.fixed_cost_s):
             low, high = np.searchsorted(warm.path_class, (k, k + 1))
             start = warm.start[low : high + 1]
@@ -363,11 +371,15 @@ class _Run:
             return 0.0
         gap = self._improve(warm.shaken_rows, "loading")
         self._equalise(gap)
+        if gap > _FAR * self._options.relative_gap:
+            self._row_gain[:] = np.inf
+            return np.inf
         return 0.0  # what the other rows could gain now is only known after a full pass
 
     def _level(self) -> float:
         """Gain of a pair that need not be looked at [s car units/h]."""
-        share = _SHARE_OF_TARGET * _SKIPPED_SHARE * self._options.relative_gap
+        goal = max(_SHARE_OF_TARGET * self._options.relative_gap, _LEVEL_OF_GAP * self._gap)
+        share = _SKIPPED_SHARE * goal
         return share * self._total / max(self._demand.size, 1)
 
     def _rows_worth(self) -> IndexArray:
@@ -426,6 +438,7 @@ class _Run:
     def _equalise(self, gap: float) -> None:
         """Sweep over the pairs that still have something to gain on their paths."""
         target, pool = self._options.relative_gap, self._pool
+        self._gap = gap if np.isfinite(gap) else 0.0
         goal = self._total * max(_SHARE_OF_GAP * gap, _SHARE_OF_TARGET * target)
         for _ in range(_MOST_SWEEPS):
             pool.scan(self._links.time_s)
