@@ -35,6 +35,7 @@ JOB_HELP = {
     "sweep": "answer many scenarios: twin sweep FILE... [--cluster ADDRESS] [--out FOLDER]",
     "estimate": "adjust the demand to the counts and store the base that scenarios start from",
     "detail": "simulate streets around a bridge with SUMO: twin detail ASSET [--scenario FILE]",
+    "select": "who uses a bridge or a link, and from where to where: twin select ASSET",
     "warm": "compile the kernels of the traffic model once, at installation",
     "serve": "web server: map, pages, HTTP interface",
     "simulate": "publish the simulated sensors of the city over MQTT",
