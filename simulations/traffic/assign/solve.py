@@ -95,8 +95,9 @@ class Equilibrium:
     volume_pceh, time_s : (links,)
         Volume with preload.
     near_volume_pceh : (links,) or None
-        Volume when the gap first fell below ten targets; where that was only now, the one of the
-        certificate before; None where there was none.
+        Volume when the gap first fell below ten targets; of a run that fell there at once, an
+        estimate (`_look_further`); above that, the volume of the certificate before. None where
+        nothing is known.
     shortest_s, excess : (pairs,)
         Cheapest cost [s]; flow times cost above it [s car units/h].
     total, objective, lower_bound : float
