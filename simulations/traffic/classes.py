@@ -67,7 +67,8 @@ def rights(
     Parameters
     ----------
     mask : (m,)
-        Bits of the classes per arc; a link without any is closed.
+        Bits of the classes per arc; a link without any is closed. A closure that exempts others
+        stands in `Network.closed_to`.
     link_of : (m,)
         Row of the network's links, -1 for a turn arc, which has no limits.
     """
@@ -77,6 +78,8 @@ def rights(
     if network.limit_exempt is not None:
         bound = is_link & ((network.limit_exempt[link_of] & bit) == 0)
     closure = is_link & (mask == 0)
+    if network.closed_to is not None:
+        closure |= is_link & ((network.closed_to[link_of] & bit) != 0)
     return Rights(
         weight=bound & (network.max_weight_t[link_of] < item.mass_to_t),
         axle=bound & (network.max_axle_t[link_of] < item.axle_t),

@@ -119,6 +119,8 @@ def apply(
         raise ScenarioError(_no_effect(scenario, active, moment, draft))
     if moment is None and any(i.valid_from or i.valid_until for i in scenario.interventions):
         draft.assumptions.append("validity was not looked at: no time was given, everything acts")
+    if moment is not None:
+        draft.assumptions.append(_trips_of(demand, moment))
     inactive = tuple(item for item in scenario.interventions if not item.is_valid(moment))
     return _edited(network, demand, draft, inactive=inactive, active=active)
 
@@ -126,6 +128,17 @@ def apply(
 def unedited(network: Network, demand: Demand) -> Edited:
     """What `apply` would return if nothing changed, for two results of the same question."""
     return _edited(network, demand, Draft(network, demand), inactive=(), active=[])
+
+
+def _trips_of(demand: Demand, moment: datetime) -> str:
+    """Say that an instant decides on validity alone; the demand keeps its day and hours."""
+    period = demand.period
+    end_hour = period.start_hour + period.hours
+    return (
+        f"{moment:%Y-%m-%d %H:%M} UTC decides which measures are valid, not how much traffic there "
+        f"is: the trips are those of {period.day_type} {period.start_hour:g} to {end_hour:g} h "
+        "local time"
+    )
 
 
 def _no_effect(
@@ -151,8 +164,7 @@ def _edit(draft: Draft, item: Intervention, name: str) -> tuple[list[str], bool]
         )
         return [], False
     if item.kind == "new_link":
-        problems = build_link(draft, item)
-        return problems, not problems
+        return _build_link(draft, item, name)
     if kind.target == "turn":
         return _edit_turn(draft, item, name)
     if kind.target == "zone":
@@ -165,6 +177,16 @@ def _edit(draft: Draft, item: Intervention, name: str) -> tuple[list[str], bool]
     return _edit_links(draft, item, name, rows)
 
 
+def _build_link(draft: Draft, item: Intervention, name: str) -> tuple[list[str], bool]:
+    old = draft.network.link_id.size
+    problems = build_link(draft, item)
+    added = np.arange(old, draft.network.link_id.size)
+    changed = bool(draft.noticed(added)[0].any())
+    if not changed and not problems:
+        draft.warnings.append(f"{name} has no effect: no vehicle of the demand may use the link")
+    return problems, changed
+
+
 def _edit_links(
     draft: Draft, item: Intervention, name: str, rows: IdArray
 ) -> tuple[list[str], bool]:
@@ -173,7 +195,7 @@ def _edit_links(
         if problems:
             return problems, False
     before = draft.noticed(rows)
-    closed = ~before[0].any(axis=0)
+    closed = ~draft.is_open(rows).any(axis=0)
     if closed.any() and item.kind != "distance_rule":
         draft.warnings.append(f"{name}: already closed: {link_names(draft, rows[closed])}")
     problems = HANDLERS[item.kind](draft, item, rows)
@@ -191,14 +213,13 @@ def _edit_turn(draft: Draft, item: Intervention, name: str) -> tuple[list[str], 
         found, more = draft.places.links((target,), assets=False, links=True)
         problems += more
         rows += found.tolist()
-    chosen, more = chosen_classes(draft, item)
-    problems += more
+    problems += chosen_classes(draft, item)[1]
     network = draft.network
     if not problems and network.head[rows[0]] != network.tail[rows[1]]:
         problems.append(f"{item.targets[0]} does not lead to the beginning of {item.targets[1]}")
     if problems:
         return problems, False
-    banned = draft.bits(chosen) if item.names("classes") else EVERY_CLASS
+    banned = draft.bits(item.names("classes")) if item.names("classes") else EVERY_CLASS
     changed = draft.add_turn(
         int(network.link_id[rows[0]]),
         int(network.link_id[rows[1]]),
@@ -206,7 +227,9 @@ def _edit_turn(draft: Draft, item: Intervention, name: str) -> tuple[list[str], 
         mask=~banned if item.kind == "turn_ban" else EVERY_CLASS,
     )
     if not changed:
-        draft.warnings.append(f"{name} has no effect: the turn was like that before")
+        draft.warnings.append(
+            f"{name} has no effect: for every vehicle of the demand the turn was like that before"
+        )
     return [], changed
 
 

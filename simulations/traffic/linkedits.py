@@ -13,6 +13,7 @@ from twin.model.tables import rows as table
 
 _KMH = 3.6  # 1 m/s in km/h
 _ROUNDING = 1e-6
+_SLOWEST_KMH = 2.0  # as slow as a network may be
 _NAMED = 5
 _LIMITS = MappingProxyType(
     {
@@ -34,12 +35,19 @@ def link_names(draft: Draft, rows: IdArray) -> str:
 
 
 def _close(draft: Draft, item: Intervention, rows: IdArray) -> list[str]:
-    exempt, problems = draft.named_classes(item.names("except_classes"))
-    draft.network.mask[rows] &= draft.bits(exempt)
+    _, problems = draft.named_classes(item.names("except_classes"))
+    draft.close(rows, draft.bits(item.names("except_classes")))
+    kept = rows[(draft.network.mask[rows] == 0) & (draft.network.preload_pceh[rows] > 0.0)]
+    if kept.size:
+        draft.warnings.append(
+            f"traffic that is always there (preload) stays on closed links, nobody reroutes it: "
+            f"{link_names(draft, kept)}"
+        )
     return problems
 
 
 def _close_lane(draft: Draft, item: Intervention, rows: IdArray) -> list[str]:
+    """Take lanes away; works that were there before count as one with these."""
     network = draft.network
     closing = int(item.number("lanes"))
     lanes = network.lanes[rows].astype(np.int64)
@@ -53,14 +61,21 @@ def _close_lane(draft: Draft, item: Intervention, rows: IdArray) -> list[str]:
         )
     if problems:
         return problems
-    factor = item.number("work_zone_factor", _work_zone_factor(closing))
-    if "work_zone_factor" not in item.parameters:
-        draft.assumptions.append(
-            f"open lanes beside {closing} closed lane(s) keep {factor:.3f} of their capacity "
-            "(Highway Capacity Manual, not verified for this country)"
-        )
-    network.capacity_pceh[rows] *= (lanes - closing) / lanes * factor
-    network.lanes[rows] = (lanes - closing).astype(np.uint8)
+    closed = draft.closed_lanes[rows] + closing
+    factor = np.array([_work_zone_factor(int(count)) for count in closed])
+    if "work_zone_factor" in item.parameters:
+        factor[:] = item.number("work_zone_factor")
+    else:
+        draft.assumptions += [
+            f"open lanes beside {count} closed lane(s) keep {_work_zone_factor(count):.3f} of "
+            "their capacity (Highway Capacity Manual, not verified for this country)"
+            for count in np.unique(closed).tolist()
+        ]
+    left = lanes - closing
+    share = left / (left + closed) * factor
+    network.capacity_pceh[rows] *= share / draft.works_share[rows]
+    network.lanes[rows] = left.astype(np.uint8)
+    draft.closed_lanes[rows], draft.works_share[rows] = closed, share
     draft.mark("capacity_pceh", rows, LinkProvenance.ESTIMATED)
     return []
 
@@ -83,13 +98,19 @@ def _scale_capacity(draft: Draft, item: Intervention, rows: IdArray) -> list[str
 def _set_speed(draft: Draft, item: Intervention, rows: IdArray) -> list[str]:
     """Change the running time; what a link takes beyond length over speed stays."""
     network = draft.network
+    speed_kmh = item.number("speed_kmh")
+    if speed_kmh < _SLOWEST_KMH:
+        slow = f"speed_kmh is {speed_kmh:g}, expected at least {_SLOWEST_KMH:g}"
+        return [f"{slow}; use close link (close_link) where nobody can drive"]
+    if (unknown := rows[network.speed_kmh[rows] <= 0.0]).size:
+        names = link_names(draft, unknown)
+        return [f"the network has no speed, only a time, on {names}; a speed changes nothing known"]
     running_s = _KMH * network.length_m[rows] / network.speed_kmh[rows]
     delay_s = network.t0_s[rows] - running_s
     odd = rows[delay_s < -_ROUNDING * np.maximum(1.0, running_s)]
     if odd.size:
         names = link_names(draft, odd)
         return [f"length, speed and time do not fit, so a speed says nothing about times: {names}"]
-    speed_kmh = item.number("speed_kmh")
     network.t0_s[rows] = np.maximum(delay_s, 0.0) + _KMH * network.length_m[rows] / speed_kmh
     network.speed_kmh[rows] = speed_kmh
     return []
@@ -99,32 +120,40 @@ def _limit(draft: Draft, item: Intervention, rows: IdArray) -> list[str]:
     """Set a limit unless a stricter one is in force; classes beyond it lose the link."""
     parameter, column, attribute = _LIMITS[item.kind]
     value = item.number(parameter)
-    exempt, problems = draft.named_classes(item.names("except_classes"))
+    exempt = item.names("except_classes")
+    _, problems = draft.named_classes(exempt)
     if problems:
         return problems
-    was_open = draft.is_open(rows)
+    members = draft.all_classes
+    was_open = draft.is_open(rows, members)
     limits = getattr(draft.network, column)
     looser = rows[limits[rows] < value]
     if looser.size:
         draft.warnings.append(f"a stricter limit than {value:g} stays: {link_names(draft, looser)}")
     limits[rows] = np.minimum(limits[rows], value)
-    for index, member in enumerate(draft.classes):
+    for index, member in enumerate(members):
         if getattr(member, attribute) <= value:
             continue
         bit = np.uint32(1 << member.bit)
-        if exempt[index]:
+        if member.name in exempt:
             draft.exempt()[rows[was_open[index]]] |= bit
         elif draft.network.limit_exempt is not None:
             free = (draft.network.limit_exempt[rows] & bit) != 0
             draft.network.mask[rows[free]] &= ~bit
     if "obey_share" in item.parameters:
         draft.obey_share[rows] = item.number("obey_share")
+        if item.number("obey_share") < 1.0:
+            draft.assumptions.append(
+                f"routes and flows are those of vehicles that keep the limit of {value:g} on "
+                f"{', '.join(item.targets)}; the share {1.0 - item.number('obey_share'):.3g} that "
+                "does not keep it is not in the flows"
+            )
     return []
 
 
 def _ban(draft: Draft, item: Intervention, rows: IdArray) -> list[str]:
-    banned, problems = draft.named_classes(item.names("classes"))
-    draft.network.mask[rows] &= ~draft.bits(banned)
+    _, problems = draft.named_classes(item.names("classes"))
+    draft.network.mask[rows] &= ~draft.bits(item.names("classes"))
     return problems
 
 

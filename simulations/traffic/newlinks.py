@@ -47,7 +47,7 @@ def build_link(draft: Draft, item: Intervention) -> list[str]:
     from_node, problems = draft.places.node(item.text("from_node"))
     to_node, more = draft.places.node(item.text("to_node"))
     problems += more
-    chosen, more = draft.named_classes(item.names("classes"))
+    _, more = draft.named_classes(item.names("classes"))
     problems += more
     road_class, more = _road_class(item.text("road_class"))
     problems += more
@@ -67,7 +67,7 @@ def build_link(draft: Draft, item: Intervention) -> list[str]:
         return problems
     values = _values(item, road_class, length_m=length_m)
     if item.names("classes"):
-        values["mask"] = int(draft.bits(chosen))
+        values["mask"] = int(draft.bits(item.names("classes")))
     code = LinkProvenance[item.text("provenance").upper()]
     for name, (tail, head) in zip(
         names, ((from_node, to_node), (to_node, from_node)), strict=False

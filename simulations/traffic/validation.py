@@ -32,7 +32,7 @@ _LINK_COLUMNS = {
     "preload_pceh": _NUMBER,
 }
 _WORDS = {_WHOLE: "whole numbers", _NUMBER: "numbers", _FLAG: "true and false"}
-_OPTIONAL_COLUMNS = {"limit_exempt": _WHOLE, "odd_speed": _FLAG}
+_OPTIONAL_COLUMNS = {"limit_exempt": _WHOLE, "closed_to": _WHOLE, "odd_speed": _FLAG}
 _BITS = 32
 _LARGEST = 1e9  # beyond any length, time or volume of a city, and far from overflow
 _SMALLEST_PCEH = 1e-3

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from simulations.traffic import graph
+from simulations.traffic.classes import classes
+from simulations.traffic.demand import pairs
 from simulations.traffic.edits import Edited, apply
 from simulations.traffic.examples import CAR, LORRY, two_routes
 from simulations.traffic.linkedits import HANDLERS
+from simulations.traffic.reach import reach
 from twin.errors import ScenarioError
 from twin.model.interventions import Intervention, ParameterValue, kinds
 from twin.model.network import LinkProvenance
@@ -357,3 +360,108 @@ def test_the_order_of_interventions_counts() -> None:
 def test_every_kind_on_links_has_its_edit() -> None:
     elsewhere = {"change_stiffness", "new_link", "turn_ban", "turn_penalty", "scale_demand"}
     assert set(HANDLERS) | elsewhere == set(kinds())
+
+
+EMERGENCY = next(member for member in classes() if member.name == "emergency")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        item("close_asset", "B1", "B2", except_classes=("emergency",)),
+        item("limit_weight", "B1", "B2", mass_t=15.0, except_classes=("emergency",)),
+        item("class_ban", "B1", "B2", classes=("car", "lorry")),
+    ],
+    ids=lambda change: change.kind,
+)
+def test_a_class_without_trips_keeps_the_road_that_it_is_exempt_on(change: Intervention) -> None:
+    network, demand = two_routes(lorries_vehh=100.0)
+    network = replace(network, mask=np.full(6, 0xFFFFFFFF, dtype=np.uint32))
+    after = apply(network, demand, Scenario("s", "b", (change,))).network
+    start, ends = np.array([1]), np.array([2, 3])
+    before_s = reach(graph.build(network, (EMERGENCY,)), start).at(ends)
+    after_s = reach(graph.build(after, (EMERGENCY,)), start).at(ends)
+    assert after_s.tolist() == before_s.tolist()
+
+
+def test_a_ban_holds_for_a_class_without_trips_beside_others() -> None:
+    network, demand = two_routes(lorries_vehh=100.0)
+    network = replace(network, mask=np.full(6, 0xFFFFFFFF, dtype=np.uint32))
+    ban = item("class_ban", "S1/ab", classes=("lorry", "emergency"))
+    after = apply(network, demand, Scenario("s", "b", (ban,))).network
+    assert int(after.mask[0]) >> EMERGENCY.bit & 1 == 0
+    assert int(after.mask[1]) >> EMERGENCY.bit & 1 == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (item("class_ban", "B1", classes=("lorry",)), "no effect on any vehicle"),
+        (item("turn_ban", "S1/ab", "S3/ab", classes=("lorry",)), "no effect: for every vehicle"),
+        (
+            Intervention("new_link", (), NEW_BRIDGE | {"classes": ("emergency",)}),
+            "may use the link",
+        ),
+        (Intervention("new_link", (), NEW_BRIDGE | {"classes": ("lorry",)}), "may use the link"),
+    ],
+)
+def test_what_concerns_only_classes_without_trips_has_no_effect(
+    change: Intervention, words: str
+) -> None:
+    network, demand = two_routes(lorries_vehh=100.0)
+    demand.flow_vehh[demand.class_index == 1] = 0.0
+    with pytest.raises(ScenarioError, match=words):
+        apply(network, demand, Scenario("s", "b", (change,)))
+    slower = item("speed", "B2", speed_kmh=30.0)
+    found = apply(network, demand, Scenario("s", "b", (change, slower)))
+    assert any(words in text for text in found.warnings)
+
+
+@pytest.mark.parametrize("exempt", [(), ("car",)])
+def test_a_closure_that_exempts_a_class_is_the_reason_for_the_others(
+    exempt: tuple[str, ...],
+) -> None:
+    network, demand = two_routes(lorries_vehh=100.0)
+    parameters: dict[str, ParameterValue] = {"except_classes": exempt} if exempt else {}
+    closed = Intervention("close_asset", ("B1", "B2"), parameters)
+    found = apply(network, demand, Scenario("s", "b", (closed,)))
+    od = pairs(graph.build(found.network, demand.classes), found.demand)
+    assert set(od.unserved.reason) == {"closure"}
+    banned = item("class_ban", "B1", "B2", classes=("lorry",))
+    found = apply(network, demand, Scenario("s", "b", (banned,)))
+    od = pairs(graph.build(found.network, demand.classes), found.demand)
+    assert set(od.unserved.reason) == {"mask"}
+
+
+def test_the_trips_of_another_hour_than_the_instant_are_named() -> None:
+    found = edited(item("close_asset", "B1"), at=datetime(2026, 11, 22, 2, tzinfo=UTC))
+    assert any(
+        "2026-11-22 02:00 UTC" in text and "workday 7 to 8 h" in text for text in found.assumptions
+    )
+    assert not any("workday" in text for text in edited(item("close_asset", "B1")).assumptions)
+
+
+def test_lanes_closed_one_after_the_other_count_as_one_work_zone() -> None:
+    network, demand = two_routes()
+    network = replace(network, lanes=np.full(6, 3, dtype=np.uint8))
+    one = item("close_lane", "B1", lanes=1)
+    twice = apply(network, demand, Scenario("s", "b", (one, one))).network
+    both = item("close_lane", "B1", lanes=2)
+    at_once = apply(network, demand, Scenario("s", "b", (both,))).network
+    assert twice.capacity_pceh == pytest.approx(at_once.capacity_pceh)
+    assert twice.lanes.tolist() == at_once.lanes.tolist()
+
+
+def test_a_speed_that_no_network_may_have_or_that_says_nothing_is_refused() -> None:
+    assert "speed_kmh is 1" in refused(item("speed", "B1", speed_kmh=1.0))[0]
+    network, demand = two_routes()
+    network = replace(network, speed_kmh=np.zeros(6))
+    with pytest.raises(ScenarioError, match="no speed, only a time"):
+        apply(network, demand, Scenario("s", "b", (item("speed", "B1", speed_kmh=50.0),)))
+
+
+def test_preload_on_a_closed_link_is_named() -> None:
+    network, demand = two_routes()
+    network = replace(network, preload_pceh=np.array([100.0, 0.0, 0.0, 0.0, 0.0, 0.0]))
+    found = apply(network, demand, Scenario("s", "b", (item("close_asset", "B1"),)))
+    assert any("preload" in text and text.endswith("S1/ab") for text in found.warnings)

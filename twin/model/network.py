@@ -116,6 +116,9 @@ class Network:
     toll_eur : (classes, links) or None
     limit_exempt : (links,) or None
         Bits of the classes that the limits do not bind, such as buses.
+    closed_to : (links,) or None
+        Bits of the classes that a closure keeps out, whoever else may pass; says why trips have no
+        path.
     odd_speed : (links,) or None
         A free speed outside 2 to 250 km/h was looked at here and is right.
     provenance : Mapping[str, (links,)]
@@ -150,6 +153,7 @@ class Network:
     preload_pceh: NDArray[np.float64]
     toll_eur: NDArray[np.float64] | None = None
     limit_exempt: NDArray[np.uint32] | None = None
+    closed_to: NDArray[np.uint32] | None = None
     odd_speed: NDArray[np.bool_] | None = None
     provenance: Mapping[str, NDArray[np.uint8]] = field(
         default_factory=lambda: MappingProxyType({})
