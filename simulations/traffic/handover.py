@@ -1,11 +1,12 @@
 """Traffic on bridges for whoever computes with their loads."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 
-from simulations.traffic.arrays import BoolArray, FloatArray
+from simulations.traffic.arrays import BoolArray, FloatArray, IdArray
 from simulations.traffic.edits import Edited, unedited
 from simulations.traffic.networksums import MOVEMENTS, is_heavy
 from simulations.traffic.pathflows import rows_of, slower_s
@@ -17,6 +18,27 @@ _KMH = 3.6  # 1 m/s in km/h
 _NO_PARTS: Mapping[int, str] = MappingProxyType({})
 _EQUAL_LANES = "every lane of a link carries the same share of each class"
 _OBEY = "every vehicle keeps the mass limit"
+_NO_ESTIMATE = (
+    "the band holds chance and convergence only, no error of the estimation of the demand: no band "
+    "of a calibration was given"
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EstimateBand:
+    """Band of the flows of a calibration, all vehicles [1/h]; of links beyond it nothing is known.
+
+    Parameters
+    ----------
+    link_id : (links,)
+    flow_vehh, low_vehh, high_vehh : (links,)
+        Of the calibrated base, and ``low_vehh``, ``high_vehh`` of its report.
+    """
+
+    link_id: IdArray
+    flow_vehh: FloatArray
+    low_vehh: FloatArray
+    high_vehh: FloatArray
 
 
 def bridge_traffic(
@@ -28,6 +50,7 @@ def bridge_traffic(
     edited: Edited | None = None,
     movement_pceh: FloatArray | None = None,
     parts: Mapping[int, str] = _NO_PARTS,
+    estimate: EstimateBand | None = None,
 ) -> tuple[BridgeTraffic, ...]:
     """Rows per part structure, direction and class; over each set of links they sum to the flows.
 
@@ -48,6 +71,10 @@ def bridge_traffic(
         Movement of the side compared with, if it is to widen the band.
     parts
         Part structure by link id; left out, the asset is one part.
+    estimate
+        Band of the calibration that the demand comes from. A class gets its share of it, and a
+        scenario the same share of its flow as the base. Left out, or on a link without a band, the
+        rows say that the error of the estimation is missing.
 
     Raises
     ------
@@ -57,7 +84,13 @@ def bridge_traffic(
     change = unedited(network, demand) if edited is None else edited
     table = network.link_assets
     rows = rows_of(network.link_id, table.link_id)
-    band = _band_vehh(result, movement_pceh)
+    noise = _band_vehh(result, movement_pceh)
+    low, high, is_estimated = _estimated(result, estimate)
+    low, high = (
+        np.minimum(low, result.flow_vehh - noise),
+        np.maximum(high, result.flow_vehh + noise),
+    )
+    low = np.maximum(low, 0.0)
     speed_kmh = _speeds_kmh(result, network)
     out: list[BridgeTraffic] = []
     for asset in dict.fromkeys(table.asset):
@@ -69,14 +102,16 @@ def bridge_traffic(
             out += _link_rows(
                 result, network, demand, change, row=row, asset=asset, heading=heading,
                 part=parts.get(int(network.link_id[row]), asset), kind=kind,
-                band_vehh=band[:, row], speed_kmh=speed_kmh[:, row],
+                low_vehh=low[:, row], high_vehh=high[:, row], speed_kmh=speed_kmh[:, row],
+                has_estimate=bool(is_estimated[row]),
             )  # fmt: skip
     return tuple(out)
 
 
 def _link_rows(
     result: TrafficResult, network: Network, demand: Demand, change: Edited, *, row: int,
-    asset: str, heading: str, part: str, kind: str, band_vehh: FloatArray, speed_kmh: FloatArray,
+    asset: str, heading: str, part: str, kind: str, low_vehh: FloatArray, high_vehh: FloatArray,
+    speed_kmh: FloatArray, has_estimate: bool,
 ) -> list[BridgeTraffic]:  # fmt: skip
     flow = result.flow_vehh[:, row]
     lanes = max(int(network.lanes[row]), 1)
@@ -84,6 +119,13 @@ def _link_rows(
     assumptions = [*result.assumptions, *([_EQUAL_LANES] if lanes > 1 else [])]
     if np.isfinite(network.max_weight_t[row]) and obey == 1.0:
         assumptions.append(_OBEY)
+    if obey < 1.0:
+        assumptions.append(
+            f"the flow is of vehicles that keep the mass limit; the share {1.0 - obey:.3g} that "
+            "does not is missing here: take it from the flow of the class in the base"
+        )
+    if not has_estimate:
+        assumptions.append(_NO_ESTIMATE)
     return [
         BridgeTraffic(
             asset_id=asset,
@@ -96,8 +138,8 @@ def _link_rows(
             day_type=demand.period.day_type,
             vehicle_class=item.name,
             flow_vehh=float(flow[index]),
-            flow_low_vehh=float(max(flow[index] - band_vehh[index], 0.0)),
-            flow_high_vehh=float(flow[index] + band_vehh[index]),
+            flow_low_vehh=float(low_vehh[index]),
+            flow_high_vehh=float(high_vehh[index]),
             mean_speed_kmh=float(speed_kmh[index]),
             heavy_share=_heavy_share(flow, is_heavy(result.classes)),
             mass_distribution_id=item.mass_distribution_id,
@@ -122,6 +164,29 @@ def _band_vehh(result: TrafficResult, other_pceh: FloatArray | None) -> FloatArr
     movement = result.movement_pceh if other_pceh is None else result.movement_pceh + other_pceh
     pce = np.array([[item.pce] for item in result.classes])
     return np.maximum(np.sqrt(result.flow_vehh), MOVEMENTS * movement / pce)
+
+
+def _estimated(
+    result: TrafficResult, estimate: EstimateBand | None
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Band of each class from the calibration, and on which links there is one."""
+    flow = result.flow_vehh
+    known = np.zeros(result.link_id.size, dtype=np.bool_)
+    if estimate is None:
+        return flow, flow, known
+    known = np.isin(result.link_id, estimate.link_id)
+    rows = rows_of(estimate.link_id, result.link_id[known])
+    base, low, high = estimate.flow_vehh[rows], estimate.low_vehh[rows], estimate.high_vehh[rows]
+    carries = base > 0.0
+    scale = np.where(carries, base, 1.0)
+    lowest, highest = flow.copy(), flow.copy()
+    lowest[:, known] *= np.where(carries, low / scale, 0.0)
+    ratio = np.where(carries, high / scale, 0.0)
+    some = flow[:, known] > 0.0  # an unbounded band times no vehicle is no number
+    more = np.where(some, (ratio - 1.0) * np.where(some, flow[:, known], 1.0), 0.0)
+    more = np.where(carries, more, high)  # an empty link may carry its band of any class
+    highest[:, known] += more
+    return lowest, highest, known
 
 
 def _speeds_kmh(result: TrafficResult, network: Network) -> FloatArray:

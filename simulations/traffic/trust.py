@@ -46,10 +46,12 @@ def bands(
     before: Score,
     after: Score,
 ) -> tuple[Values, Values]:
-    """Band of each link: its counter's deviation, or the GEH that reserve counts stay below.
+    """Band of each link: around its counter, or the GEH that reserve counts stay below.
 
-    An inferred link gets the worse of the GEH before and after the adjustment. Without reserve
-    counts nothing bounds the flow.
+    The band of a counted link is centred on the model and wide enough to hold the count with its
+    deviation, however far the model is from it; of several counts the worst decides. An inferred
+    link gets the worse of the GEH before and after the adjustment. Without reserve counts nothing
+    bounds the flow.
     """
     flow = result.flow_vehh.sum(axis=0)
     near = np.nan_to_num(after.geh_90, nan=np.inf)
@@ -59,9 +61,12 @@ def bands(
     else:
         low, high = np.zeros(flow.size), np.full(flow.size, np.inf)
     row = {int(link): at for at, link in enumerate(result.link_id)}
+    spreads: dict[int, float] = {}
     for at, link in enumerate(counts.link_id):
         if counts.class_group[at] == "all":
-            spread = Z_90 * counts.deviation_vehh[at]
             here = row[int(link)]
+            misfit = abs(float(flow[here] - counts.flow_vehh[at]))
+            spread = max(spreads.get(here, 0.0), misfit + Z_90 * float(counts.deviation_vehh[at]))
+            spreads[here] = spread
             low[here], high[here] = max(flow[here] - spread, 0.0), flow[here] + spread
     return low, high

@@ -20,7 +20,7 @@ from simulations.traffic.adjustment import (
 from simulations.traffic.engine import engine
 from simulations.traffic.estimate import EstimateOptions, calibrate, fit
 from simulations.traffic.examples import two_routes
-from simulations.traffic.trust import link_labels
+from simulations.traffic.trust import bands, link_labels
 from twin.errors import NetworkError
 from twin.model.traffic import LinkCounts, SolveOptions
 
@@ -193,8 +193,20 @@ def test_the_band_of_a_counted_link_is_that_of_its_counter():
     found = calibrate(network, demand, counts(("A", 3, 2400.0), ("B", 6, 900.0)), options=OPTIONS)
     row = int(np.flatnonzero(network.link_id == 3)[0])
     half = (found.report.high_vehh - found.report.low_vehh)[row] / 2
-    assert half == pytest.approx(1.645 * 120.0, rel=1e-3)
+    misfit = abs(found.result.flow_vehh.sum(axis=0)[row] - 2400.0)
+    assert half == pytest.approx(1.645 * 120.0 + misfit, rel=1e-3)
     assert (found.report.low_vehh <= found.report.high_vehh).all()
+
+
+def test_the_band_of_a_counted_link_holds_its_count_however_wrong_the_model_is():
+    """Links 1 and 2 join in link 3; its count and theirs contradict each other."""
+    network, demand = two_routes()
+    stated = counts(("A", 1, 1000.0), ("B", 2, 1000.0), ("C", 3, 3000.0), ("D", 3, 2900.0))
+    result = engine.solve(network, demand, options=SOLVE)
+    flat = fits.score(np.array([1.0]), np.array([1.0]))
+    low, high = bands(result, stated, link_labels(result, stated), before=flat, after=flat)
+    for link, count in zip(stated.link_id.tolist(), stated.flow_vehh.tolist(), strict=True):
+        assert low[link - 1] <= count <= high[link - 1]
 
 
 def test_geh_of_the_textbook():

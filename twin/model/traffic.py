@@ -279,7 +279,8 @@ class LinkCounts:
 class BridgeTraffic:
     """Traffic on one part structure in one direction by one class over one period.
 
-    Low and high are the band from estimation and noise floor. ``obey_share`` is the share of
+    Low and high are the band from estimation and noise floor; without an estimation's band the
+    assumptions say that it is the noise floor alone. ``obey_share`` is the share of
     vehicles that keep ``mass_limit_t``; 1 is an assumption.
     """
 
