@@ -54,7 +54,8 @@ class Comparison:
     is_unique : (links,)
         False: the flow is one of several that are equally in equilibrium.
     base_time_s, scenario_time_s, base_saturation, scenario_saturation : (links,)
-        Time, and volume over capacity; NaN where the link does not exist.
+        Time, and volume over capacity; NaN where the link does not exist or has
+        no capacity because its time never changes.
     diversion : Diversion
     sums : tuple[NetworkSum, ...]
     bridges : tuple[BridgeChange, ...]
@@ -177,8 +178,8 @@ def compare(
         & _unique(scenario, change.network, links.size),
         base_time_s=sides[0].padded(base.time_s),
         scenario_time_s=scenario.time_s,
-        base_saturation=sides[0].padded(base.volume_pceh / base.capacity_pceh),
-        scenario_saturation=scenario.volume_pceh / scenario.capacity_pceh,
+        base_saturation=sides[0].padded(_saturation(base)),
+        scenario_saturation=_saturation(scenario),
         diversion=diversion(
             pairs,
             (sides[0].paths, sides[0].values),
@@ -278,6 +279,11 @@ def _unique(result: TrafficResult, network: Network, links: int) -> BoolArray:
     """Links with one flow only, as far as this side has them."""
     fixed = pinned(network, is_flow_dependent=result.is_flow_dependent, is_usable=network.mask != 0)
     return np.pad(fixed, (0, links - fixed.size), constant_values=True)
+
+
+def _saturation(result: TrafficResult) -> FloatArray:
+    volume, capacity = result.volume_pceh, result.capacity_pceh
+    return np.divide(volume, capacity, out=np.full(volume.size, np.nan), where=capacity > 0.0)
 
 
 def _unserved(result: TrafficResult) -> FloatArray:

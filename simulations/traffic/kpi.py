@@ -354,7 +354,8 @@ def week_factors(days: Days, calendar: Calendar) -> Mapping[str, float]:
     """Factors of holidays (fer), Sundays (bSo) and Fridays (bFr) against ordinary workdays.
 
     fer = DTV_U/DTV_W, bSo = DTV_S/DTV_W; bFr compares Fridays with Mondays to Thursdays outside
-    school holidays (to be verified before release). NaN where a day set is empty.
+    school holidays (to be verified before release). NaN where a day set is empty or without
+    traffic.
 
     Examples
     --------
@@ -365,17 +366,24 @@ def week_factors(days: Days, calendar: Calendar) -> Mapping[str, float]:
     (1.1, 0.49)
     """
     workday = mean_daily_traffic(days, calendar, kind="workday").value
+    holiday = mean_daily_traffic(days, calendar, kind="holiday_workday").value
+    sunday = mean_daily_traffic(days, calendar, kind="sunday").value
     is_workday = np.array([calendar.kind(day) == "workday" for day in days.day], dtype=bool)
     weekday = np.array([day.weekday() for day in days.day], dtype=np.int64)
     friday = _mean_of(days, is_workday & (weekday == FRIDAY)).value
     others = _mean_of(days, is_workday & (weekday < FRIDAY)).value
     return MappingProxyType(
         {
-            "fer": mean_daily_traffic(days, calendar, kind="holiday_workday").value / workday,
-            "bSo": mean_daily_traffic(days, calendar, kind="sunday").value / workday,
-            "bFr": friday / others,
+            "fer": _quotient(holiday, workday),
+            "bSo": _quotient(sunday, workday),
+            "bFr": _quotient(friday, others),
         }
     )
+
+
+def _quotient(value: float, reference: float) -> float:
+    """Share of a reference; NaN where there is no traffic to compare with."""
+    return value / reference if reference > 0.0 else float("nan")
 
 
 def travel_time_index(time_s: Values, t0_s: Values) -> Values:
@@ -402,7 +410,7 @@ def delay_veh_h_h(time_s: Values, t0_s: Values, flow_vehh: Values) -> float:
 
 
 def reliability(times_s: Values) -> float:
-    """95th percentile over median of measured travel times; NaN without any.
+    """95th percentile over median of measured travel times; NaN without any or if the median is 0.
 
     Examples
     --------
@@ -412,7 +420,7 @@ def reliability(times_s: Values) -> float:
     valid = times_s[np.isfinite(times_s)]
     if not len(valid):
         return float("nan")
-    return float(np.percentile(valid, 95) / np.median(valid))
+    return _quotient(float(np.percentile(valid, 95)), float(np.median(valid)))
 
 
 def coverage(values: Values) -> float:

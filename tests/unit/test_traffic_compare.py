@@ -88,9 +88,10 @@ def test_the_floor_is_geh_one_or_three_times_the_movement() -> None:
 
 def test_cold_and_warm_answers_of_a_scenario_do_not_differ(town_base: TrafficResult) -> None:
     """Car units agree; the last lines show why vehicles of two classes need not."""
+    exact = SolveOptions(relative_gap=1e-8)
     scenario = Scenario("s", "today", (item("close_link", str(busiest(town_base))),))
-    cold = engine.solve(TOWN.network, TOWN.demand, scenario, options=OPTIONS)
-    warm = engine.solve(TOWN.network, TOWN.demand, scenario, options=OPTIONS, warm=town_base)
+    cold = engine.solve(TOWN.network, TOWN.demand, scenario, options=exact)
+    warm = engine.solve(TOWN.network, TOWN.demand, scenario, options=exact, warm=town_base)
     edited = apply(TOWN.network, TOWN.demand, scenario)
     found = compare(cold, warm, network=edited.network, demand=edited.demand)
     assert not (found.is_significant & found.is_unique).any()
@@ -221,6 +222,14 @@ def test_results_of_another_version_of_the_network_or_the_demand_are_refused() -
     half = replace(demand, flow_vehh=0.5 * demand.flow_vehh)
     with pytest.raises(ComparisonError, match=r"the base was solved with 4000.0 car trips"):
         compare(base, after, network=wider, demand=half, edited=apply(wider, half, scenario))
+
+
+def test_a_link_without_capacity_whose_time_is_constant_is_not_over_it() -> None:
+    network, demand = two_routes()
+    free = np.where(np.arange(6) % 3 == 2, 0.0, network.capacity_pceh)
+    found = answered(replace(network, capacity_pceh=free), demand, item("close_asset", "B1"))[0]
+    assert np.isnan(found.scenario_saturation[[2, 5]]).all()
+    assert not found.is_over_capacity[[2, 5]].any()
 
 
 def test_a_gap_that_overshoots_its_target_does_not_narrow_the_noise_of_sums() -> None:

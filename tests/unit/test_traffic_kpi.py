@@ -132,3 +132,12 @@ def test_reliability_compares_the_slow_trips_with_the_median():
 def test_a_start_without_time_zone_is_refused():
     with pytest.raises(ModelError, match="time zone"):
         kpi.daily_volumes(np.ones(3), datetime(2018, 6, 4), zone=BERLIN)  # noqa: DTZ001
+
+
+def test_a_station_without_traffic_has_no_factors_and_no_reliability():
+    days = kpi.Days(
+        tuple(date(2018, 6, 4 + row) for row in range(7)),
+        np.zeros(7), np.full(7, 24), np.full(7, 24),
+    )  # fmt: skip
+    assert np.isnan(list(kpi.week_factors(days, kpi.Calendar()).values())).all()
+    assert np.isnan(kpi.reliability(np.zeros(5)))
