@@ -27,13 +27,12 @@ _IMPROVES = 1e-12  # relative; a path must be cheaper by this to be worth adding
 # least rows in a group. New costs are not free in a hierarchy.
 _GROUPS_DIJKSTRA = 16, 6
 _GROUPS_HIERARCHY = 8, 100
-_GROUPS_WARM = 8
-_FAR = np.inf
-_LEVEL_OF_GAP = 0.0
+_GROUPS_WARM = 3  # most groups with the paths of a parent: costs move less
 _HIERARCHY_LINKS = 500  # below, Dijkstra is as fast
 _MOST_SWEEPS = 20
-_SHARE_OF_GAP = 0.05  # sweeps end when the restricted gap is this share of the last full one,
+_SHARE_OF_GAP = 0.02  # sweeps end when the restricted gap is this share of the last full one,
 _SHARE_OF_TARGET = 0.2  # or this share of the target
+_PRICED_SHARE = 0.05  # of the last gap, for the goal below, when paths are added
 _SKIPPED_SHARE = 0.25  # of the goal of the sweeps, which pairs left out may hold together
 _PATH_SHARE = 0.25  # of what a pair must hold to be looked at, for each of its paths
 _PAIRS_AT_ONCE = 4096  # between two looks at the clock
@@ -372,16 +371,12 @@ class _Run:
             return 0.0
         gap = self._improve(warm.shaken_rows, "loading")
         self._equalise(gap)
-        if gap > _FAR * self._options.relative_gap:
-            self._row_gain[:] = np.inf
-            return np.inf
         return 0.0  # what the other rows could gain now is only known after a full pass
 
     def _level(self) -> float:
         """Gain of a pair that need not be looked at [s car units/h]."""
-        goal = max(_SHARE_OF_TARGET * self._options.relative_gap, _LEVEL_OF_GAP * self._gap)
-        share = _SKIPPED_SHARE * goal
-        return share * self._total / max(self._demand.size, 1)
+        share = max(_SHARE_OF_TARGET * self._options.relative_gap, _PRICED_SHARE * self._gap)
+        return _SKIPPED_SHARE * share * self._total / max(self._demand.size, 1)
 
     def _rows_worth(self) -> IndexArray:
         """Rows that hold nearly all of the gain as far as it is known."""
