@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,15 +37,17 @@ def prepare_process(settings: Settings, *, threads: int) -> None:
     Raises
     ------
     SettingsError
-        If the folder of kernels cannot be made; names the setting.
+        If the folder of kernels cannot be written; names the setting.
     """
     folder = settings.kernel_dir
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):  # numba does not even read where it cannot write
+            pass
     except OSError as error:
         raise SettingsError(
-            f"the folder of compiled kernels {folder} cannot be made ({error.strerror}); name a "
-            "writable one in traffic.kernel_folder"
+            f"the folder of compiled kernels {folder} cannot be written ({error.strerror}); run "
+            "`twin warm` as the user of the service, or name another traffic.kernel_folder"
         ) from error
     os.environ[CACHE_VARIABLE] = str(folder)
     for name in THREAD_VARIABLES:

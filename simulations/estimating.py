@@ -47,20 +47,19 @@ class Wish:
 def command(settings: Settings, arguments: Sequence[str]) -> int:
     """Adjust the demand of the city to its counts and store the solved state; exit code 0."""
     options = _parser(settings).parse_args(arguments)
-    stop = stop_on_signal()
+    told = Told(stop_on_signal())
     capacity = capacity_of(settings)
     prepare_process(settings, threads=capacity.threads)
     twin = open_twin(settings, role="work")
     try:
         city = registry(twin, settings)
-        year = options.counts or newest_year(city)
+        year = counted_year(city, options.counts) if options.counts else newest_year(city)
         as_of = _day(options.as_of) if options.as_of else twin.now().date()
         wish = Wish(options.name, as_of, year)
         engine = traffic_engine(settings.traffic.engine)
-        stored = estimate(
-            twin, city, engine, wish, settings=settings, capacity=capacity, told=Told(stop)
-        )
+        stored = estimate(twin, city, engine, wish, settings=settings, capacity=capacity, told=told)
     finally:
+        told.end()
         twin.close()
     sys.stdout.write(f"{_summary(stored)}\n")
     return 0
@@ -88,16 +87,28 @@ class Told:
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
+        self._is_terminal = sys.stderr.isatty()
+        self._told: set[str] = set()
 
     def cancelled(self) -> bool:
         """Whether it was interrupted."""
         return self._stop.is_set()
 
     def progress(self, phase: str, number: int, relative_gap: float) -> None:
-        """Print the phase, its number and the gap reached."""
+        """Print phase, number and gap on one line of a terminal; elsewhere each new phase once."""
         gap = "" if math.isnan(relative_gap) else f", gap {relative_gap:.1e}"
-        sys.stderr.write(f"  {phase} {number}{gap}\n")
+        if not self._is_terminal and not gap and phase in self._told:
+            return
+        self._told.add(phase)
+        text = f"  {phase} {number}{gap}"
+        sys.stderr.write(f"\r\x1b[K{text}" if self._is_terminal else f"{text}\n")
         sys.stderr.flush()
+
+    def end(self) -> None:
+        """End the line of a terminal."""
+        if self._is_terminal and self._told:
+            sys.stderr.write("\n")
+            sys.stderr.flush()
 
 
 def registry(twin: Twin, settings: Settings) -> City:
@@ -121,19 +132,34 @@ def newest_year(city: City) -> str:
     RegistryError
         If no year has; says which attribute is meant.
     """
+    years = counted_years(city)
+    if not years:
+        raise RegistryError(
+            f"no year has {FEWEST_COUNTS} counts on bridges; give them as attributes such as "
+            "adt_2018_veh_d in attributes.csv and load the city"
+        )
+    return years[-1]
+
+
+def counted_year(city: City, year: str) -> str:
+    """Return the year if it has enough counts; SettingsError that names those that have."""
+    years = counted_years(city)
+    if year not in years:
+        raise SettingsError(
+            f"--counts is {year[:40]!r}; years with counts are {', '.join(years) or 'none'}"
+        )
+    return year
+
+
+def counted_years(city: City) -> Sequence[str]:
+    """Years with enough published counts on bridges, in their order."""
     counted: dict[str, int] = {}
     for asset in city.assets:
         for item in asset.attributes:
             found = DAILY_COUNT.fullmatch(item.name)
             if found and isinstance(item.value, (int, float)) and item.value > 0:
                 counted[found[1]] = counted.get(found[1], 0) + 1
-    years = [year for year, count in counted.items() if count >= FEWEST_COUNTS]
-    if not years:
-        raise RegistryError(
-            f"no year has {FEWEST_COUNTS} counts on bridges; give them as attributes such as "
-            "adt_2018_veh_d in attributes.csv and load the city"
-        )
-    return max(years)
+    return sorted(year for year, count in counted.items() if count >= FEWEST_COUNTS)
 
 
 def estimate(

@@ -90,10 +90,14 @@ def report_on(
 
 
 def _too_inexact(result: TrafficResult, options: SolveOptions) -> str:
+    remedy = (
+        "raise traffic.time_limit_s or give the worker more threads"
+        if result.status == "time_limit"
+        else "more time does not help: change less at once, this demand hardly fits on the network"
+    )
     return (
         f"stopped by its {result.status.replace('_', ' ')} after {len(result.passes)} passes at a "
-        f"gap of {result.relative_gap:.1e} instead of {options.relative_gap:g}; raise "
-        "traffic.time_limit_s or give the worker more threads"
+        f"gap of {result.relative_gap:.1e} instead of {options.relative_gap:g}; {remedy}"
     )
 
 

@@ -6,7 +6,10 @@ have the bits that a single run has.
 
 import json
 import multiprocessing
+import os
+import shutil
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -29,6 +32,9 @@ from twin.ports import TrafficEngine
 IN_FLIGHT = 2
 """Scenarios per worker that are handed out at a time, so that no worker waits for the next."""
 DOCUMENT = "document.json"
+PREFIX = "twin-sweep-"
+"""Of folders; the number of the process follows."""
+LOOK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +136,10 @@ class Processes:
 
     def run(self, base: TrafficBase, tasks: Sequence[Task], plan: Plan) -> Iterator[Given]:
         """Yield what became of each task, in their order."""
-        with tempfile.TemporaryDirectory(prefix="twin-sweep-", dir=self._folder) as name:
+        parent = self._folder or Path(tempfile.gettempdir())
+        remove_left(parent)
+        own = f"{PREFIX}{os.getpid()}-"
+        with tempfile.TemporaryDirectory(prefix=own, dir=parent) as name:
             folder = Path(name)
             write_base(base, folder)
             yield from _in_order(self._finished(folder, tasks, plan))
@@ -183,7 +192,7 @@ class Processes:
             workers,
             mp_context=multiprocessing.get_context(method),
             initializer=_open_in_process,
-            initargs=(str(folder), plan),
+            initargs=(str(folder), plan, os.getpid()),
         )
 
 
@@ -224,8 +233,40 @@ def _mapped(file: Path) -> np.ndarray[Any, np.dtype[Any]]:
 _PROCESS: dict[str, tuple[TrafficBase, TrafficEngine, Plan]] = {}
 
 
-def _open_in_process(folder: str, plan: Plan) -> None:
+def _open_in_process(folder: str, plan: Plan, parent: int) -> None:
+    threading.Thread(target=_end_with, args=(parent,), name="parent-watch", daemon=True).start()
     _PROCESS["opened"] = (map_base(Path(folder)), traffic_engine(plan.engine), plan)
+
+
+def _end_with(parent: int) -> None:
+    """End this process when the sweep is gone: a killed one cannot end its workers itself.
+
+    The sweep started the process from which this one was forked, so that no sentinel tells of it.
+    """
+    pause = threading.Event()
+    while is_alive(parent):
+        pause.wait(LOOK_S)
+    os._exit(1)
+
+
+def is_alive(process: int) -> bool:
+    """Whether there is a process with this number; a zombie has ended."""
+    try:
+        os.kill(process, 0)
+        state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's, or no such file on this system
+        return True
+    return state.rpartition(")")[2].split()[0] != "Z"
+
+
+def remove_left(parent: Path) -> None:
+    """Remove the folders of sweeps that were killed."""
+    for folder in parent.glob(f"{PREFIX}*"):
+        number = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if number.isdigit() and not is_alive(int(number)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _solve_in_process(task: Task) -> Given:

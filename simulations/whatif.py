@@ -3,12 +3,15 @@
 import argparse
 import json
 import logging
+import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from simulations.answering import require_memory
 from simulations.capacity import capacity_of, prepare_process
@@ -23,7 +26,7 @@ from simulations.running import (
 from simulations.sweep import Cluster, Outcome, Plan, Processes, sweep
 from simulations.telling import report_text
 from twin.city import Twin
-from twin.errors import ScenarioError, SolveError, TwinError
+from twin.errors import ScenarioError, SettingsError, SolveError, TwinError
 from twin.model.bases import StoredBase
 from twin.model.questions import require_gap
 from twin.model.scenarios import Run, Scenario, from_json
@@ -35,6 +38,7 @@ from twin.signals import stop_on_signal
 LOOK_S = 0.1
 TELL_S = 1.0
 WORKER_ALIVE_S = 30.0
+TERMINATED = 143
 LARGEST_FILE = 4 * 1024 * 1024
 OVER = ("done", "failed", "cancelled")
 
@@ -58,7 +62,9 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
             else:
                 require_worker(twin, run)
             run = follow(twin, run, stop)
-        return _end(twin, run, settings, is_json=options.json, was_known=was_known)
+        return _end(
+            twin, run, settings, name=scenario.name, is_json=options.json, was_known=was_known
+        )
     finally:
         twin.close()
 
@@ -150,7 +156,9 @@ def follow(twin: Twin, run: Run, stop: threading.Event) -> Run:
     return run
 
 
-def _end(twin: Twin, run: Run, settings: Settings, *, is_json: bool, was_known: bool) -> int:
+def _end(
+    twin: Twin, run: Run, settings: Settings, *, name: str, is_json: bool, was_known: bool
+) -> int:
     if run.status == "cancelled":
         sys.stderr.write(f"run {run.id} was cancelled\n")
         return 1
@@ -159,7 +167,7 @@ def _end(twin: Twin, run: Run, settings: Settings, *, is_json: bool, was_known: 
     content = twin.traffic.run_part(run.id, "report")
     if content is None:
         raise SolveError(f"run {run.id} has no report; it was answered by another programme")
-    report = json.loads(content)
+    report = named(json.loads(content), name)
     if is_json:
         sys.stdout.write(json.dumps(_document(run, report), ensure_ascii=False, indent=2) + "\n")
         return 0
@@ -170,6 +178,17 @@ def _end(twin: Twin, run: Run, settings: Settings, *, is_json: bool, was_known: 
     return 0
 
 
+def named(report: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Report under the name of who asks now: the same question may have had another.
+
+    Examples
+    --------
+    >>> named({"scenario": {"name": "theirs"}, "form": 1}, "ours")
+    {'scenario': {'name': 'ours'}, 'form': 1}
+    """
+    return {**report, "scenario": {**report["scenario"], "name": name}}
+
+
 def _document(run: Run, report: Mapping[str, object]) -> Mapping[str, object]:
     return {"run": run.id, "input_hash": run.input_hash, "base": run.base, "report": report}
 
@@ -177,6 +196,9 @@ def _document(run: Run, report: Mapping[str, object]) -> Mapping[str, object]:
 def sweep_command(settings: Settings, arguments: Sequence[str]) -> int:
     """Answer many scenarios of one base, each compared with it; one line for each."""
     options = _sweep_parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # the workers end with it
+    if options.out is not None:
+        _make_folder(options.out)
     scenarios = [read_scenario(file, base=options.base) for file in options.scenario]
     capacity = capacity_of(settings)
     workers = options.workers or capacity.threads
@@ -215,11 +237,30 @@ def _sweep_parser() -> argparse.ArgumentParser:
     parser.add_argument("scenario", type=Path, nargs="+", help="JSON files, see docs/whatif.md")
     parser.add_argument("--base", metavar="NAME", help="another base than the files name")
     parser.add_argument("--gap", type=_gap, help="relative gap to solve to")
-    parser.add_argument("--workers", type=int, default=0, help="processes; granted processors")
+    parser.add_argument("--workers", type=_count, default=0, help="processes; granted processors")
     parser.add_argument("--cluster", metavar="ADDRESS", help="scheduler of a Dask cluster")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="report, text and columns there")
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
     return parser
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder of the answers; SettingsError before anything is solved if it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise SettingsError(
+            f"--out {folder} cannot be written ({error.strerror}); name another folder"
+        ) from error
+
+
+def _count(text: str) -> int:
+    """Number of processes of a command line; 0 takes those granted."""
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0, got {text[:40]!r}")
+    return int(text)
 
 
 def _common_base(twin: Twin, scenarios: Sequence[Scenario]) -> StoredBase:
@@ -266,7 +307,6 @@ def _write(folder: Path, outcome: Outcome, *, language: str, names: Mapping[str,
     """Files of one outcome, numbered as the scenarios were given."""
     if outcome.answer is None:
         return
-    folder.mkdir(parents=True, exist_ok=True)
     stem = folder / f"{outcome.number + 1:04}"
     report = outcome.answer.report()
     stem.with_suffix(".txt").write_text(

@@ -42,7 +42,7 @@ def main(kind: str, names: list[str]) -> None:
         return
     executor: Executor = Processes(2) if kind == "processes" else Cluster(kind)
     for outcome in sweep(base, scenarios, PLAN, executor=executor):
-        print(json.dumps([outcome.scenario.name, bits(outcome.answer), outcome.reason]))
+        print(json.dumps([outcome.scenario.name, bits(outcome.answer), outcome.reason]), flush=True)
 
 
 if __name__ == "__main__":

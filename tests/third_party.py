@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from pathlib import Path
 
 from free_flow import FreeFlow
@@ -22,7 +23,8 @@ MARK = "TWIN_TEST_DEADLY_MARK"
 class Deadly(FreeFlow):
     """Kills its process where the scenario is named ``deadly``, or ``deadly once`` the first time.
 
-    That ends it like the out-of-memory killer of the system does.
+    That ends it like the out-of-memory killer of the system does. It hangs where the scenario is
+    named ``endless``.
     """
 
     def solve(
@@ -42,6 +44,8 @@ class Deadly(FreeFlow):
             mark.touch()
             if is_first:
                 os.kill(os.getpid(), signal.SIGKILL)
+        if name == "endless":
+            threading.Event().wait(120)
         if name == "deadly":
             os.kill(os.getpid(), signal.SIGKILL)
         return super().solve(network, demand, scenario, options=options, warm=warm, control=control)

@@ -48,6 +48,9 @@ MOST_ALARMS = 1000
 MOST_CASES = 1000
 MOST_GAPS = 10_000
 RUN_HEARTBEAT_EXPIRES_S = 30.0
+RUN_DAYS = 30
+"""After that failed and cancelled runs are deleted, and bases without runs beyond the newest."""
+KEPT_BASES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,8 +358,15 @@ class Twin:
         return self._store.upkeep.roll(rule, at=self._clock(), settle_s=settle_s)
 
     def expire(self, rule: UpkeepRule) -> Sequence[Deletion] | None:
-        """Delete what is too old; the new entries of the proof, or None as in `roll_up`."""
-        return self._store.upkeep.expire(rule, at=self._clock())
+        """Delete what is too old; the new entries of the proof, or None as in `roll_up`.
+
+        Failed and cancelled runs and old bases go without a proof: they hold no person.
+        """
+        deletions = self._store.upkeep.expire(rule, at=self._clock())
+        if deletions is not None:
+            before = self._clock() - timedelta(days=RUN_DAYS)
+            self._store.traffic.expire(before=before, kept_bases=KEPT_BASES)
+        return deletions
 
     def compress(self, rule: UpkeepRule) -> Compression:
         """Switch the compression of old data on or off where the server offers it."""

@@ -469,6 +469,17 @@ class TrafficShelf(Protocol):
         """Return runs, the newest first, or below an id by falling id."""
         ...
 
+    def waiting(self, *, most: int) -> int:
+        """Return how many runs wait for a worker; counted up to ``most``."""
+        ...
+
+    def expire(self, *, before: datetime, kept_bases: int) -> tuple[int, int]:
+        """Delete failed and cancelled runs that ended before a time, and old bases without runs.
+
+        The newest ``kept_bases`` versions of a base stay. Returns the runs and bases deleted.
+        """
+        ...
+
 
 class Store(Inventory, ObservationStore, JobBoard, RunQueue, Protocol):
     """All that a city keeps; a store implements every part of it on one database.

@@ -216,15 +216,15 @@ def _submitted(view: CityView, text: str, gap: str | None) -> tuple[int, object]
         raise FieldError("gap", str(error)) from None
     scenario, _ = _sound(view, text)
     twin = view.twin
-    newest = twin.traffic.runs(limit=MOST_WAITING)
-    if len(newest) == MOST_WAITING and all(run.status == "queued" for run in newest):
+    if twin.traffic.waiting(most=MOST_WAITING) == MOST_WAITING:
         raise BusyError(f"{MOST_WAITING} questions wait already; ask again when some are answered")
+    newest = twin.traffic.runs(limit=1)
     run = twin.ask(scenario, relative_gap=relative_gap)
     is_new = not newest or run.id > newest[0].id
     address = f"/api/whatif/runs/{run.id}"
-    return JSONResponse(
-        _run_document(run), status_code=202 if is_new else 200, headers={"Location": address}
-    )
+    document = dict(_run_document(run))
+    document["scenario"] = to_document(scenario)  # the same question may have had another name
+    return JSONResponse(document, status_code=202 if is_new else 200, headers={"Location": address})
 
 
 def _runs(view: CityView, parameters: dict[str, str]) -> tuple[int, object]:

@@ -148,3 +148,40 @@ def test_runs_are_listed_page_by_page_the_newest_first(store: Store) -> None:
     assert [run.id for run in newest] == [ids[4], ids[3]]
     assert [run.id for run in store.traffic.runs(limit=9, below=ids[3])] == ids[2::-1]
     assert store.traffic.runs(limit=0) == ()
+
+
+def test_the_same_flows_of_another_engine_version_or_with_lost_files_are_kept_anew(
+    store: Store,
+) -> None:
+    first = store.traffic.keep_base(FACTS, {"base": b"1"}, at=NOW)
+    newer = replace(FACTS, engine_version="2")
+    assert store.traffic.keep_base(newer, {"base": b"1"}, at=LATER).version == 2
+    third = store.traffic.keep_base(newer, {"base": b"1", "targets": b"2"}, at=LATER)
+    assert (third.version, store.traffic.base("ab12")) == (3, third)
+    assert store.traffic.base_part(first.id, "targets") is None
+
+
+def test_waiting_runs_are_counted_up_to_a_bound(store: Store) -> None:
+    runs = [_submit(store, options=f"gap {number}") for number in range(3)]
+    assert (store.traffic.waiting(most=10), store.traffic.waiting(most=2)) == (3, 2)
+    store.cancel(runs[0].id, at=LATER)
+    assert store.traffic.waiting(most=10) == 2
+
+
+def test_old_failures_and_bases_that_nobody_asked_are_deleted(store: Store) -> None:
+    long_ago = NOW - timedelta(days=60)
+    limit = NOW - timedelta(days=30)
+    hashes = ["ab12", "cd34", "ef56"]
+    for content in hashes:
+        store.traffic.keep_base(replace(FACTS, content_hash=content), {"base": b"1"}, at=long_ago)
+    old, new, kept = (_submit(store, options=text) for text in ("old", "new", "kept"))
+    store.fail(old.id, message="no", at=long_ago)
+    store.cancel(new.id, at=NOW)
+    assert store.traffic.expire(before=limit, kept_bases=1) == (1, 1)
+    assert [run.id for run in store.traffic.runs(limit=9)] == [kept.id, new.id]
+    assert store.traffic.base("ab12").version == 1
+    assert store.traffic.base("ef56").version == 3
+    with pytest.raises(RegistryError):
+        store.traffic.base("cd34")
+    assert store.traffic.expire(before=limit, kept_bases=1) == (0, 0)
+    assert _submit(store, options="later").id > kept.id

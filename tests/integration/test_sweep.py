@@ -1,6 +1,7 @@
 """Sweeps: input order, the bits of a single run, dead workers, and a Dask cluster."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -133,3 +134,45 @@ def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
     )
     assert done.returncode != 0
     assert "no Dask scheduler answers at tcp://127.0.0.1:1" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_sweep_leaves_no_workers_and_the_next_one_no_folder(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    left = environment(tmp_path) | {"TMPDIR": str(tmp_path)}
+    killed = subprocess.Popen(
+        [sys.executable, "-W", "ignore", str(PROBE), "processes", "one way", "endless"],
+        env=left,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert killed.stdout is not None
+    with killed.stdout as told:
+        assert "one way" in told.readline()  # its workers live
+        killed.send_signal(number)
+        killed.wait(30)
+    wait_for(lambda: not _group(killed.pid), "the end of all its processes", timeout_s=60)
+    subprocess.run(
+        [sys.executable, "-W", "ignore", str(PROBE), "processes", "one way"],
+        env=left,
+        capture_output=True,
+        timeout=180,
+        check=True,
+    )
+    assert list(tmp_path.glob("twin-sweep-*")) == []
+
+
+def _group(leader: int) -> list[str]:
+    """Living processes of a session."""
+    found: list[str] = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = file.read_text(errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == leader and fields[0] != "Z":
+            found.append(file.parent.name)
+    return found

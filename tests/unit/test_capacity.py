@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,3 +101,15 @@ def test_progress_never_falls_and_says_the_gap() -> None:
     assert not watch.cancelled()
     watch.ending = "cancelled"
     assert not watch.report(0.9, "late")
+
+
+def test_a_folder_of_kernels_that_cannot_be_written_names_its_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(**_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+    wrong = _settings(TrafficSettings(kernel_folder=str(tmp_path)))
+    with pytest.raises(SettingsError, match=r"cannot be written .*traffic\.kernel_folder"):
+        prepare_process(wrong, threads=1)

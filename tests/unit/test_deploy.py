@@ -72,3 +72,15 @@ def test_the_operations_page_of_the_docs_knows_alarms_and_jobs() -> None:
         assert word in kinds
     for job in re.findall(r"`twin (\w+)", text):
         assert job in {*known_jobs(), "check"}
+
+
+def test_kernels_are_compiled_before_the_worker_starts() -> None:
+    image = (DEPLOY / "container" / "Containerfile").read_text(encoding="utf-8")
+    order = [image.index(word) for word in ("USER ", "RUN twin warm", "VOLUME ")]
+    assert order == sorted(order)
+    work = COMPOSE[COMPOSE.index("\n  work:") :]
+    assert "warm: { condition: service_completed_successfully }" in work[:300]
+    unit = (DEPLOY / "systemd" / "stadtzwilling-warm.service").read_text(encoding="utf-8")
+    assert "Before=stadtzwilling@work.service" in unit
+    target = (DEPLOY / "systemd" / "stadtzwilling.target").read_text(encoding="utf-8")
+    assert "Wants=stadtzwilling-warm.service" in target

@@ -62,6 +62,33 @@ class BaseFacts:
     provenance: Provenance = field(default_factory=lambda: Provenance("estimated"))
 
 
+def is_same(one: BaseFacts, other: BaseFacts) -> bool:
+    """Whether two bases say the same, whenever they were made.
+
+    Examples
+    --------
+    >>> first = BaseFacts("today", "ab12", "e", "1", {})
+    >>> is_same(first, BaseFacts("today", "ab12", "e", "2", {}))
+    False
+    """
+    return _said(one) == _said(other)
+
+
+def _said(facts: BaseFacts) -> tuple[object, ...]:
+    figures = sorted((name, repr(float(value))) for name, value in facts.figures.items())
+    return (
+        facts.name,
+        facts.content_hash,
+        facts.engine,
+        facts.engine_version,
+        figures,
+        dict(facts.units),
+        facts.assumptions,
+        facts.provenance.kind,
+        facts.provenance.by,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class StoredBase:
     """A base as it is kept; a later one of the same name has a higher version."""

@@ -20,6 +20,7 @@ class MemoryRuns:
         self._changes = changes
         self._lock = threading.RLock()
         self._runs: dict[int, Run] = {}
+        self._last = 0
         self._heartbeats: dict[int, datetime] = {}
         self._results: dict[int, Result] = {}
         self._parts: dict[int, dict[str, bytes]] = {}
@@ -46,8 +47,9 @@ class MemoryRuns:
             for run in self._runs.values():
                 if run.input_hash == input_hash and run.status in ("queued", "running", "done"):
                     return run
+            self._last += 1
             run = Run(
-                id=len(self._runs) + 1,
+                id=self._last,
                 scenario=scenario,
                 engine=engine,
                 version=version,
@@ -156,6 +158,24 @@ class MemoryRuns:
         with self._lock:
             ids = sorted((key for key in self._runs if below is None or key < below), reverse=True)
             return tuple(self._runs[key] for key in ids[: max(limit, 0)])
+
+    def waiting(self) -> int:
+        """How many runs wait for a worker."""
+        with self._lock:
+            return sum(run.status == "queued" for run in self._runs.values())
+
+    def expire(self, before: datetime) -> tuple[int, frozenset[str]]:
+        """Delete failed and cancelled runs that ended before; how many, and the bases in use."""
+        with self._lock:
+            old = [
+                run.id
+                for run in self._runs.values()
+                if run.status in ("failed", "cancelled")
+                and (run.ended_at or run.submitted_at) < before
+            ]
+            for run_id in old:
+                del self._runs[run_id]
+            return len(old), frozenset(run.base for run in self._runs.values())
 
     def result(self, run_id: int) -> Result | None:
         """Result of a run, or None if it has none yet."""

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from twin.model.bases import BaseFacts, StoredBase
+from twin.model.bases import BaseFacts, StoredBase, is_same
 from twin.model.scenarios import Run
 from twin.store.memory_runs import MemoryRuns
 from twin.store.refusals import unknown_base
@@ -18,19 +18,22 @@ class MemoryTraffic:
         self._runs = runs
         self._lock = threading.Lock()
         self._bases: list[StoredBase] = []
+        self._last = 0
         self._parts: dict[int, dict[str, bytes]] = {}
 
     def keep_base(
         self, facts: BaseFacts, parts: Mapping[str, bytes], *, at: datetime
     ) -> StoredBase:
-        """Keep a base under the next version of its name; the same content again is the same."""
+        """Keep a base under the next version of its name; the same again stays as it is."""
         require_storable(facts, what="base")
         with self._lock:
             same = [base for base in self._bases if base.facts.name == facts.name]
-            if same and same[-1].facts.content_hash == facts.content_hash:
+            is_known = bool(same) and is_same(same[-1].facts, facts)
+            if is_known and set(self._parts[same[-1].id]) == set(parts):
                 return same[-1]
-            version = len(same) + 1
-            base = StoredBase(id=len(self._bases) + 1, version=version, made_at=at, facts=facts)
+            version = same[-1].version + 1 if same else 1
+            self._last += 1
+            base = StoredBase(id=self._last, version=version, made_at=at, facts=facts)
             self._bases.append(base)
             self._parts[base.id] = dict(parts)
             return base
@@ -66,3 +69,27 @@ class MemoryTraffic:
     def runs(self, *, limit: int, below: int | None = None) -> Sequence[Run]:
         """Runs, the newest first, or below an id by falling id."""
         return self._runs.runs(limit=limit, below=below)
+
+    def waiting(self, *, most: int) -> int:
+        """How many runs wait for a worker; counted up to ``most``."""
+        return min(self._runs.waiting(), most)
+
+    def expire(self, *, before: datetime, kept_bases: int) -> tuple[int, int]:
+        """Delete failed and cancelled runs that ended before, and old bases without runs."""
+        runs, asked = self._runs.expire(before)
+        with self._lock:
+            kept: list[StoredBase] = []
+            for base in self._bases:
+                newer = [
+                    other
+                    for other in self._bases
+                    if other.facts.name == base.facts.name and other.version > base.version
+                ]
+                is_old = len(newer) >= max(kept_bases, 1) and base.made_at < before
+                if is_old and base.facts.content_hash not in asked:
+                    del self._parts[base.id]
+                else:
+                    kept.append(base)
+            gone = len(self._bases) - len(kept)
+            self._bases = kept
+        return runs, gone

@@ -40,3 +40,38 @@ ALTER TABLE run_part ALTER COLUMN content SET STORAGE EXTERNAL;
 ALTER TABLE run ADD COLUMN base text NOT NULL DEFAULT '';      -- content hash
 ALTER TABLE run ADD COLUMN options text NOT NULL DEFAULT '';   -- what else decides on the answer
 ALTER TABLE run ADD COLUMN attempt integer NOT NULL DEFAULT 0; -- workers that took it
+
+-- Deletes failed and cancelled runs that ended before a time, and bases that no run started from
+-- besides the newest versions of each name; they hold no person and need no proof.
+CREATE FUNCTION twin_expire_runs(
+  t_before timestamptz, kept_bases integer, OUT runs bigint, OUT bases bigint
+)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+  gone bigint [];
+BEGIN
+  PERFORM public.twin_check_age(t_before);
+  gone := ARRAY(
+    SELECT id FROM public.run
+    WHERE status IN ('failed', 'cancelled') AND coalesce(ended_at, submitted_at) < t_before
+    FOR UPDATE SKIP LOCKED
+  );
+  DELETE FROM public.run_part WHERE run_id = ANY (gone);
+  DELETE FROM public.run_result WHERE run_id = ANY (gone);
+  DELETE FROM public.run WHERE id = ANY (gone);
+  runs := cardinality(gone);
+  LOCK TABLE public.traffic_base IN SHARE ROW EXCLUSIVE MODE;
+  gone := ARRAY(
+    SELECT id FROM (
+      SELECT id, content_hash, made_at, row_number() OVER (PARTITION BY name ORDER BY version DESC) AS age
+      FROM public.traffic_base
+    ) AS old
+    WHERE age > greatest(kept_bases, 1) AND made_at < t_before
+      AND NOT EXISTS (SELECT FROM public.run WHERE run.base = old.content_hash)
+  );
+  DELETE FROM public.traffic_base_part WHERE base_id = ANY (gone);
+  DELETE FROM public.traffic_base WHERE id = ANY (gone);
+  bases := cardinality(gone);
+END
+$$;
+REVOKE ALL ON FUNCTION twin_expire_runs FROM PUBLIC;

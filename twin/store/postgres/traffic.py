@@ -7,7 +7,7 @@ from typing import Any
 from psycopg.rows import kwargs_row
 
 from twin.errors import StoreError
-from twin.model.bases import BaseFacts, StoredBase
+from twin.model.bases import BaseFacts, StoredBase, is_same
 from twin.model.scenarios import Run
 from twin.store.postgres.connections import Connection, Connections
 from twin.store.postgres.inventory import provenance_columns, provenance_of
@@ -27,14 +27,16 @@ class PostgresTraffic:
     def keep_base(
         self, facts: BaseFacts, parts: Mapping[str, bytes], *, at: datetime
     ) -> StoredBase:
-        """Keep a base under the next version of its name; the same content again is the same."""
+        """Keep a base under the next version of its name; the same again stays as it is."""
         require_storable(facts, what="base")
         values = _columns(facts, at)
         with self._connections.use() as connection, connection.transaction():
             connection.execute(query("lock_bases"))
             known = _one(connection, "select_newest_base", {"name": facts.name})
-            if known is not None and known.facts.content_hash == facts.content_hash:
-                return known
+            if known is not None and is_same(known.facts, facts):
+                names = connection.execute(query("select_part_names"), {"base_id": known.id})
+                if {str(name) for (name,) in names} == set(parts):
+                    return known
             base = _one(connection, "insert_base", values)
             if base is None:
                 raise StoreError(f"the base {facts.name!r} was not stored; store it again")
@@ -81,6 +83,19 @@ class PostgresTraffic:
         with self._connections.use() as connection:
             cursor = connection.cursor(row_factory=kwargs_row(run_row))
             return tuple(cursor.execute(query("select_runs"), values))
+
+    def waiting(self, *, most: int) -> int:
+        """How many runs wait for a worker; counted up to ``most``."""
+        with self._connections.use() as connection:
+            row = connection.execute(query("count_waiting"), {"most": most}).fetchone()
+        return 0 if row is None else int(str(row[0]))
+
+    def expire(self, *, before: datetime, kept_bases: int) -> tuple[int, int]:
+        """Delete failed and cancelled runs that ended before, and old bases without runs."""
+        values = {"before": before, "kept_bases": kept_bases}
+        with self._connections.use() as connection:
+            row = connection.execute(query("expire_runs"), values).fetchone()
+        return (0, 0) if row is None else (int(str(row[0])), int(str(row[1])))
 
 
 def _one(connection: Connection, name: str, values: dict[str, Any]) -> StoredBase | None:
