@@ -19,7 +19,7 @@ from twin.errors import (
     StoreUnavailableError,
     TwinError,
 )
-from twin.model.bases import BASE_PART, StoredBase, TrafficBase
+from twin.model.bases import BASE_PART, BaseFacts, StoredBase, TrafficBase
 from twin.model.packing import unpack
 from twin.model.scenarios import Result, Run
 from twin.model.traffic import SolveOptions
@@ -84,6 +84,28 @@ def open_base(twin: Twin, content_hash: str) -> TrafficBase:
     return unpack(content, TrafficBase)
 
 
+def engine_of(facts: BaseFacts) -> TrafficEngine:
+    """Installed engine that solved a base.
+
+    Raises
+    ------
+    PluginError, SolveError
+        If it is not installed, or in another version.
+    """
+    engine = traffic_engine(facts.engine)
+    require_version(engine, facts.engine_version)
+    return engine
+
+
+def require_version(engine: TrafficEngine, version: str) -> None:
+    """SolveError if a base was solved by another version of its engine."""
+    if version != engine.version:
+        raise SolveError(
+            f"the base was solved by {engine.name} {version}, {engine.version} is installed; "
+            "run `twin estimate` and ask again"
+        )
+
+
 def base_document(base: StoredBase) -> Mapping[str, object]:
     """What a report says of its base."""
     facts = base.facts
@@ -143,11 +165,7 @@ def answer_run(
     TwinError
         What the engine says of the scenario.
     """
-    if run.version != engine.version:
-        raise SolveError(
-            f"the base was solved by {run.engine} {run.version}, {engine.version} is installed; "
-            "run `twin estimate` and ask again"
-        )
+    require_version(engine, run.version)
     base = bases.open(twin, run.base)
     options = limits.options(run)
     require_memory(base, engine, options, allowed_bytes=limits.capacity.memory_bytes)

@@ -19,6 +19,7 @@ from simulations.running import (
     Limits,
     OpenBases,
     TrafficRuns,
+    engine_of,
     open_base,
     solve,
     traffic_engine,
@@ -38,6 +39,7 @@ from twin.signals import stop_on_signal
 LOOK_S = 0.1
 TELL_S = 1.0
 WORKER_ALIVE_S = 30.0
+LOOK_FOR_WORKER = timedelta(seconds=10)
 TERMINATED = 143
 LARGEST_FILE = 4 * 1024 * 1024
 OVER = ("done", "failed", "cancelled")
@@ -61,7 +63,7 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
                 solve_here(twin, run, settings, stop)
             else:
                 require_worker(twin, run)
-            run = follow(twin, run, stop)
+            run = follow(twin, run, stop, needs_worker=not options.here)
         return _end(
             twin, run, settings, name=scenario.name, is_json=options.json, was_known=was_known
         )
@@ -115,10 +117,11 @@ def read_scenario(file: Path, *, base: str | None = None) -> Scenario:
 def require_worker(twin: Twin, run: Run) -> None:
     """SolveError that says what to do if no worker is alive; the run waits for one."""
     oldest = twin.now() - timedelta(seconds=WORKER_ALIVE_S)
-    if not any(job.job == "work" and job.heartbeat_at > oldest for job in twin.health().jobs):
+    alive = [job for job in twin.health().jobs if job.heartbeat_at > oldest]
+    if not any(job.job == "work" and job.state == "live" for job in alive):
         raise SolveError(
-            f"run {run.id} waits, but no worker is running; start `twin up` or `twin work`, or ask "
-            "again with --here"
+            f"run {run.id} waits, but no worker with an engine is running; start `twin up` or "
+            "`twin work`, or ask again with --here"
         )
 
 
@@ -140,12 +143,22 @@ def solve_here(twin: Twin, run: Run, settings: Settings, stop: threading.Event) 
     solver.join()
 
 
-def follow(twin: Twin, run: Run, stop: threading.Event) -> Run:
-    """The run when it is over, with its progress on standard error; an interrupt cancels it."""
+def follow(twin: Twin, run: Run, stop: threading.Event, *, needs_worker: bool = False) -> Run:
+    """The run when it is over, with its progress on standard error; an interrupt cancels it.
+
+    Raises
+    ------
+    SolveError
+        If it needs a worker, waits, and none is alive any more.
+    """
     told = ""
+    look_at = twin.now()
     while run.status not in OVER:
         if stop.is_set():
             twin.cancel_run(run.id)
+        if needs_worker and run.status == "queued" and twin.now() - look_at > LOOK_FOR_WORKER:
+            require_worker(twin, run)
+            look_at = twin.now()
         text = f"run {run.id}: {run.status}, {run.progress:.0%} {run.message}".rstrip()
         if text != told:
             sys.stderr.write(f"  {text}\n")
@@ -206,6 +219,7 @@ def sweep_command(settings: Settings, arguments: Sequence[str]) -> int:
     twin = open_twin(settings, role="serve")
     try:
         stored = _common_base(twin, scenarios)
+        engine = engine_of(stored.facts)
         base = open_base(twin, stored.facts.content_hash)
         names = twin.target_names()
     finally:
@@ -219,7 +233,6 @@ def sweep_command(settings: Settings, arguments: Sequence[str]) -> int:
         ),
         parts=("report", "links"),
     )
-    engine = traffic_engine(plan.engine)
     require_memory(base, engine, plan.options, allowed_bytes=capacity.memory_bytes // workers)
     executor = Cluster(options.cluster) if options.cluster else Processes(workers)
     language = settings.dashboards.languages[0]

@@ -67,6 +67,7 @@ def test_the_same_question_has_the_stored_result(web: Served, client: httpx.Clie
     again = client.post("/runs", json={**CLOSE, "name": "the same"})
     assert (again.status_code, again.json()["number"]) == (200, first.json()["number"])
     assert again.json()["status"] == "done"
+    assert again.json()["scenario"]["name"] == "the same"
     other = client.post("/runs", params={"gap": "1e-7"}, json=CLOSE)
     assert other.status_code == 202
     numbers = [run["number"] for run in client.get("/runs").json()["runs"]]
@@ -190,6 +191,10 @@ def test_a_full_queue_refuses_the_next_question(web: Served, client: httpx.Clien
         twin.submit(scenario, engine="free_flow", version="1", seed=seed + 1)
     answer = client.post("/runs", json=CLOSE)
     assert answer.status_code == 429
+    newest = client.get("/runs", params={"limit": 1}).json()["runs"][0]
+    twin.submit(scenario, engine="free_flow", version="1", seed=999)
+    client.post(f"/runs/{newest['number']}/cancel")  # still two hundred wait
+    assert client.post("/runs", json=CLOSE).status_code == 429
     _work(web)
     assert client.post("/runs", json=CLOSE).status_code in (202, 429)
 
