@@ -45,6 +45,9 @@ _PATHS_PER_PAIR = 3.0
 _BYTES_PER_PATH = 44.0
 _BYTES_PER_LINK = 1500.0
 _KILOBYTE = 1024
+# Arcs times origins; below, threads wait longer for each other than they work, above all on a busy
+# machine. The answer is the same.
+_ARCS_WORTH_THREADS = 50_000
 
 
 class PathEquilibrium:
@@ -105,6 +108,8 @@ class PathEquilibrium:
         posed = problem(graph, table)
         most_threads = numba.get_num_threads()
         threads = min(options.threads or most_threads, most_threads)
+        if graph.arcs * posed.table.row_class.size < _ARCS_WORTH_THREADS:
+            threads = 1
         found, status = equilibrate(
             posed,
             options=options,
