@@ -6,9 +6,9 @@ from typing import Literal
 import numpy as np
 from grids import build_network, with_columns
 from numpy.typing import NDArray
-from simulations.traffic.engine import engine
 from verification.traffic.evaluator import Verdict, judge
 
+from simulations.traffic.engine import engine
 from twin.model.network import CostFunction, Network
 from twin.model.traffic import Demand, SolveOptions, TrafficResult
 
