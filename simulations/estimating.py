@@ -96,9 +96,9 @@ class Told:
 
     def progress(self, phase: str, number: int, relative_gap: float) -> None:
         """Print phase, number and gap on one line of a terminal; elsewhere each new phase once."""
-        gap = "" if math.isnan(relative_gap) else f", gap {relative_gap:.1e}"
-        if not self._is_terminal and not gap and phase in self._told:
+        if not self._is_terminal and phase in self._told:
             return
+        gap = "" if math.isnan(relative_gap) else f", gap {relative_gap:.1e}"
         self._told.add(phase)
         text = f"  {phase} {number}{gap}"
         sys.stderr.write(f"\r\x1b[K{text}" if self._is_terminal else f"{text}\n")
