@@ -4,7 +4,6 @@ import argparse
 import json
 import math
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -24,6 +23,7 @@ from simulations.traffic.detail import (
     spillback,
     subarea,
 )
+from simulations.watching import Told
 from simulations.whatif import read_scenario
 from twin.errors import DetailError
 from twin.model.bases import TrafficBase
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 RADIUS_M = 800.0
 SHOWN_LINKS = 20
 Content = Mapping[str, object]
-Look = Callable[[Network, TrafficResult, "Told"], tuple[Content, str]]
+Look = Callable[[Network, TrafficResult, Told], tuple[Content, str]]
 COLUMNS = ("flow_vehh", "speed_kmh", "time_loss_s", "queue_veh", "longest_queue_veh")
 SECONDS_PER_MINUTE = 60.0
 
@@ -61,6 +61,7 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
         twin.close()
     network, static = state(base, scenario, settings, capacity, told)
     content, text = look(network, static, told)
+    told.end()
     sys.stdout.write((json.dumps(content, indent=2) if options.json else text) + "\n")
     return 0
 
@@ -75,7 +76,7 @@ def _looking(options: argparse.Namespace) -> Look:
 
 
 def _city(
-    installed: child.Uxsim, network: Network, static: TrafficResult, told: "Told"
+    installed: child.Uxsim, network: Network, static: TrafficResult, told: Told
 ) -> tuple[Content, str]:
     found = spillback.check(network, static, installed=installed, control=told)
     return spillback_document(found), spillback_table(found, _names(network))
@@ -86,7 +87,7 @@ def _sub_area(
     options: argparse.Namespace,
     network: Network,
     static: TrafficResult,
-    told: "Told",
+    told: Told,
 ) -> tuple[Content, str]:
     around = links_of(network, options.around)
     found = check.check(
@@ -143,26 +144,6 @@ def _sudden(links: np.ndarray, minute: float | None) -> tuple[closures.SuddenClo
     if minute is None:
         return ()
     return (closures.SuddenClosure(tuple(links.tolist()), minute * SECONDS_PER_MINUTE),)
-
-
-class Told:
-    """`twin.ports.SolveControl` that tells a person which seed is being simulated."""
-
-    def __init__(self, stop: threading.Event) -> None:
-        self._stop = stop
-        self._phase = ""
-
-    def cancelled(self) -> bool:
-        """Whether it was interrupted."""
-        return self._stop.is_set()
-
-    def progress(self, phase: str, number: int, relative_gap: float) -> None:
-        """Print each phase once."""
-        del number, relative_gap
-        if phase != self._phase:
-            self._phase = phase
-            sys.stderr.write(f"  {phase}\n")
-            sys.stderr.flush()
 
 
 def state(

@@ -1,10 +1,8 @@
 """The job ``estimate``: demand of the city adjusted to its counts, stored as a base."""
 
 import argparse
-import math
 import re
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from simulations.capacity import Capacity, capacity_of, prepare_process
 from simulations.running import traffic_engine
+from simulations.watching import Told
 from twin.city import Twin
 from twin.errors import RegistryError, SettingsError, SolveError
 from twin.exchange.roadnetwork import counts_of, road_network, zones_of
@@ -80,35 +79,6 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise SettingsError(f"--as-of is {text!r}; write a date such as 2018-06-01") from None
-
-
-class Told:
-    """`twin.ports.SolveControl` that tells a person how far the computation is."""
-
-    def __init__(self, stop: threading.Event) -> None:
-        self._stop = stop
-        self._is_terminal = sys.stderr.isatty()
-        self._told: set[str] = set()
-
-    def cancelled(self) -> bool:
-        """Whether it was interrupted."""
-        return self._stop.is_set()
-
-    def progress(self, phase: str, number: int, relative_gap: float) -> None:
-        """Print phase, number and gap on one line of a terminal; elsewhere each new phase once."""
-        if not self._is_terminal and phase in self._told:
-            return
-        gap = "" if math.isnan(relative_gap) else f", gap {relative_gap:.1e}"
-        self._told.add(phase)
-        text = f"  {phase} {number}{gap}"
-        sys.stderr.write(f"\r\x1b[K{text}" if self._is_terminal else f"{text}\n")
-        sys.stderr.flush()
-
-    def end(self) -> None:
-        """End the line of a terminal."""
-        if self._is_terminal and self._told:
-            sys.stderr.write("\n")
-            sys.stderr.flush()
 
 
 def registry(twin: Twin, settings: Settings) -> City:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulations.capacity import capacity_of, prepare_process
-from simulations.detailing import Told, links_of, state
+from simulations.detailing import links_of, state
 from simulations.running import open_base
+from simulations.telling import Words
+from simulations.watching import Told
 from simulations.whatif import read_scenario
 from twin.model.bases import StoredBase
 from twin.model.network import Network
-from twin.model.tables import rows
 from twin.model.traffic import TrafficResult
 from twin.runtime import open_twin
 from twin.settings import Settings
@@ -46,6 +47,7 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
     from simulations.traffic.selectlink import select  # noqa: PLC0415 - kernels need a prepared process
 
     network, result = state(base, scenario, settings, capacity, told)
+    told.end()
     links = np.unique(np.concatenate([links_of(network, one) for one in options.through]))
     found = select(result, links, through="all" if options.all else "any")
     content = document(found, network, result, stored, links=links)
@@ -120,25 +122,27 @@ def table(content: Mapping[str, Any], *, language: str, names: Mapping[str, str]
     names
         Readable names by id.
     """
-    column = "german" if language == "de" else "english"
-    word = {row["key"]: row[column] for row in rows("run_words")}
+    words = Words(language)
     base, pairs = content["base"], content["pairs"]
-    lines = [f"{word['scenario']}: {content['scenario']}"] if "scenario" in content else []
+    lines = [f"{words('scenario')}: {content['scenario']}"] if "scenario" in content else []
     lines += [
-        f"{word['base']}: {base['name']}, {word['version']} {base['version']}",
-        f"{word['provenance']}: {base['kind']}, {base['by']}",
+        f"{words('base')}: {base['name']}, {words('version')} {base['version']}",
+        f"{words('provenance')}: {base['kind']}, {base['by']}",
         "",
-        f"{word['through']}: {content['total_vehh']:.0f}",
-        *(f"  {one['class']:<20}{one['flow_vehh']:>10.0f}" for one in content["classes"]),
+        f"{words('through')}: {words.number(content['total_vehh'])}",
+        *(
+            f"  {one['class']:<20}{words.number(one['flow_vehh']):>10}"
+            for one in content["classes"]
+        ),
         "",
-        f"{word['pairs']}:",
+        f"{words('pairs')}:",
     ]
     for one in pairs[:SHOWN_PAIRS]:
         ends = " > ".join(names.get(one[end], one[end]) for end in ("origin", "destination"))
-        lines.append(f"  {one['flow_vehh']:>8.1f}  {one['class']:<10}  {ends}")
+        flow = words.number(one["flow_vehh"], digits=1)
+        lines.append(f"  {flow:>8}  {one['class']:<10}  {ends}")
     if len(pairs) > SHOWN_PAIRS:
-        left = sum(one["flow_vehh"] for one in pairs[SHOWN_PAIRS:])
-        rest = word["other_pairs"].format(count=str(len(pairs) - SHOWN_PAIRS))
-        lines.append(f"  {left:>8.1f}  {rest}")
-    lines += ["", f"{word['assumptions']}:", *(f"  {one}" for one in content["assumptions"])]
+        left = words.number(sum(one["flow_vehh"] for one in pairs[SHOWN_PAIRS:]), digits=1)
+        lines.append(f"  {left:>8}  {words('other_pairs', count=str(len(pairs) - SHOWN_PAIRS))}")
+    lines += ["", f"{words('assumptions')}:", *(f"  {one}" for one in content["assumptions"])]
     return "\n".join(lines) + "\n"

@@ -26,7 +26,7 @@ def report_text(report: Report, *, language: str, names: Mapping[str, str]) -> s
     names
         Readable names of links and assets by id.
     """
-    words = _Words(language)
+    words = Words(language)
     parts = (
         _head(report, words, names),
         _unserved(report, words),
@@ -41,7 +41,7 @@ def report_text(report: Report, *, language: str, names: Mapping[str, str]) -> s
     return "\n\n".join("\n".join(lines) for lines in map(list, parts) if lines) + "\n"
 
 
-class _Words:
+class Words:
     """Words and numbers of a language."""
 
     def __init__(self, language: str) -> None:
@@ -50,9 +50,11 @@ class _Words:
         self._words = {row["key"]: row[column] for row in rows("run_words")}
 
     def __call__(self, key: str, **values: str) -> str:
+        """The word of a key with its values; the key where there is none."""
         return self._words.get(key, key).format(**values)
 
     def number(self, value: float | None, *, digits: int = 0, sign: bool = False) -> str:
+        """A number as the language writes it; a dash for none."""
         if value is None:
             return "-"
         text = f"{value:{'+' if sign else ''},.{digits}f}"
@@ -61,7 +63,7 @@ class _Words:
         return text
 
 
-def _head(report: Report, words: _Words, names: Mapping[str, str]) -> Iterable[str]:
+def _head(report: Report, words: Words, names: Mapping[str, str]) -> Iterable[str]:
     yield f"{words('scenario')}: {report['scenario']['name']}"
     said = sentences(from_document(report["scenario"]), language=words.language, names=names)
     for number, sentence in enumerate(said, 1):
@@ -79,7 +81,7 @@ def _head(report: Report, words: _Words, names: Mapping[str, str]) -> Iterable[s
     yield f"{words('provenance')}: {base['provenance']['kind']}, {base['provenance']['by']}"
 
 
-def _unserved(report: Report, words: _Words) -> Iterable[str]:
+def _unserved(report: Report, words: Words) -> Iterable[str]:
     found = report["unserved"]
     line = words(
         "unserved_line",
@@ -94,13 +96,13 @@ def _unserved(report: Report, words: _Words) -> Iterable[str]:
         )
 
 
-def _columns(words: _Words) -> str:
+def _columns(words: Words) -> str:
     names = ("column_base", "column_scenario", "column_change")
     head = "".join(f"{words(name):>13}" for name in names)
     return f"{head}{'%':>8}{words('column_floor'):>11}"
 
 
-def _row(label: str, base: float, scenario: float, floor: float, words: _Words) -> str:
+def _row(label: str, base: float, scenario: float, floor: float, words: Words) -> str:
     change = scenario - base
     share = words.number(100 * change / base, digits=1, sign=True) if base > floor else "-"
     mark = " " if abs(change) > floor else "~"
@@ -110,7 +112,7 @@ def _row(label: str, base: float, scenario: float, floor: float, words: _Words) 
     )
 
 
-def _sums(report: Report, words: _Words) -> Iterable[str]:
+def _sums(report: Report, words: Words) -> Iterable[str]:
     found = report["unserved"]
     is_common = abs(found["scenario_vehh"] - found["base_vehh"]) > 1e-6  # noqa: PLR2004 - rounding
     scope = "common" if is_common else "all"
@@ -122,7 +124,7 @@ def _sums(report: Report, words: _Words) -> Iterable[str]:
         yield words("common_pairs")
 
 
-def _bridges(report: Report, words: _Words, names: Mapping[str, str]) -> Iterable[str]:
+def _bridges(report: Report, words: Words, names: Mapping[str, str]) -> Iterable[str]:
     if not report["bridges"]:
         return
     yield f"{words('bridges'):<{WIDTH}}{_columns(words)}"
@@ -131,7 +133,7 @@ def _bridges(report: Report, words: _Words, names: Mapping[str, str]) -> Iterabl
         yield _row(label, item["base_vehh"], item["scenario_vehh"], item["floor_vehh"], words)
 
 
-def _links(report: Report, words: _Words, names: Mapping[str, str]) -> Iterable[str]:
+def _links(report: Report, words: Words, names: Mapping[str, str]) -> Iterable[str]:
     if not report["links"]:
         return
     yield words("links")
@@ -141,7 +143,7 @@ def _links(report: Report, words: _Words, names: Mapping[str, str]) -> Iterable[
         yield _row(label, item["base_vehh"], item["scenario_vehh"], item["floor_vehh"], words)
 
 
-def _noise(report: Report, words: _Words) -> Iterable[str]:
+def _noise(report: Report, words: Words) -> Iterable[str]:
     noise, diversion = report["noise"], report["diversion"]
     line = words(
         "diversion_line",
@@ -158,7 +160,7 @@ def _noise(report: Report, words: _Words) -> Iterable[str]:
         yield words("screening")
 
 
-def _computed(report: Report, words: _Words) -> Iterable[str]:
+def _computed(report: Report, words: Words) -> Iterable[str]:
     solver = report["solver"]
     line = words(
         "computed_line",

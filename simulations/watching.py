@@ -1,7 +1,8 @@
-"""A run while it is computed: heartbeat and progress for the queue, cancellation for the solver."""
+"""A run while it is computed: heartbeat, progress for queue or person, cancellation."""
 
 import logging
 import math
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -119,3 +120,32 @@ def _follow(
         except StoreUnavailableError as error:
             logger.warning("heartbeat_not_stored", extra={"run": run.id, "reason": str(error)})
         over.wait(LOOK_S)
+
+
+class Told:
+    """`twin.ports.SolveControl` that tells a person how far the computation is."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._is_terminal = sys.stderr.isatty()
+        self._told: set[str] = set()
+
+    def cancelled(self) -> bool:
+        """Whether it was interrupted."""
+        return self._stop.is_set()
+
+    def progress(self, phase: str, number: int, relative_gap: float) -> None:
+        """Print phase, number and gap on one line of a terminal; elsewhere each new phase once."""
+        if not self._is_terminal and phase in self._told:
+            return
+        gap = "" if math.isnan(relative_gap) else f", gap {relative_gap:.1e}"
+        self._told.add(phase)
+        text = f"  {phase} {number}{gap}"
+        sys.stderr.write(f"\r\x1b[K{text}" if self._is_terminal else f"{text}\n")
+        sys.stderr.flush()
+
+    def end(self) -> None:
+        """End the line of a terminal."""
+        if self._is_terminal and self._told:
+            sys.stderr.write("\n")
+            sys.stderr.flush()

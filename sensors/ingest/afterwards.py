@@ -9,7 +9,7 @@ from sensors.clocks import ClockWatch
 from sensors.ingest.gapnotes import GapNotes
 from sensors.ingest.meter import Meter
 from sensors.pipeline.prepared import Prepared
-from twin.model.observations import Readings
+from twin.model.observations import Readings, joined
 from twin.model.quality import Quality
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Afterwards:
         self._gaps.note(batches)
         readings = [prepared.readings for prepared in batches]
         committed_us = np.repeat([at_us for _, at_us in gathered], [len(one) for one in readings])
-        self._note_values(_joined(readings), committed_us)
+        self._note_values(joined(*readings), committed_us)
 
     def _count(self, prepared: Prepared) -> None:
         for tally in prepared.tallies.values():
@@ -90,9 +90,3 @@ class Afterwards:
                 "hint": "stored and flagged; check unit and scale of the mapping, then the sensor",
             }
             logger.warning("values_out_of_range", extra=facts)
-
-
-def _joined(parts: list[Readings]) -> Readings:
-    return Readings(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in Readings.__slots__)
-    )

@@ -15,7 +15,7 @@ from twin.city import Twin
 from twin.errors import TwinError
 from twin.model.datastreams import Datastream
 from twin.model.gaps import Gap, GapCause
-from twin.model.observations import Readings
+from twin.model.observations import joined
 from twin.model.times import to_us
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,8 @@ class GapNotes:
             tracker.note_source(source, at_us=now_us)
         if not self._is_alone:
             return
-        found = tracker.note(_timed(batches), now_us=now_us)
+        parts = [part for one in batches for part in (one.readings, one.arrivals)]
+        found = tracker.note(joined(*parts), now_us=now_us)
         counted = [prepared.counted() for prepared in batches]
         number = np.concatenate([one.number for one in counted])
         if len(number):
@@ -122,14 +123,3 @@ class GapNotes:
             logger.warning("gaps_not_written", extra={"reason": str(error)})
             with self._lock:
                 self._waiting = [*gaps, *self._waiting]
-
-
-def _timed(batches: Sequence[Prepared]) -> Readings:
-    """All readings and arrivals of some batches as one."""
-    parts = [part for prepared in batches for part in (prepared.readings, prepared.arrivals)]
-    return Readings(
-        number=np.concatenate([part.number for part in parts]),
-        time_us=np.concatenate([part.time_us for part in parts]),
-        value=np.concatenate([part.value for part in parts]),
-        quality=np.concatenate([part.quality for part in parts]),
-    )

@@ -44,6 +44,22 @@ class Readings:
         return len(self.number)
 
 
+def joined(*parts: "Readings | Arrivals") -> Readings:
+    """The readings of at least one part after another; arrivals count as readings.
+
+    Examples
+    --------
+    >>> len(joined(no_readings(), no_readings()))
+    0
+    """
+    return Readings(
+        number=np.concatenate([part.number for part in parts]),
+        time_us=np.concatenate([part.time_us for part in parts]),
+        value=np.concatenate([part.value for part in parts]),
+        quality=np.concatenate([part.quality for part in parts]),
+    )
+
+
 def no_readings() -> Readings:
     """Zero readings."""
     return Readings(

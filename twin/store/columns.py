@@ -18,16 +18,6 @@ def pick(readings: Readings, rows: Rows) -> Readings:
     )
 
 
-def joined(one: Readings, other: Readings) -> Readings:
-    """The rows of one, then those of the other."""
-    return Readings(
-        number=np.concatenate((one.number, other.number)),
-        time_us=np.concatenate((one.time_us, other.time_us)),
-        value=np.concatenate((one.value, other.value)),
-        quality=np.concatenate((one.quality, other.quality)),
-    )
-
-
 def last_of_each(readings: Readings) -> Readings:
     """The last row of each run of equal numbers: the newest, if ordered by number and time."""
     is_last = np.ones(len(readings), np.bool_)

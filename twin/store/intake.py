@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from twin.errors import StoreError
 from twin.model.messages import Rejection
-from twin.model.observations import Arrivals, Batch, Readings, Waveform, no_readings
+from twin.model.observations import Arrivals, Batch, Readings, Waveform, joined, no_readings
 from twin.model.times import to_us
-from twin.store.columns import joined, pick
+from twin.store.columns import pick
 from twin.store.sources import Sources
 
 FUTURE_DAYS = 4

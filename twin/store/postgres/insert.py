@@ -10,11 +10,11 @@ import psycopg
 from numpy.typing import NDArray
 
 from twin.model.messages import Rejection
-from twin.model.observations import Readings, Waveform, no_readings
+from twin.model.observations import Readings, Waveform, joined, no_readings
 from twin.model.quality import Quality
 from twin.model.times import from_us
 from twin.store import intake
-from twin.store.columns import joined, last_of_each_key, newest, pick
+from twin.store.columns import last_of_each_key, newest, pick
 from twin.store.postgres.binary import encode_readings, register_array_loaders
 from twin.store.postgres.connections import Connection
 from twin.store.postgres.failures import classify
