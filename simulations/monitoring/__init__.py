@@ -1,0 +1,1 @@
+"""Monitoring of bridges: modes, temperature compensation, charts, weigh-in-motion. Pure."""

@@ -1,0 +1,1 @@
+"""Bridge mechanics: influence lines, grillage, modes, load models, fatigue. Pure."""
