@@ -182,11 +182,15 @@ class Peer:
             raise RuntimeError(f"the peer ended: {self._log.read_text()[-2000:]}")
         return line
 
+    def ask(self, question: Mapping[str, object]) -> None:
+        """Send it a line."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.flush()
+
     def solve(self, gap: float, *, limit_s: float = 60.0) -> Answer | None:
         """Its flows at its own idea of a gap; None if it took three times the limit."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"gap": gap, "limit_s": limit_s}) + "\n")
-        self._process.stdin.flush()
+        self.ask({"gap": gap, "limit_s": limit_s})
         line = self.line(3.0 * limit_s)
         if line is None:
             return None
@@ -201,19 +205,30 @@ def running_peer(script: str, case: Case, *, threads: int = 2) -> Iterator[Peer]
     with tempfile.TemporaryDirectory(prefix="twin-peers-") as folder:
         file = Path(folder) / "case.npz"
         np.savez(file, allow_pickle=False, **peer_arrays(case.network, case.demand))
+        with child(SCRIPTS / f"{script}.py", file, str(threads)) as peer:
+            yield peer
+
+
+@contextmanager
+def child(
+    script: Path, *arguments: str | Path, environment: Mapping[str, str] | None = None
+) -> Iterator[Peer]:
+    """A script in the environment of the peers that said it is ready; ends with the block."""
+    with tempfile.TemporaryDirectory(prefix="twin-peers-") as folder:
         log = Path(folder) / "log"
         with log.open("w") as errors:
             process = subprocess.Popen(
-                [str(python()), str(SCRIPTS / f"{script}.py"), str(file), str(threads)],
+                [str(python()), str(script), *(str(one) for one in arguments)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
+                env=environment,
                 text=True,
             )
         try:
             peer = Peer(process, log)
             if peer.line(START_S) is None:
-                raise RuntimeError(f"{script} did not get ready within {START_S:g} s")
+                raise RuntimeError(f"{script.stem} did not get ready within {START_S:g} s")
             yield peer
         finally:
             process.kill()
