@@ -9,7 +9,10 @@
     │   ├── NetworkError    a road network cannot be computed with as it is
     │   ├── ScenarioError   a scenario is not sound or has no effect; holds all problems
     │   ├── ComparisonError two results cannot be compared
-    │   └── DemandError     trips do not fit their network or their zones
+    │   ├── DemandError     trips do not fit their network or their zones
+    │   ├── NotAvailable    a figure cannot be given for this bridge or by this model
+    │   ├── OutOfValidity   a result would lie outside the limits of its model
+    │   └── InsufficientData    there is too little or too poor input for an answer
     ├── RegistryError       an asset, datastream or quantity is unknown or ambiguous
     ├── DecodeError         bytes on a wire do not follow their format
     ├── StoreError          the store refuses a request
@@ -65,6 +68,18 @@ class ScenarioError(ModelError):
 
 class ComparisonError(ModelError):
     """Two results cannot be compared."""
+
+
+class NotAvailable(ModelError):  # noqa: N818 - the specification names it so
+    """A figure cannot be given for this bridge or by this model; the message says why."""
+
+
+class OutOfValidity(ModelError):  # noqa: N818 - the specification names it so
+    """A result would lie outside the limits of its model."""
+
+
+class InsufficientData(ModelError):  # noqa: N818 - the specification names it so
+    """There is too little or too poor input for an answer."""
 
 
 class RegistryError(TwinError, LookupError):
