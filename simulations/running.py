@@ -132,7 +132,7 @@ def traffic_engine(name: str) -> TrafficEngine:
     if not is_traffic_engine(engine):
         raise PluginError(
             f"traffic engine {name!r} offers no solve and estimate; see TrafficEngine in "
-            "twin/ports.py"
+            "twin/ports/engines.py"
         )
     return engine
 
