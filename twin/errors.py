@@ -130,6 +130,14 @@ class NoCompletePassError(SolveError):
     """A run was stopped before any state with a certificate existed."""
 
 
+_TEN_MEGABYTES = 10_000_000  # below, whole megabytes say too little
+
+
+def _megabytes(size: int) -> str:
+    """Bytes in MB, with the digits that a small size needs."""
+    return f"{size / 1e6:,.0f}" if size >= _TEN_MEGABYTES else f"{size / 1e6:.3g}"
+
+
 class PathStoreTooLarge(SolveError, MemoryError):  # noqa: N818 - the specification names it so
     """The paths in use need more memory than the run may take.
 
@@ -142,7 +150,7 @@ class PathStoreTooLarge(SolveError, MemoryError):  # noqa: N818 - the specificat
     def __init__(self, needed: int, allowed: int) -> None:
         self.needed, self.allowed = needed, allowed
         super().__init__(
-            f"the paths in use need {needed / 1e6:,.0f} MB, allowed are {allowed / 1e6:,.0f} MB; "
+            f"the paths in use need {_megabytes(needed)} MB, allowed are {_megabytes(allowed)} MB; "
             "allow more with `path_memory_bytes`, ask for a larger gap, or leave out pairs with "
             "very few trips"
         )
