@@ -8,18 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulations.traffic.compare import Comparison, compare
-from simulations.traffic.diversion import Diversion
 from simulations.traffic.edits import Edited, apply
 from twin.errors import SolveError
 from twin.model.bases import TrafficBase
 from twin.model.network import LinkProvenance, Network
+from twin.model.questions import REPORT_FORM
 from twin.model.scenarios import Scenario, to_document
+from twin.model.statements import documents
 from twin.model.traffic import SolveOptions, TrafficResult, Unserved
 
 MOST_ROWS = 200
 """Rows of a table in the document; the columns per link hold all."""
-FORM = 1
-"""Rises when the document changes its form."""
 GUESSED = (LinkProvenance.ESTIMATED, LinkProvenance.DEFAULT)
 
 Document = Mapping[str, object]
@@ -63,14 +62,15 @@ def report_on(
         raise SolveError(_too_inexact(result, options))
     found = compare(base.state, result, network=base.network, demand=base.demand, edited=edited)
     indicators, units = _indicators(found, result)
+    names = _link_names(edited.network)
     document: Document = {
-        "form": FORM,
+        "form": REPORT_FORM,
         "scenario": to_document(scenario),
-        "unserved": _unserved(found, result.unserved),
+        "unserved": _unserved(found, result.unserved, _node_names(edited.network)),
         "sums": _sums(found),
         "bridges": _bridges(found),
         "links": _changed_links(found, edited.network),
-        "diversion": _diversion(found.diversion),
+        "diversion": _diversion(found, _node_names(edited.network)),
         "noise": {
             "is_screening": found.is_screening,
             "links_changed": int(found.is_significant.sum()),
@@ -83,8 +83,8 @@ def report_on(
         "solver": _solver(result, options),
         "indicators": {name: _finite(value) for name, value in indicators.items()},
         "units": units,
-        "assumptions": list(found.assumptions),
-        "warnings": list(found.warnings),
+        "assumptions": documents(found.assumptions, links=names),
+        "warnings": documents(found.warnings, links=names),
     }
     return RunReport(_links(found, edited), indicators, units, found.assumptions, document)
 
@@ -124,6 +124,7 @@ def _indicators(
         "bridges_newly_loaded": float(sum(item.is_newly_loaded for item in found.bridges)),
         "links_changed": float(found.is_significant.sum()),
         "links_over_capacity": float(found.is_over_capacity.sum()),
+        "links_over_capacity_base": float(np.nansum(found.base_saturation > 1.0)),
         "relative_gap": result.relative_gap,
     }
     units |= {"diverted_extra_h": "h/h", "diverted_extra_km": "km/h", "relative_gap": "1"}
@@ -143,7 +144,7 @@ def _solver(result: TrafficResult, options: SolveOptions) -> Document:
     }
 
 
-def _unserved(found: Comparison, unserved: Unserved) -> Document:
+def _unserved(found: Comparison, unserved: Unserved, names: Mapping[int, str]) -> Document:
     order = np.argsort(-unserved.flow_vehh, kind="stable")[:MOST_ROWS]
     return {
         "base_vehh": float(found.base_unserved_vehh.sum()),
@@ -154,6 +155,8 @@ def _unserved(found: Comparison, unserved: Unserved) -> Document:
                 "class": found.classes[int(unserved.class_index[row])].name,
                 "origin": int(unserved.origin[row]),
                 "destination": int(unserved.destination[row]),
+                "origin_name": names.get(int(unserved.origin[row]), ""),
+                "destination_name": names.get(int(unserved.destination[row]), ""),
                 "flow_vehh": float(unserved.flow_vehh[row]),
                 "reason": unserved.reason[int(row)],
             }
@@ -172,6 +175,7 @@ def _sums(found: Comparison) -> list[Document]:
             "scenario": item.scenario,
             "threshold": item.threshold,
             "is_significant": item.is_significant,
+            "is_unique": item.is_unique,
         }
         for item in found.sums
     ]
@@ -205,12 +209,28 @@ def _changed_links(found: Comparison, network: Network) -> list[Document]:
             "floor_vehh": float(found.floor_vehh[row]),
             "is_unique": bool(found.is_unique[row]),
             "is_over_capacity": bool(found.is_over_capacity[row]),
+            "classes": _link_classes(found, int(row)),
         }
         for row in found.top_changed(MOST_ROWS)
     ]
 
 
-def _diversion(diversion: Diversion) -> Document:
+def _link_classes(found: Comparison, row: int) -> list[Document]:
+    """Flows by class of one link, each beside its noise; those that are there on either side."""
+    return [
+        {
+            "class": item.name,
+            "base_vehh": float(found.base_vehh[index, row]),
+            "scenario_vehh": float(found.scenario_vehh[index, row]),
+            "floor_vehh": float(found.class_floor_vehh[index, row]),
+        }
+        for index, item in enumerate(found.classes)
+        if found.base_vehh[index, row] > 0.0 or found.scenario_vehh[index, row] > 0.0
+    ]
+
+
+def _diversion(found: Comparison, names: Mapping[int, str]) -> Document:
+    diversion = found.diversion
     order = np.argsort(-diversion.edited_vehh, kind="stable")[:MOST_ROWS]
     return {
         "trips_vehh": float(diversion.edited_vehh.sum()),
@@ -219,9 +239,11 @@ def _diversion(diversion: Diversion) -> Document:
         "extra_km": diversion.extra_length_km,
         "rows": [
             {
-                "class": int(diversion.class_index[row]),
+                "class": found.classes[int(diversion.class_index[row])].name,
                 "origin": int(diversion.origin[row]),
                 "destination": int(diversion.destination[row]),
+                "origin_name": names.get(int(diversion.origin[row]), ""),
+                "destination_name": names.get(int(diversion.destination[row]), ""),
                 "flow_vehh": float(diversion.edited_vehh[row]),
                 "base_time_s": _finite(float(diversion.base_time_s[row])),
                 "scenario_time_s": _finite(float(diversion.scenario_time_s[row])),
@@ -229,6 +251,17 @@ def _diversion(diversion: Diversion) -> Document:
             for row in order
         ],
     }
+
+
+def _link_names(network: Network) -> Mapping[str, str]:
+    """Registry names by number of the link, for sentences."""
+    named = zip(network.link_id.tolist(), network.link_name, strict=False)
+    return {str(link): name for link, name in named if name}
+
+
+def _node_names(network: Network) -> Mapping[int, str]:
+    named = zip(network.node_id.tolist(), network.node_name, strict=False)
+    return {node: name for node, name in named if name}
 
 
 def _finite(value: float) -> float | None:
@@ -266,4 +299,5 @@ def _links(found: Comparison, edited: Edited) -> Mapping[str, NDArray[np.generic
     for row, item in enumerate(found.classes):
         columns[f"base_vehh.{item.name}"] = found.base_vehh[row]
         columns[f"scenario_vehh.{item.name}"] = found.scenario_vehh[row]
+        columns[f"floor_vehh.{item.name}"] = found.class_floor_vehh[row]
     return columns

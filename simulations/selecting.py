@@ -12,11 +12,12 @@ import numpy as np
 from simulations.capacity import capacity_of, prepare_process
 from simulations.detailing import links_of, state
 from simulations.running import open_base
-from simulations.telling import Words
 from simulations.watching import Told
 from simulations.whatif import read_scenario
+from simulations.wording import Words, listed
 from twin.model.bases import StoredBase
 from twin.model.network import Network
+from twin.model.statements import documents
 from twin.model.traffic import TrafficResult
 from twin.runtime import open_twin
 from twin.settings import Settings
@@ -106,7 +107,7 @@ def document(
             }
             for row in order.tolist()
         ],
-        "assumptions": list(found.assumptions),
+        "assumptions": documents(found.assumptions),
     }
 
 
@@ -127,11 +128,11 @@ def table(content: Mapping[str, Any], *, language: str, names: Mapping[str, str]
     lines = [f"{words('scenario')}: {content['scenario']}"] if "scenario" in content else []
     lines += [
         f"{words('base')}: {base['name']}, {words('version')} {base['version']}",
-        f"{words('provenance')}: {base['kind']}, {base['by']}",
+        f"{words('provenance')}: {words(base['kind'])}, {words.statement(base['by'])}",
         "",
         f"{words('through')}: {words.number(content['total_vehh'])}",
         *(
-            f"  {one['class']:<20}{words.number(one['flow_vehh']):>10}"
+            f"  {words.vehicles(one['class']):<32}{words.number(one['flow_vehh']):>10}"
             for one in content["classes"]
         ),
         "",
@@ -140,9 +141,9 @@ def table(content: Mapping[str, Any], *, language: str, names: Mapping[str, str]
     for one in pairs[:SHOWN_PAIRS]:
         ends = " > ".join(names.get(one[end], one[end]) for end in ("origin", "destination"))
         flow = words.number(one["flow_vehh"], digits=1)
-        lines.append(f"  {flow:>8}  {one['class']:<10}  {ends}")
+        lines.append(f"  {flow:>8}  {words.vehicles(one['class']):<28}  {ends}")
     if len(pairs) > SHOWN_PAIRS:
         left = words.number(sum(one["flow_vehh"] for one in pairs[SHOWN_PAIRS:]), digits=1)
         lines.append(f"  {left:>8}  {words('other_pairs', count=str(len(pairs) - SHOWN_PAIRS))}")
-    lines += ["", f"{words('assumptions')}:", *(f"  {one}" for one in content["assumptions"])]
+    lines += ["", *listed(words("assumptions"), content["assumptions"], words)]
     return "\n".join(lines) + "\n"

@@ -1,15 +1,18 @@
 """A report as a text for the terminal, in German or English."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from simulations.wording import Words, column_heads, label, listed, row
 from twin.model.scenario_words import sentences
 from twin.model.scenarios import from_document
-from twin.model.tables import rows
+from twin.model.statements import statement
 
 MOST_LINKS = 12
 """Changed links in the text; the file holds all."""
-WIDTH = 34
+MOST_BRIDGES = 3
+"""Bridges named in the summary."""
+_ROUNDING = 1e-6
 
 Report = Mapping[str, Any]
 
@@ -30,37 +33,16 @@ def report_text(report: Report, *, language: str, names: Mapping[str, str]) -> s
     parts = (
         _head(report, words, names),
         _unserved(report, words),
+        _summary(report, words, names),
         _sums(report, words),
         _bridges(report, words, names),
         _links(report, words, names),
         _noise(report, words),
-        _listed(words("warnings"), report["warnings"]),
-        _listed(words("assumptions"), report["assumptions"]),
+        listed(words("warnings"), report["warnings"], words),
+        listed(words("assumptions"), report["assumptions"], words),
         _computed(report, words),
     )
     return "\n\n".join("\n".join(lines) for lines in map(list, parts) if lines) + "\n"
-
-
-class Words:
-    """Words and numbers of a language."""
-
-    def __init__(self, language: str) -> None:
-        self.language = "de" if language == "de" else "en"
-        column = "german" if self.language == "de" else "english"
-        self._words = {row["key"]: row[column] for row in rows("run_words")}
-
-    def __call__(self, key: str, **values: str) -> str:
-        """The word of a key with its values; the key where there is none."""
-        return self._words.get(key, key).format(**values)
-
-    def number(self, value: float | None, *, digits: int = 0, sign: bool = False) -> str:
-        """A number as the language writes it; a dash for none."""
-        if value is None:
-            return "-"
-        text = f"{value:{'+' if sign else ''},.{digits}f}"
-        if self.language == "de":
-            text = text.translate(str.maketrans(",.", ".,"))
-        return text
 
 
 def _head(report: Report, words: Words, names: Mapping[str, str]) -> Iterable[str]:
@@ -76,9 +58,10 @@ def _head(report: Report, words: Words, names: Mapping[str, str]) -> Iterable[st
     line = f"{words('base')}: {base['name']}, {words('version')} {base['version']}, {state}"
     share = figures.get("held_out_geh_below_5")
     if share is not None:
-        line += "; " + words("held_out", share=f"{share:.0%}")
+        line += "; " + words("held_out", share=words.share(share))
     yield line
-    yield f"{words('provenance')}: {base['provenance']['kind']}, {base['provenance']['by']}"
+    by = statement(base["provenance"]["by"]).said(words.language)
+    yield f"{words('provenance')}: {words(base['provenance']['kind'])}, {by}"
 
 
 def _unserved(report: Report, words: Words) -> Iterable[str]:
@@ -89,37 +72,57 @@ def _unserved(report: Report, words: Words) -> Iterable[str]:
         base=words.number(found["base_vehh"]),
     )
     yield f"{words('unserved')}: {line}"
-    for row in found["rows"][:5]:
+    for item in found["rows"][:5]:
+        ends = [item.get(f"{end}_name") or item[end] for end in ("origin", "destination")]
         yield (
-            f"  {row['class']} {row['origin']} > {row['destination']}: "
-            f"{words.number(row['flow_vehh'])} ({row['reason']})"
+            f"  {words.vehicles(item['class'])}, {ends[0]} > {ends[1]}: "
+            f"{words.number(item['flow_vehh'])} ({words('unserved_' + item['reason'])})"
         )
 
 
-def _columns(words: Words) -> str:
-    names = ("column_base", "column_scenario", "column_change")
-    head = "".join(f"{words(name):>13}" for name in names)
-    return f"{head}{'%':>8}{words('column_floor'):>11}"
-
-
-def _row(label: str, base: float, scenario: float, floor: float, words: Words) -> str:
-    change = scenario - base
-    share = words.number(100 * change / base, digits=1, sign=True) if base > floor else "-"
-    mark = " " if abs(change) > floor else "~"
-    return (
-        f"{label[:WIDTH]:<{WIDTH}}{words.number(base):>13}{words.number(scenario):>13}"
-        f"{words.number(change, sign=True):>13}{share:>8}{words.number(floor, digits=1):>10}{mark}"
-    )
+def _summary(report: Report, words: Words, names: Mapping[str, str]) -> Iterable[str]:
+    """What a reader takes away who reads nothing else."""
+    diversion = report["diversion"]
+    trips = diversion["trips_vehh"]
+    if trips > 1.0:
+        yield words(
+            "summary_diverted",
+            trips=words.number(trips),
+            minutes=words.number(60.0 * diversion["extra_h"] / trips, digits=1),
+            km=words.number(diversion["extra_km"] / trips, digits=1),
+        )
+    gains = [
+        (item["scenario_vehh"] - item["base_vehh"], item)
+        for item in report["bridges"]
+        if item["scenario_vehh"] - item["base_vehh"] > item["floor_vehh"]
+    ]
+    gains.sort(key=lambda one: -one[0])
+    told = []
+    for gain, item in gains[:MOST_BRIDGES]:
+        name = names.get(item["asset"], item["asset"])
+        share = ""
+        if item["base_vehh"] > item["floor_vehh"]:
+            share = f" ({words.share(gain / item['base_vehh'], sign=True)})"
+        told.append(f"{name} {words.number(gain, sign=True)}{share}")
+    if told:
+        yield words("summary_bridges", bridges="; ".join(told))
+    over = report["indicators"].get("links_over_capacity")
+    if over:
+        before = report["indicators"].get("links_over_capacity_base")
+        yield words("summary_over", count=words.number(over), base=words.number(before))
 
 
 def _sums(report: Report, words: Words) -> Iterable[str]:
     found = report["unserved"]
-    is_common = abs(found["scenario_vehh"] - found["base_vehh"]) > 1e-6  # noqa: PLR2004 - rounding
+    is_common = abs(found["scenario_vehh"] - found["base_vehh"]) > _ROUNDING
     scope = "common" if is_common else "all"
-    yield f"{'':<{WIDTH}}{_columns(words)}"
-    for item in report["sums"]:
-        if item["scope"] == scope:
-            yield _row(words(item["key"]), item["base"], item["scenario"], item["threshold"], words)
+    yield f"{label(words('sums'))}{column_heads(words)}"
+    shown = [item for item in report["sums"] if item["scope"] == scope]
+    for item in shown:
+        name = words(item["key"]) + ("" if item.get("is_unique", True) else " *")
+        yield row(name, item["base"], item["scenario"], item["threshold"], words, digits=0)
+    if not all(item.get("is_unique", True) for item in shown):
+        yield words("sums_not_unique")
     if is_common:
         yield words("common_pairs")
 
@@ -127,20 +130,23 @@ def _sums(report: Report, words: Words) -> Iterable[str]:
 def _bridges(report: Report, words: Words, names: Mapping[str, str]) -> Iterable[str]:
     if not report["bridges"]:
         return
-    yield f"{words('bridges'):<{WIDTH}}{_columns(words)}"
+    yield f"{label(words('bridges'))}{column_heads(words)}"
     for item in report["bridges"]:
-        label = names.get(item["asset"], item["asset"])
-        yield _row(label, item["base_vehh"], item["scenario_vehh"], item["floor_vehh"], words)
+        name = names.get(item["asset"], item["asset"])
+        yield row(name, item["base_vehh"], item["scenario_vehh"], item["floor_vehh"], words)
 
 
 def _links(report: Report, words: Words, names: Mapping[str, str]) -> Iterable[str]:
-    if not report["links"]:
+    shown = report["links"][:MOST_LINKS]
+    if not shown:
         return
-    yield words("links")
-    for item in report["links"][:MOST_LINKS]:
+    yield f"{label(words('links'))}{column_heads(words)}"
+    for item in shown:
         key = item["name"] or str(item["link"])
-        label = f"{key} {names.get(key, '')}".strip()
-        yield _row(label, item["base_vehh"], item["scenario_vehh"], item["floor_vehh"], words)
+        name = f"{key} {names.get(key, '')}".strip() + ("" if item["is_unique"] else " *")
+        yield row(name, item["base_vehh"], item["scenario_vehh"], item["floor_vehh"], words)
+    if not all(item["is_unique"] for item in shown):
+        yield words("links_not_unique")
 
 
 def _noise(report: Report, words: Words) -> Iterable[str]:
@@ -152,10 +158,13 @@ def _noise(report: Report, words: Words) -> Iterable[str]:
         km=words.number(diversion["extra_km"]),
     )
     yield f"{words('diversion')}: {line}"
-    counts = (str(noise["links_changed"]), str(noise["links"]))
-    yield words("noise_line", changed=counts[0], links=counts[1])
+    yield words(
+        "noise_line",
+        changed=words.number(noise["links_changed"]),
+        links=words.number(noise["links"]),
+    )
     if noise["guessed_capacity_share"] is not None:
-        yield words("guessed", share=f"{noise['guessed_capacity_share']:.0%}")
+        yield words("guessed", share=words.share(noise["guessed_capacity_share"]))
     if noise["is_screening"]:
         yield words("screening")
 
@@ -165,17 +174,11 @@ def _computed(report: Report, words: Words) -> Iterable[str]:
     line = words(
         "computed_line",
         engine=" ".join(str(part) for part in report["engine"]),
-        gap=f"{solver['relative_gap']:.1e}",
+        gap=words.scientific(solver["relative_gap"]),
         target=f"{solver['target_gap']:g}",
-        base=f"{report['noise']['base_gap']:.1e}",
+        base=words.scientific(report["noise"]["base_gap"]),
         passes=str(solver["passes"]),
         seconds=words.number(solver["seconds"], digits=2),
         threads=str(solver["threads"]),
     )
     yield f"{words('computed')}: {line}"
-
-
-def _listed(title: str, lines: Sequence[str]) -> Iterable[str]:
-    if lines:
-        yield f"{title}:"
-        yield from (f"  - {line}" for line in lines)

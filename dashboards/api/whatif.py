@@ -26,6 +26,7 @@ from twin.model.questions import require_gap
 from twin.model.scenario_schema import schema
 from twin.model.scenario_words import sentences
 from twin.model.scenarios import Run, Scenario, from_json, to_document
+from twin.model.statements import documents
 from twin.plugins import RouterOffer
 from twin.settings import Settings
 
@@ -183,7 +184,7 @@ def _base_document(base: StoredBase) -> Mapping[str, object]:
         "engine_version": facts.engine_version,
         "figures": _finite(facts.figures),
         "units": dict(facts.units),
-        "assumptions": list(facts.assumptions),
+        "assumptions": documents(facts.assumptions),
         "provenance": {"kind": facts.provenance.kind, "by": facts.provenance.by},
     }
 
@@ -262,7 +263,7 @@ def _run(view: CityView, number: str) -> Mapping[str, object]:
     if result is not None:
         document["indicators"] = _finite(result.indicators)
         document["units"] = dict(result.units)
-        document["assumptions"] = list(result.assumptions)
+        document["assumptions"] = documents(result.assumptions)
         document["provenance"] = {"kind": result.provenance.kind, "by": result.provenance.by}
         document["files"] = dict(view.twin.traffic.run_parts(run.id))
     return document

@@ -26,6 +26,7 @@ from simulations.traffic.selectlink import ONE_SOLUTION
 from simulations.traffic.uniqueness import pinned
 from twin.errors import ComparisonError
 from twin.model.network import Network
+from twin.model.statements import statement
 from twin.model.traffic import Demand, TrafficResult, VehicleClass
 
 LARGEST_GAP = 1e-5
@@ -193,7 +194,7 @@ def compare(
         scenario_unserved_vehh=_unserved(scenario),
         is_screening=screening,
         assumptions=_assumptions(base, scenario, change, screening=screening),
-        warnings=tuple(dict.fromkeys((*change.warnings, *base.warnings, *scenario.warnings))),
+        warnings=_warnings(base, scenario, change),
     )
 
 
@@ -290,6 +291,16 @@ def _unserved(result: TrafficResult) -> FloatArray:
     table = result.unserved
     sums = np.bincount(table.class_index, weights=table.flow_vehh, minlength=len(result.classes))
     return sums.astype(np.float64)
+
+
+def _warnings(base: TrafficResult, scenario: TrafficResult, edited: Edited) -> tuple[str, ...]:
+    """Warnings of both sides; that nobody may use what the scenario closes is its purpose."""
+    own = [
+        text
+        for text in scenario.warnings
+        if not (edited.removed_links.size and statement(text).key == "closed_links")
+    ]
+    return tuple(dict.fromkeys((*edited.warnings, *base.warnings, *own)))
 
 
 def _assumptions(

@@ -23,7 +23,7 @@ def test_a_limit_with_exempt_classes_and_a_validity_reads_in_german() -> None:
     text = sentence(item, language="de", names=NAMES, zone=ZoneInfo("Europe/Berlin"))
     assert text == (
         "Begrenzung der Gesamtmasse auf Marienbrücke und Albertbrücke auf 7,5 t, ausgenommen "
-        "Busse und emergency (Einhaltung 0,9) ab 23.11.2026 07:00 CET."
+        "Busse und Einsatzfahrzeug (Einhaltung 0,9) ab 23.11.2026 07:00 CET."
     )
 
 

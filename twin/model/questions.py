@@ -9,6 +9,8 @@ from twin.model.scenarios import Scenario
 LEAST_GAP = 1e-8
 GAP_TO_COMPARE = 1e-6
 """A looser answer shows noise as diverted traffic, a closer one than the first is rounding."""
+REPORT_FORM = 2
+"""Rises when reports say more: an old answer is not the answer to the same question then."""
 
 
 def require_gap(relative_gap: float, *, what: str = "gap") -> float:
@@ -71,6 +73,7 @@ def options_text(*, relative_gap: float) -> str:
     Examples
     --------
     >>> options_text(relative_gap=1e-6)
-    '{"relative_gap": 1e-06}'
+    '{"form": 2, "relative_gap": 1e-06}'
     """
-    return json.dumps({"relative_gap": require_gap(relative_gap)}, sort_keys=True, allow_nan=False)
+    decisive = {"form": REPORT_FORM, "relative_gap": require_gap(relative_gap)}
+    return json.dumps(decisive, sort_keys=True, allow_nan=False)

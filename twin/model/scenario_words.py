@@ -91,9 +91,15 @@ def _value_words(
     if isinstance(value, str):
         return _word(value, language) if parameter.choices else names.get(value, value)
     if isinstance(value, (tuple, list)):
-        return _listed([names.get(item, item) for item in value], language)
+        known = {**_class_words(language), **names} if parameter.type == "classes" else names
+        return _listed([known.get(item, item) for item in value], language)
     text = f"{value:.10g}"
     return text.replace(".", ",") if language == "de" else text
+
+
+def _class_words(language: str) -> Mapping[str, str]:
+    column = "german" if language == "de" else "english"
+    return {row["key"]: row[column] for row in rows("vehicle_classes")}
 
 
 def _listed(items: Sequence[str], language: str) -> str:
