@@ -81,3 +81,31 @@ class AnalysisOutcome:
     states: tuple[StateRecord, ...] = ()
     models: tuple[TrainedModel, ...] = ()
     findings: tuple[Finding, ...] = ()
+
+
+ANALYSIS_SOURCE = "analysis"
+"""Source of the datastreams that analyses write; they may write to no others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of an outcome; all zero if it was kept before.
+
+    Parameters
+    ----------
+    readings, corrected, quarantined
+        Derived readings stored anew, those of them that replaced an earlier value (which stays as a
+        revision), and those that were refused.
+    events, states, models
+        How many were new; a state counts if it went on.
+    findings
+        Numbers of the findings that were opened or stated anew.
+    """
+
+    readings: int = 0
+    corrected: int = 0
+    quarantined: int = 0
+    events: int = 0
+    states: int = 0
+    models: int = 0
+    findings: tuple[int, ...] = ()

@@ -7,6 +7,7 @@ import types
 import typing
 import zipfile
 from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 import numpy as np
@@ -124,8 +125,8 @@ def _flat(value: object, path: str, arrays: Arrays) -> object:
         }
     if isinstance(value, (tuple, list)):
         return [_flat(inner, _below(path, str(row)), arrays) for row, inner in enumerate(value)]
-    if isinstance(value, np.generic):
-        return value.item()
+    if isinstance(value, np.generic | date):
+        return value.item() if isinstance(value, np.generic) else value.isoformat()
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     raise ModelError(f"{path or 'the value'} is a {type(value).__name__}, which is never stored")
@@ -140,7 +141,8 @@ def _whole(node: Any, hint: Any, path: str, arrays: Mapping[str, NDArray[np.gene
     if origin in (typing.Union, types.UnionType):
         kinds = [part for part in inner if part is not type(None)]
         is_there = node is not None or path in arrays
-        return _whole(node, kinds[0], path, arrays) if is_there else None
+        kind = next((one for one in kinds if one is type(node)), kinds[0])
+        return _whole(node, kind, path, arrays) if is_there else None
     if origin is np.ndarray:
         return _column(arrays[path], inner, path)
     if dataclasses.is_dataclass(hint):
@@ -155,6 +157,8 @@ def _whole(node: Any, hint: Any, path: str, arrays: Mapping[str, NDArray[np.gene
 
 
 def _plain(node: Any, hint: Any, path: str) -> object:  # noqa: ANN401 - JSON and type hints
+    if hint in (date, datetime):
+        return hint.fromisoformat(node)
     is_whole = isinstance(node, int) and not isinstance(node, bool)
     if hint is float and is_whole:
         return node  # as it was given: the hash of its owner is over the same text

@@ -1,5 +1,6 @@
 """What the city needs from the outside: the Protocols that rooms and plugins implement."""
 
+from twin.ports.bridges import BridgeShelf, RecordBook
 from twin.ports.clock import Clock
 from twin.ports.engines import Engine, SolveControl, StructuralModel, TrafficEngine
 from twin.ports.operations import AlarmBoard, GapBook, InstanceLocks, JobBoard, QuarantineDesk
@@ -13,6 +14,7 @@ from twin.ports.upkeep import Room, Upkeep
 __all__ = [
     "AlarmBoard",
     "Backfill",
+    "BridgeShelf",
     "Clock",
     "Codec",
     "Engine",
@@ -23,6 +25,7 @@ __all__ = [
     "JobBoard",
     "ObservationStore",
     "QuarantineDesk",
+    "RecordBook",
     "Room",
     "RunQueue",
     "SolveControl",
