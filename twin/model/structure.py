@@ -76,6 +76,110 @@ class InfluenceLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """Where an effect is seen.
+
+    Parameters
+    ----------
+    station_m
+        Station [m]; for a reaction, of the support.
+    girder
+        Girder, counted from 1 at the right edge in the direction of stationing; None where the
+        model knows one beam only.
+    fibre_m
+        Depth of the fibre below the neutral axis [m], for strain.
+    """
+
+    station_m: float
+    girder: int | None = None
+    fibre_m: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadCase:
+    """Vertical loads on the carriageway, downward positive.
+
+    Parameters
+    ----------
+    point_m, point_kn, point_lane : (points,)
+        Station [m], load [kN] and lane, counted as in `InfluenceLine`.
+    from_m, until_m, line_knm, line_lane : (lines,)
+        Uniform loads along a lane: both ends [m], load per length [kN/m], lane.
+
+    Raises
+    ------
+    ModelError
+        If columns of one kind differ in length, a number is not finite or an end is not behind
+        its beginning; names the column and the row.
+    """
+
+    point_m: Floats
+    point_kn: Floats
+    point_lane: Ints
+    from_m: Floats
+    until_m: Floats
+    line_knm: Floats
+    line_lane: Ints
+
+    def __post_init__(self) -> None:
+        for names in (
+            ("point_m", "point_kn", "point_lane"),
+            ("from_m", "until_m", "line_knm", "line_lane"),
+        ):
+            columns = [getattr(self, name) for name in names]
+            if len({column.shape for column in columns}) != 1 or columns[0].ndim != 1:
+                raise ModelError(f"{', '.join(names)} need one value per load each")
+            for name, column in zip(names, columns, strict=True):
+                if not np.all(np.isfinite(column)):
+                    row = int(np.argmin(np.isfinite(column)))
+                    raise ModelError(f"{name}[{row}] is {column[row]}; loads are finite numbers")
+        if np.any(self.until_m <= self.from_m):
+            row = int(np.argmax(self.until_m <= self.from_m))
+            raise ModelError(f"until_m[{row}] is {self.until_m[row]:g}, not behind from_m")
+
+
+@dataclass(frozen=True, slots=True)
+class EffectValue:
+    """One effect at one section with its unit (UCUM)."""
+
+    section: Section
+    effect: Effect
+    value: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What a load case does, with the level and the assumptions of the model."""
+
+    values: tuple[EffectValue, ...]
+    level: ModelLevel
+    assumptions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Modes:
+    """Natural frequencies and shapes of vertical vibration, the lowest first.
+
+    Parameters
+    ----------
+    frequency_hz : (modes,)
+        Natural frequencies [Hz].
+    station_m, offset_m : (places,)
+        Where the shapes are given [m]: along the axis and to the left of it.
+    shape : (modes, places)
+        Vertical shapes of unit modal mass [1/sqrt(kg)]; the largest value is positive.
+    """
+
+    frequency_hz: Floats
+    station_m: Floats
+    offset_m: Floats
+    shape: Floats
+    level: ModelLevel
+    assumptions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AxleStream:
     """Vehicles that pass a bridge, one row each, with their axles in one long column.
 

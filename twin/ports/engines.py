@@ -1,10 +1,19 @@
 """Engines that plugins bring: pure functions from a question to a result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from twin.model.network import Network
 from twin.model.scenarios import Result, Run, Scenario
+from twin.model.structure import (
+    Effect,
+    Effects,
+    InfluenceLine,
+    LoadCase,
+    ModelLevel,
+    Modes,
+    Section,
+)
 from twin.model.traffic import Demand, RunEstimate, SolveOptions, TrafficResult
 
 
@@ -55,5 +64,27 @@ class TrafficEngine(Protocol):
         ...
 
 
-class StructuralModel(Engine, Protocol):
-    """Engine of entry-point group ``stadtzwilling.structural_models``."""
+class StructuralModel(Protocol):
+    """A bridge on one of the levels L0 to L3; a level that cannot answer raises `NotAvailable`."""
+
+    @property
+    def level(self) -> ModelLevel:
+        """How much is known of the bridge."""
+        ...
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What every number of it takes for granted, in sentences."""
+        ...
+
+    def influence(self, section: Section, effect: Effect) -> Sequence[InfluenceLine]:
+        """Return what a unit load does at a section: one line per path that the model knows."""
+        ...
+
+    def effects(self, loads: LoadCase) -> Effects:
+        """Return what a load case does at the sections that matter."""
+        ...
+
+    def modes(self, count: int) -> Modes:
+        """Return the lowest natural frequencies and shapes."""
+        ...
