@@ -173,10 +173,23 @@ class DashboardsSettings:
 
 @dataclass(frozen=True, slots=True)
 class SimulatorSettings:
-    """The simulated sensors: random seed, and the past [min] they deliver at the start."""
+    """The simulated sensors.
+
+    Parameters
+    ----------
+    seed
+        Random seed.
+    history_minutes
+        Past that all of them deliver at the start.
+    history_days, history_step_minutes
+        Past of the slow streams of bridges, and the step between its values; delivered while
+        nothing live is due.
+    """
 
     seed: int = 1
     history_minutes: int = 60
+    history_days: int = 0
+    history_step_minutes: int = 120
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -31,6 +31,9 @@ PUBLISH_WAIT_S = 1.0
 CLOSE_S = 5.0
 INGEST_WAIT_S = 15.0
 INGEST_POLL_S = 0.2
+WORTH_US = 20_000
+"""A shorter time until the next live value is slept through."""
+DAY_US = 86_400 * MICRO
 
 
 class Publishing(Protocol):
@@ -41,6 +44,14 @@ class Publishing(Protocol):
     ) -> bool:
         """Hand in a message; False if there was no room for this long."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class LongPast:
+    """Span of the sparse past of slow streams and the step between its values [us]."""
+
+    span_us: int = 0
+    step_us: int = MICRO
 
 
 @dataclass(slots=True)
@@ -58,6 +69,8 @@ class Simulation:
     history_us
         Span of the past [us] that is delivered at the start, and the longest pause after
         which missed values are still delivered.
+    long_past
+        Sparse values of former months; they are delivered while nothing live is due.
     """
 
     player: Player
@@ -65,7 +78,9 @@ class Simulation:
     stop: threading.Event
     history_us: int
     clock: Clock = utc_now
+    long_past: LongPast = field(default_factory=LongPast)
     published: int = field(default=0, init=False)
+    _backlog: Iterator[Outgoing] = field(default_factory=lambda: iter(()), init=False)
     lag_s: float = field(default=0.0, init=False)
 
     def run(self) -> None:
@@ -75,6 +90,11 @@ class Simulation:
         logger.info("present_published", extra={"messages": self.published})
         self._publish_all(self.player.past(start_us, span_us=self.history_us))
         logger.info("past_published", extra={"messages": self.published})
+        self._backlog = self.player.long_past(
+            start_us - self.history_us,
+            span_us=self.long_past.span_us,
+            step_us=self.long_past.step_us,
+        )
         while not self.stop.is_set():
             start_us = self._follow(start_us)
 
@@ -85,13 +105,21 @@ class Simulation:
             if -wait_us > max(self.history_us, MICRO):
                 logger.warning("pause_skipped", extra={"lag_s": -wait_us / MICRO})
                 return to_us(self.clock()) - self.history_us
-            while wait_us > 0 and not self.stop.wait(min(wait_us / MICRO, LONGEST_WAIT_S)):
+            while wait_us > 0 and not self._idle(wait_us):
                 wait_us = due.time_us - to_us(self.clock())
             if self.stop.is_set():
                 break
             self.lag_s = max(0.0, -wait_us / MICRO)
             self._publish(self.player.message(due.stream, due.number))
         return after_us
+
+    def _idle(self, wait_us: int) -> bool:
+        """Publish one of the long past if there is time, or sleep; True when told to stop."""
+        told = next(self._backlog, None) if wait_us > WORTH_US else None
+        if told is None:
+            return self.stop.wait(min(wait_us / MICRO, LONGEST_WAIT_S))
+        self._publish(told)
+        return self.stop.is_set()
 
     def _publish_all(self, messages: Iterable[Outgoing]) -> None:
         for message in messages:
@@ -158,7 +186,11 @@ def _run(
     stop: threading.Event,
 ) -> None:
     history_us = settings.simulator.history_minutes * 60 * MICRO
-    simulation = Simulation(player, publisher, stop, history_us)
+    long_past = LongPast(
+        span_us=settings.simulator.history_days * DAY_US,
+        step_us=settings.simulator.history_step_minutes * 60 * MICRO,
+    )
+    simulation = Simulation(player, publisher, stop, history_us, long_past=long_past)
     beats = threading.Thread(
         target=_beat, args=(twin, simulation, utc_now()), name="heartbeat", daemon=True
     )

@@ -39,14 +39,16 @@ def topic(datastream: Datastream, *, tenant: str, kind: str) -> str:
 
 
 def readings(
-    times_us: NDArray[np.int64], values: NDArray[np.float64], *, first_sequence: int
+    times_us: NDArray[np.int64], values: NDArray[np.float64], *, first_sequence: int | None
 ) -> bytes:
     """Payload with one reading as an object, or several as an array, the newest last.
 
-    Times are whole milliseconds since 1970; the sequence number counts the slots.
+    Times are whole milliseconds since 1970; the sequence number counts the slots and is left out
+    where not every slot is told.
     """
     items = [
-        {"t": int(time_us) // MICRO_PER_MILLI, "v": float(value), "seq": first_sequence + row}
+        {"t": int(time_us) // MICRO_PER_MILLI, "v": float(value)}
+        | ({} if first_sequence is None else {"seq": first_sequence + row})
         for row, (time_us, value) in enumerate(zip(times_us, values, strict=True))
     ]
     content = items[0] if len(items) == 1 else items

@@ -12,6 +12,10 @@ from sensors.simulator.tables import parameters
 from sensors.simulator.world import Stream
 from twin.model.quantities import quantity
 
+LONG_PAST = frozenset({"structure_temperature", "crack_width", "displacement", "natural_frequency"})
+LONG_PAST_ITEMS = 200
+"""Slots in one message of the long past: it is computed between two live ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -45,6 +49,31 @@ class Player:
                 continue
             for start in range(first, last, MOST_ITEMS):
                 yield self._readings(stream, start, min(start + MOST_ITEMS, last))
+
+    def long_past(self, before_us: int, *, span_us: int, step_us: int) -> Iterator[Outgoing]:
+        """Yield the slow streams of bridges before a time, one slot per step, the newest first.
+
+        It is what a logger of former years would hold: enough to learn how a bridge follows its
+        temperature.
+        """
+        for stream in self.streams:
+            if stream.values is None or stream.datastream.quantity not in LONG_PAST:
+                continue
+            stride = max(1, step_us // stream.slots.cadence_us)
+            newest = stream.slots.last(before_us) // stride + 1
+            first = stream.slots.last(before_us - span_us) // stride + 1
+            for end in range(newest, first, -LONG_PAST_ITEMS):
+                steps = range(max(first, end - LONG_PAST_ITEMS), end)
+                yield self._sparse(stream, [step * stride for step in steps])
+
+    def _sparse(self, stream: Stream, numbers: Sequence[int]) -> Outgoing:
+        if stream.values is None:
+            raise TypeError(f"{stream.datastream.uid} has a model of bursts, not of values")
+        size = stream.slots.per_block
+        values = np.array([stream.values(number // size)[number % size] for number in numbers])
+        times_us = np.array([stream.slots.time_us(number) for number in numbers])
+        payload = readings(times_us, values, first_sequence=None)
+        return Outgoing(topic(stream.datastream, tenant=self.tenant, kind="obs"), payload)
 
     def following(self, after_us: int) -> Iterator[Due]:
         """Yield without end the slots after a time, in order of time."""

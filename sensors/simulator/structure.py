@@ -14,9 +14,23 @@ from sensors.simulator.traffic import Road, expected_flow
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
+YEAR_US = 365.2425 * 86_400 * MICRO
 LEAD_S = 3.0
 LATEST_START = 0.75
 INT16_MOST = 32_767
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What is broken at a simulated bridge, each from a time on [us since 1970-01-01 UTC].
+
+    A crack grows with a steady rate; a bearing holds back a share of the expansion.
+    """
+
+    crack_since_us: float = math.inf
+    crack_rate_mm_a: float = 0.0
+    bearing_since_us: float = math.inf
+    bearing_held: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +47,7 @@ class Bridge:
     frequencies_hz: tuple[float, ...]
     seed: int
     zone: str
+    damage: Damage = Damage()
 
     def place_offset_k(self) -> float:
         """Constant difference between this place and the mean of the city [K]."""
@@ -104,13 +119,20 @@ def _inclination(bridge: Bridge, times_us: Times, lorries: Floats, noise: Floats
 def _crack(bridge: Bridge, times_us: Times, lorries: Floats, noise: Floats) -> Floats:
     table = parameters()
     slow = table["crack_mm_per_k"] * _warming(bridge, times_us)
+    years = np.maximum(times_us - bridge.damage.crack_since_us, 0.0) / YEAR_US
+    slow += bridge.damage.crack_rate_mm_a * years
     return slow + table["crack_per_lorry_mm"] * lorries + table["crack_noise_mm"] * noise
 
 
 def _joint(bridge: Bridge, times_us: Times, _lorries: Floats, noise: Floats) -> Floats:
     table = parameters()
     free_mm_k = table["expansion_um_m_k"] * bridge.length_m / 1000.0
-    return free_mm_k * _warming(bridge, times_us) + table["joint_noise_mm"] * noise
+    warming = _warming(bridge, times_us)
+    if math.isfinite(bridge.damage.bearing_since_us):
+        at_start = _warming(bridge, np.array([int(bridge.damage.bearing_since_us)]))
+        held = bridge.damage.bearing_held * (times_us > bridge.damage.bearing_since_us)
+        warming -= held * (warming - at_start)
+    return free_mm_k * warming + table["joint_noise_mm"] * noise
 
 
 _RESPONSES = {
@@ -122,6 +144,31 @@ _RESPONSES = {
     "displacement": _joint,
 }
 BRIDGE_QUANTITIES = frozenset(_RESPONSES)
+
+
+@dataclass(frozen=True, slots=True)
+class ModalLogger:
+    """Logger that finds one natural frequency per report from vibrations it keeps to itself.
+
+    Above a kink a structure loses stiffness slowly with warmth, below it asphalt and ice stiffen
+    it fast; the mass of lorries lowers the frequency a little.
+    """
+
+    name: str
+    frequency_hz: float
+    bridge: Bridge
+    slots: Slots
+
+    def values(self, block: int) -> Floats:
+        """Natural frequency [Hz] at the slots of a block."""
+        table = parameters()
+        times_us = self.slots.block(block)
+        random = generator(self.bridge.seed, self.name, block)
+        over_k = self.bridge.body(times_us) - table["modal_kink_cel"]
+        relative = table["modal_cold_slope_per_k"] * np.maximum(-over_k, 0.0)
+        relative -= table["modal_warm_slope_per_k"] * np.maximum(over_k, 0.0)
+        noise = table["modal_noise"] * random.standard_normal(len(times_us))
+        return self.frequency_hz * (1.0 + relative + noise)
 
 
 @dataclass(frozen=True, slots=True)

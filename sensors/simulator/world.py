@@ -1,7 +1,9 @@
 """The simulated world: which model plays which datastream of the registry."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
 
 import numpy as np
@@ -14,6 +16,8 @@ from sensors.simulator.structure import (
     BRIDGE_QUANTITIES,
     Bridge,
     BridgeSensor,
+    Damage,
+    ModalLogger,
     VibrationSensor,
 )
 from sensors.simulator.tables import parameters
@@ -21,6 +25,7 @@ from sensors.simulator.traffic import Counter, Road
 from twin.model.assets import Asset
 from twin.model.datastreams import Datastream
 from twin.model.quantities import quantity
+from twin.model.times import to_us
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
@@ -100,21 +105,35 @@ class _Builder:
         return Stream(datastream, times, values=_finished(model, datastream.quantity))
 
     def _model(self, datastream: Datastream, asset: Asset, times: Slots) -> BlockModel | None:
-        key, vehicles = datastream.quantity, datastream.vehicle_class
+        key = datastream.quantity
         if key in ("traffic_flow", "speed"):
-            name = datastream.component_id or asset.id
-            counter = Counter(name, self._road(asset), times, self.seed, self.zone)
-            column = 1 if vehicles == "heavy" else 0
-            if key == "speed":
-                return lambda block: counter.speeds(block)[column]
-            if vehicles == "car":
-                return lambda block: np.subtract(*counter.flows(block))
-            return lambda block: counter.flows(block)[column]
+            return self._counter(datastream, asset, times)
+        if key == "natural_frequency":
+            return self._modal_logger(datastream, asset, times)
         if key == "water_level":
             return self._gauge(datastream.uid, times)
         if key in BRIDGE_QUANTITIES:
             return BridgeSensor(datastream.uid, key, self._bridge(asset), times).values
         return None
+
+    def _counter(self, datastream: Datastream, asset: Asset, times: Slots) -> BlockModel:
+        name, vehicles = datastream.component_id or asset.id, datastream.vehicle_class
+        counter = Counter(name, self._road(asset), times, self.seed, self.zone)
+        column = 1 if vehicles == "heavy" else 0
+        if datastream.quantity == "speed":
+            return lambda block: counter.speeds(block)[column]
+        if vehicles == "car":
+            return lambda block: np.subtract(*counter.flows(block))
+        return lambda block: counter.flows(block)[column]
+
+    def _modal_logger(
+        self, datastream: Datastream, asset: Asset, times: Slots
+    ) -> BlockModel | None:
+        found = asset.attribute(f"{datastream.uid.rpartition('.')[2]}_hz")
+        if found is None:
+            return None
+        frequency_hz = float(found.value)
+        return ModalLogger(datastream.uid, frequency_hz, self._bridge(asset), times).values
 
     def _gauge(self, uid: str, times: Slots) -> BlockModel:
         def values(block: int) -> Floats:
@@ -144,7 +163,30 @@ class _Builder:
             frequencies_hz=tuple(float(item.value) for item in found if item is not None),
             seed=self.seed,
             zone=self.zone,
+            damage=_damage(asset),
         )
+
+
+def _damage(asset: Asset) -> Damage:
+    return Damage(
+        crack_since_us=_since_us(asset, "simulated_crack_since"),
+        crack_rate_mm_a=_given(asset, "simulated_crack_rate_mm_a"),
+        bearing_since_us=_since_us(asset, "simulated_bearing_since"),
+        bearing_held=_given(asset, "simulated_bearing_held_percent") / 100.0,
+    )
+
+
+def _given(asset: Asset, name: str) -> float:
+    attribute = asset.attribute(name)
+    return 0.0 if attribute is None else float(attribute.value)
+
+
+def _since_us(asset: Asset, name: str) -> float:
+    attribute = asset.attribute(name)
+    if attribute is None:
+        return math.inf
+    day = datetime.fromisoformat(str(attribute.value)).replace(tzinfo=UTC)
+    return float(to_us(day))
 
 
 def _number(asset: Asset, name: str, default: str) -> float:

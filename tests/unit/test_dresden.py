@@ -87,7 +87,7 @@ def test_every_geometry_and_every_attribute_tells_its_origin():
     for asset in dresden().assets:
         origins = [asset.geometry_provenance, *(item.provenance for item in asset.attributes)]
         for origin in origins:
-            assert origin.kind in ("sourced", "estimated", "derived")
+            assert origin.kind in ("sourced", "estimated", "derived", "simulated")
             assert origin.references if origin.kind == "sourced" else origin.by
 
 
@@ -255,18 +255,21 @@ def test_the_axis_of_the_river_is_that_of_the_facts():
     assert assets()["elbe"].geometry.buffer(1e-5).covers(assets()["elbe-axis"].geometry)
 
 
-def test_about_430_datastreams_are_simulated_or_derived_from_simulated_waveforms():
+def test_433_datastreams_are_simulated_or_derived_from_simulated_waveforms():
     streams = dresden().datastreams
-    assert len(streams) == 429
-    assert Counter(stream.provenance for stream in streams) == {"simulated": 417, "derived": 12}
+    assert len(streams) == 433
+    assert Counter(stream.provenance for stream in streams) == {"simulated": 421, "derived": 12}
     waves = {stream.route_key for stream in streams if stream.kind == "waveform"}
     features = [stream for stream in streams if stream.provenance == "derived"]
     assert {stream.route_key.partition("#")[0] for stream in features} == waves
     assert {stream.route_key.partition("#")[2] for stream in features} == set(FEATURES)
     assert {sensor.provenance for sensor in dresden().sensors} == {"simulated"}
     assert {stream.source for stream in streams} == {"demo"}
-    assert Counter(stream.kind for stream in streams) == {"reading": 425, "waveform": 4}
-    assert all(stream.cadence_s and 15 <= stream.cadence_s <= 60 for stream in streams)
+    assert Counter(stream.kind for stream in streams) == {"reading": 429, "waveform": 4}
+    slow = [stream for stream in streams if stream.quantity == "natural_frequency"]
+    assert {stream.cadence_s for stream in slow} == {3600}
+    rest = [stream for stream in streams if stream not in slow]
+    assert all(stream.cadence_s and 15 <= stream.cadence_s <= 60 for stream in rest)
 
 
 def test_route_keys_fit_the_topics_of_the_routing_rules():

@@ -90,9 +90,10 @@ def test_the_present_holds_the_newest_value_of_every_stream():
     keys = {item.route_key if isinstance(item, Observation) else item.key
             for message in messages for item in decoded(message)}  # fmt: skip
     assert keys == {stream.route_key for stream in simulated()}
-    ages = [NOW_US - time_us for _, time_us in readings(messages)]
-    assert min(ages) >= 0
-    assert max(ages) < 60 * MICRO
+    cadence_s = {stream.route_key: stream.cadence_s or 0 for stream in simulated()}
+    assert all(
+        0 <= NOW_US - time_us < cadence_s[key] * MICRO for key, time_us in readings(messages)
+    )
 
 
 def test_the_past_and_the_present_are_complete_without_repetition():
@@ -102,8 +103,51 @@ def test_the_past_and_the_present_are_complete_without_repetition():
     expected = sum(
         round(600 / (stream.cadence_s or 0)) for stream in simulated() if stream.kind == "reading"
     )
-    assert len(found) == expected
-    assert min(time_us for _, time_us in found) > NOW_US - SPAN_US
+    hourly = {stream.route_key for stream in simulated() if stream.cadence_s == 3600}
+    often = {key: value for key, value in found.items() if key[0] not in hourly}
+    assert len(often) == expected
+    assert min(time_us for _, time_us in often) > NOW_US - SPAN_US
+
+
+def test_the_long_past_of_slow_streams_repeats_what_lived_and_has_no_gaps_to_count():
+    one = player()
+    told = list(one.long_past(NOW_US, span_us=48 * HOUR_US, step_us=2 * HOUR_US))
+    found = readings(told)
+    quantities = {s.route_key: s.quantity for s in simulated()}
+    assert {quantities[key] for key, _ in found} == {
+        "structure_temperature",
+        "crack_width",
+        "displacement",
+        "natural_frequency",
+    }
+    assert all(item.sequence is None for m in told for item in decoded(m))
+    key = ("B10/crack_midspan", max(t for k, t in found if k == "B10/crack_midspan"))
+    lived = readings(following(one, key[1] - MICRO, key[1]))
+    assert lived[key] == found[key]
+    assert len({time_us for k, time_us in found if k == key[0]}) == 24
+
+
+def test_the_crack_of_one_bridge_grows_and_the_bearing_of_another_is_locked():
+    one, month_us = player(), 30 * 24 * HOUR_US
+    told = readings(one.long_past(NOW_US, span_us=14 * month_us, step_us=12 * HOUR_US))
+
+    def column(key: str) -> tuple[np.ndarray, np.ndarray]:
+        rows = sorted((time_us, value) for (name, time_us), value in told.items() if name == key)
+        times, values = np.array(rows).T
+        return times, values
+
+    times, crack = column("B10/crack_midspan")
+    _, body = column("B10/structure_temperature")
+    before = times < NOW_US - 4 * month_us
+    slope, offset = np.polyfit(body[before], crack[before], 1)
+    rest = crack - (slope * body + offset)
+    assert abs(rest[before]).max() < 0.01
+    assert rest[-10:].mean() == pytest.approx(0.6 * 65 / 365, rel=0.1)
+    times, travel = column("B03/joint_abutment_b")
+    _, body = column("B03/structure_temperature")
+    locked = times > to_us(datetime(2026, 10, 12, tzinfo=UTC))
+    ratios = [np.polyfit(body[rows], travel[rows], 1)[0] for rows in (~locked, locked)]
+    assert ratios[1] == pytest.approx(0.1 * ratios[0], rel=0.2)
 
 
 def test_arrays_hold_the_newest_last_and_at_most_a_thousand():
@@ -148,7 +192,7 @@ def test_what_follows_joins_the_present_without_gap_and_in_order():
         uid = due.stream.datastream.uid
         assert due.number == seen.get(uid, due.stream.slots.last(NOW_US)) + 1
         seen[uid] = due.number
-    assert set(seen) == {stream.uid for stream in simulated()}
+    assert set(seen) >= {stream.uid for stream in simulated() if (stream.cadence_s or 0) <= 60}
 
 
 def test_messages_are_spread_over_the_cadence():
@@ -238,7 +282,7 @@ def test_the_simulation_starts_with_the_present_then_the_past_then_goes_on():
 def test_after_a_long_pause_only_the_newest_span_is_delivered():
     awake = NOW + timedelta(hours=8)
     moments = itertools.chain([NOW], itertools.repeat(awake))
-    start = 417 + len(list(player().past(NOW_US, span_us=30 * MICRO)))
+    start = 421 + len(list(player().past(NOW_US, span_us=30 * MICRO)))
     found = simulate(lambda: next(moments), most=start + 500, history_us=30 * MICRO)
     times = [item["t"] for item in map(json_of, found[start:]) if item]
     assert min(times) > (awake - EPOCH) / timedelta(milliseconds=1) - 30_000
