@@ -189,7 +189,7 @@ class SimulatorSettings:
     seed: int = 1
     history_minutes: int = 60
     history_days: int = 0
-    history_step_minutes: int = 120
+    history_step_minutes: int = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +209,11 @@ class TrafficSettings:
         memory.
     kernel_folder
         Compiled kernels; empty lies in the data folder.
+    reach_minutes
+        Limits within which emergency services should arrive; the legal time differs by state.
+    emission_table
+        CSV of emission factors that the user made; a relative name lies in the city folder. Without
+        it no emissions are told.
     """
 
     base: str = "today"
@@ -218,6 +223,8 @@ class TrafficSettings:
     threads: int = 0
     memory_bytes: int = 0
     kernel_folder: str = ""
+    reach_minutes: tuple[float, ...] = (8.0, 10.0, 12.0)
+    emission_table: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,4 +448,9 @@ def _validate_traffic(traffic: TrafficSettings, file: Path) -> None:
         raise SettingsError(
             f"{file}: traffic.time_limit_s must be positive; threads and memory_bytes must not be "
             "negative, 0 takes what is granted"
+        )
+    minutes = traffic.reach_minutes
+    if not minutes or minutes[0] <= 0 or sorted(set(minutes)) != list(minutes):
+        raise SettingsError(
+            f"{file}: traffic.reach_minutes must be positive and rising, got {list(minutes)}"
         )
