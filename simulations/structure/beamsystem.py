@@ -15,6 +15,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 BALANCE = 1e-6
+ROUNDING = 1e-13
 
 
 def hermite(local_m: Floats, length_m: Floats, *, derivative: int = 0) -> Floats:
@@ -210,10 +211,13 @@ class BeamSystem:
 
     def _check(self, loads: Floats, moved: Floats) -> None:
         """Vertical balance of what was found; rounding shows here first."""
-        total = loads[self.down].sum(axis=0)
-        held = self.reactions(loads, moved).sum(axis=0)
-        size = np.abs(loads[self.down]).sum(axis=0) + np.abs(self.reactions(loads, moved)).sum(0)
-        if not np.all(np.abs(total - held) <= BALANCE * np.maximum(size, 1e-300)):
+        held = self.reactions(loads, moved)
+        lost = np.abs(loads[self.down].sum(axis=0) - held.sum(axis=0))
+        size = np.abs(loads[self.down]).sum(axis=0) + np.abs(held).sum(axis=0)
+        inner = np.einsum(
+            "eij,ejk->eik", np.abs(self.element_stiffness()), np.abs(moved[self.dofs])
+        )
+        if not np.all(lost <= BALANCE * size + ROUNDING * inner.max(axis=(0, 1))):
             raise ModelError(
                 "segments, supports: the reactions do not balance the loads; lengths or "
                 "stiffnesses differ too much for trustworthy numbers"

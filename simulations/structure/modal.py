@@ -1,5 +1,6 @@
 """Natural frequencies and shapes of vertical vibration."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -8,7 +9,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from simulations.structure.banded import BandedFactor
 from simulations.structure.beam import Beam
 from simulations.structure.beamsystem import BeamSystem
 from twin.errors import ModelError
@@ -30,17 +30,16 @@ class Vibration:
 class _Inverse(LinearOperator):
     """The inverse of the stiffness as scipy's iteration asks for it."""
 
-    def __init__(self, factor: BandedFactor) -> None:
-        size = len(factor.scale)
+    def __init__(self, solve: Callable[[Floats], Floats], size: int) -> None:
         super().__init__(np.float64, (size, size))
-        self._factor = factor
+        self._solve = solve
 
     def _matvec(self, x: Floats) -> Floats:
-        return self._factor.solve(x)
+        return self._solve(x)
 
 
 def lowest_modes(
-    stiffness: csr_array, mass: csr_array, *, factor: BandedFactor, count: int
+    stiffness: csr_array, mass: csr_array, *, solve: Callable[[Floats], Floats], count: int
 ) -> Vibration:
     """Lowest modes of ``stiffness x = omega^2 mass x``, by Lanczos iteration around zero.
 
@@ -49,10 +48,10 @@ def lowest_modes(
     ModelError
         If ``count`` is not from 1 to half the number of unknowns.
     """
-    size = len(factor.scale)
+    size = len(stiffness.indptr) - 1
     if not 1 <= count <= size // 2:
         raise ModelError(f"count is {count}; this model has 1 to {size // 2} modes")
-    inverse = _Inverse(factor)
+    inverse = _Inverse(solve, size)
     start = np.cos(np.arange(size) * 1.7) + 1.5
     values, vectors = eigsh(
         stiffness, k=count, M=mass, sigma=0.0, which="LM", OPinv=inverse, v0=start
@@ -108,7 +107,7 @@ def beam_modes(beam: Beam, count: int) -> tuple[Floats, Floats, Floats]:
     system = BeamSystem(beam, extra_m=np.concatenate(nodes))
     mass = system.sparse(element_masses(system.lengths_m, system.mass_kg_per_m))
     stiffness = system.sparse(system.element_stiffness(), springs=True)
-    found = lowest_modes(stiffness, mass, factor=system.factor, count=count)
+    found = lowest_modes(stiffness, mass, solve=system.factor.solve, count=count)
     whole = np.zeros((count, system.size))
     whole[:, system.free] = found.shape
     return found.frequency_hz, system.nodes_m, pointing_up(whole[:, system.down])
