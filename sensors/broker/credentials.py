@@ -3,6 +3,7 @@
 import logging
 import ssl
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from twin.errors import SettingsError
@@ -115,3 +116,11 @@ def _tls_context(broker: BrokerSettings, secrets: Secrets) -> ssl.SSLContext | N
         raise SettingsError(
             f"broker.ca_file {broker.ca_file!r} cannot be used: {error}; {_CA_REMEDY}"
         ) from None
+
+
+def expiry_of(layer: object) -> datetime | None:
+    """Until when the certificate of the other side is valid, below a socket; None without TLS."""
+    while layer is not None and not isinstance(layer, ssl.SSLSocket):
+        layer = getattr(layer, "wire", None) or getattr(layer, "_socket", None)
+    until = (layer.getpeercert() or {}).get("notAfter") if layer is not None else None
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(until)), UTC) if until else None

@@ -1,20 +1,16 @@
 """A connection to the broker that comes back by itself.
 
-One thread owns the client of a connection, and every connection has its own client: nothing of
-an old connection, least of all an acknowledgement, can reach a new one.
+One thread at a time serves the client of a connection (see `duty`), and every connection has its
+own client: nothing of an old connection, least of all an acknowledgement, can reach a new one.
 """
 
-import contextlib
 import logging
-import os
 import select
 import socket
-import ssl
 import threading
 import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import MQTTErrorCode
@@ -23,13 +19,19 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from sensors.broker.bulk import BulkSocket, pending
 from sensors.broker.clients import WINDOW_WITHOUT_ANNOUNCEMENT, Choice, ClientMaker, Identity
-from sensors.broker.credentials import Credentials
+from sensors.broker.credentials import Credentials, expiry_of
 from sensors.broker.delivery import Delivery, Room
+from sensors.broker.duty import Duty
+from sensors.broker.farewell import close
+from sensors.broker.partner import Partner
 from sensors.broker.plan import Ending, Endpoint, EndpointPlan
 from twin.errors import DecodeError
 from twin.model.times import to_us, utc_now
 from twin.ports import Clock
 from twin.settings import BrokerSettings
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 logger = logging.getLogger(__name__)
 
@@ -41,51 +43,17 @@ TURN_S = 0.25
 STEP_BACK_US = 5_000_000
 PACKETS_PER_TURN = 200
 CLOSE_WITHIN_S = 5.0
-FAREWELL_S = 1.0
+MISC_S = 0.1
 CREDENTIALS_CHECK_S = 3.0
 FIRST_ROOM = Room(1, 4096)
 UNSUPPORTED_VERSION = 0x84
 TAKEN_OVER = 0x8E
 
 
-class Partner(Protocol):
-    """Who uses a `Link`; all methods are called from its thread."""
-
-    def room(self) -> Room:
-        """How much the link may take over from the network now."""
-        ...
-
-    def opened(self, client: Client, connection: int, *, is_resumed: bool, window: int) -> None:
-        """Take note of a connection; ``window`` messages may be unacknowledged [-]."""
-        ...
-
-    def send(self, client: Client) -> None:
-        """Hand what waits to the client."""
-        ...
-
-    def is_idle(self) -> bool:
-        """Whether nothing waits to be sent."""
-        ...
-
-    def received(self, deliveries: Sequence[Delivery], size_bytes: int) -> None:
-        """Take messages that hold ``size_bytes`` together."""
-        ...
-
-    def confirmed(self, packet: int, *, is_refused: bool) -> None:
-        """Note that the broker took a published message, or refused it."""
-        ...
-
-    def subscribed(self, packet: int, *, refused: Sequence[int]) -> None:
-        """Note that the broker took a subscription, apart from the filters at these places."""
-        ...
-
-    def closed(self) -> None:
-        """Take note that the connection is gone."""
-        ...
-
-
 class Link:
     """A connection to the broker that comes back by itself, in a thread of its own.
+
+    Whoever waits for messages may `serve` it meanwhile.
 
     Parameters
     ----------
@@ -133,6 +101,12 @@ class Link:
         self._reason = ""
         self._opened_s = 0.0
         self._looked_s = 0.0
+        self._misc_s = 0.0
+        self._fed_s = 0.0
+        self._answer_until_s = 0.0
+        self._stop_until_s: float | None = None
+        self._client: Client | None = None
+        self._duty = Duty(self.wake)
         self.connection = 0
         self.frames_refused = 0
         self.is_open = False
@@ -165,8 +139,30 @@ class Link:
         except OSError:
             return  # the bell is ringing already, or it was taken down
 
+    def wake_own_thread(self) -> None:
+        """The same, if it waits for the network; one that rests looks by itself, soon."""
+        if self._duty.is_own:
+            self.wake()
+
+    def serve(self, is_enough: Callable[[], bool], timeout_s: float) -> bool:
+        """Serve the connection in the calling thread until ``is_enough`` or the time is over.
+
+        False if no connection is open: then its own thread connects, and it delivers meanwhile.
+        """
+        if not self.is_open:
+            return False
+        until_s = time.monotonic() + timeout_s
+        with self._duty.lent():
+            while (client := self._client) is not None and not self._stop.is_set():
+                left_s = until_s - time.monotonic()
+                if self._has_ended(client, wait_s=min(max(left_s, 0.0), TURN_S)):
+                    break
+                if is_enough() or left_s <= 0:
+                    return True
+        return False
+
     def end(self, ending: Ending) -> None:
-        """Close the present connection and open another; for the partner, in its thread."""
+        """Close the present connection and open another; for the partner, in its methods."""
         self._ending = ending
 
     def stop(self) -> None:
@@ -205,7 +201,7 @@ class Link:
         self._ending, self._reason = None, ""
         try:
             client.connect(endpoint.host, endpoint.port, KEEPALIVE_S, **greeting)
-            self.certificate_expires_at = _expiry(client)
+            self.certificate_expires_at = expiry_of(client.socket())
             return self._serve(client)
         except OSError as error:
             self._reason = str(error)
@@ -213,32 +209,58 @@ class Link:
         finally:
             self.is_open = False
             self._partner.closed()
-            _close(client)
+            close(client)
 
     def _serve(self, client: Client) -> Ending:
-        answer_until = time.monotonic() + ANSWER_WITHIN_S
-        stop_until: float | None = None
-        fed_at = time.monotonic()
-        while client.socket() is not None and self._ending is None:
-            now = time.monotonic()
-            self.is_held = True  # before the look: who makes room afterwards sees it
-            is_hungry = not self.is_open or self._is_hungry()
-            self.is_held = not is_hungry
-            fed_at = now if is_hungry else fed_at
-            if self.is_open:
-                self._partner.send(client)
-            elif now > answer_until or self._stop.is_set():
-                return Ending.NO_ANSWER
-            if now - fed_at > LONGEST_PAUSE_S:
-                return Ending.PAUSED
-            if self._are_credentials_new(now):
-                return Ending.RENEWED
-            if self._stop.is_set():
-                stop_until = stop_until or now + CLOSE_WITHIN_S
-                if now > stop_until or (self._partner.is_idle() and not client.want_write()):
-                    return Ending.STOPPED
-            self._turn(client, is_hungry=is_hungry)
-        return self._ending or self._how_it_was_lost()
+        self._fed_s = time.monotonic()
+        self._answer_until_s = self._fed_s + ANSWER_WITHIN_S
+        self._stop_until_s = None
+        self._client = client
+        while True:
+            with self._duty.own(self._stop):
+                if self._ending is not None or self._has_ended(client, wait_s=TURN_S):
+                    self._client = None
+                    return self._ending or Ending.LOST
+
+    def _has_ended(self, client: Client, *, wait_s: float) -> bool:
+        """Serve the connection once; whether it has ended, which `_ending` tells then."""
+        try:
+            self._ending = self._step(client, wait_s=wait_s)
+        except OSError as error:
+            self._ending, self._reason = Ending.UNREACHABLE, str(error)
+        return self._ending is not None
+
+    def _step(self, client: Client, *, wait_s: float) -> Ending | None:
+        """Send what waits, wait for the network, read and write once; how it ended, if it did."""
+        now_s = time.monotonic()
+        self.is_held = True  # before the look: who makes room afterwards sees it
+        is_hungry = not self.is_open or self._is_hungry()
+        self.is_held = not is_hungry
+        if is_hungry:
+            self._fed_s = now_s
+        if self.is_open:
+            self._partner.send(client)
+        ending = self._is_over(client, now_s)
+        if ending is None:
+            self._turn(client, is_hungry=is_hungry, wait_s=wait_s)
+        ending = ending or self._ending
+        is_lost = ending is None and client.socket() is None
+        return self._how_it_was_lost() if is_lost else ending
+
+    def _is_over(self, client: Client, now_s: float) -> Ending | None:
+        """Why the connection has to be closed, if it has."""
+        if not self.is_open and (now_s > self._answer_until_s or self._stop.is_set()):
+            return Ending.NO_ANSWER
+        if now_s - self._fed_s > LONGEST_PAUSE_S:
+            return Ending.PAUSED
+        if self._are_credentials_new(now_s):
+            return Ending.RENEWED
+        if self._stop.is_set():
+            self._stop_until_s = self._stop_until_s or now_s + CLOSE_WITHIN_S
+            is_done = self._partner.is_idle() and not client.want_write()
+            if is_done or now_s > self._stop_until_s:
+                return Ending.STOPPED
+        return None
 
     def _how_it_was_lost(self) -> Ending:
         if not self.is_open:
@@ -252,7 +274,7 @@ class Link:
         self._looked_s = now
         return self._credentials.renew()
 
-    def _turn(self, client: Client, *, is_hungry: bool) -> None:
+    def _turn(self, client: Client, *, is_hungry: bool, wait_s: float) -> None:
         """Wait for the network, read and write once."""
         connection = client.socket()
         if connection is None:
@@ -261,7 +283,7 @@ class Link:
         is_buffered = is_hungry and pending(connection) > 0
         readers = [self._bell, connection] if is_hungry else [self._bell]
         writers = [connection] if client.want_write() else []
-        readable, writable, _ = select.select(readers, writers, [], 0.0 if is_buffered else TURN_S)
+        readable, writable, _ = select.select(readers, writers, [], 0.0 if is_buffered else wait_s)
         if self._bell in readable:
             self._bell.recv(4096)
         if writable:
@@ -272,8 +294,12 @@ class Link:
                 self._read_in_bulk(client, connection)
             else:
                 self._read_singly(client)
-        if client.socket() is not None:
+        now_s = time.monotonic()
+        if client.socket() is not None and now_s - self._misc_s >= MISC_S:
+            self._misc_s = now_s
             client.loop_misc()
+            if self.is_open:
+                self._partner.watch(client)
 
     def _read_in_bulk(self, client: Client, connection: BulkSocket) -> None:
         room = self._partner.room() if self.is_open else FIRST_ROOM
@@ -418,43 +444,6 @@ def _topic(message: MQTTMessage) -> bytes:
         return message.topic.encode()
     except UnicodeDecodeError as error:
         return bytes(error.object)
-
-
-def _expiry(client: Client) -> datetime | None:
-    """Until when the certificate of the broker is valid; None without TLS."""
-    layer: object = client.socket()
-    while layer is not None and not isinstance(layer, ssl.SSLSocket):
-        layer = getattr(layer, "wire", None) or getattr(layer, "_socket", None)
-    until = (layer.getpeercert() or {}).get("notAfter") if layer is not None else None
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(until)), UTC) if until else None
-
-
-def _close(client: Client) -> None:
-    """Say goodbye if the broker still listens; the session stays as long as was agreed.
-
-    A socket that is closed with unread bytes resets the connection, and a broker that sees that
-    may forget the acknowledgements it has not read yet. So a second descriptor keeps the
-    connection until the broker has closed its side.
-    """
-    connection = client.socket()
-    if connection is None:
-        return
-    with socket.socket(fileno=os.dup(connection.fileno())) as line:
-        client.disconnect()
-        left = client.socket()
-        if left is not None:
-            left.close()
-        with contextlib.suppress(OSError):
-            line.shutdown(socket.SHUT_WR)
-            _drain(line, until_s=time.monotonic() + FAREWELL_S)
-
-
-def _drain(line: socket.socket, *, until_s: float) -> None:
-    """Read and forget until the other side closes; the broker keeps what is not acknowledged."""
-    while time.monotonic() < until_s:
-        line.settimeout(max(0.001, until_s - time.monotonic()))
-        if not line.recv(1 << 16):
-            return
 
 
 def _facts(endpoint: Endpoint, ending: Ending, *, reason: str, delay_s: float) -> dict[str, object]:

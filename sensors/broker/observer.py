@@ -222,6 +222,9 @@ class BrokerObserver:
     def send(self, client: Client) -> None:
         """Nothing is sent."""
 
+    def watch(self, client: Client) -> None:
+        """Its silence is told by `health`."""
+
     def received(self, deliveries: Sequence[Delivery], size_bytes: int) -> None:
         """Note the figures."""
         del size_bytes

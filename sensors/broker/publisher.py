@@ -121,6 +121,9 @@ class Publisher:
                 info = client.publish(parcel.topic, parcel.payload, qos=1, retain=parcel.retain)
                 self._sent[info.mid] = parcel
 
+    def watch(self, client: Client) -> None:
+        """Nothing: every message waits for its own confirmation."""
+
     def received(self, deliveries: Sequence[Delivery], size_bytes: int) -> None:
         """Ignore: a publisher subscribes to nothing."""
 

@@ -155,12 +155,18 @@ class Subscriber:
 
     def poll(self, *, max_messages: int, max_bytes: int, timeout_s: float) -> list[Delivery]:
         """All messages that wait, within both bounds; empty after the time is over."""
+        is_served = not self._queue and self._link.serve(self._has_messages, timeout_s)
         taken = self._queue.take(
-            max_messages=max_messages, max_bytes=max_bytes, timeout_s=timeout_s
+            max_messages=max_messages,
+            max_bytes=max_bytes,
+            timeout_s=0.0 if is_served else timeout_s,
         )
         if taken and self._link.is_held:
             self._link.wake()
         return taken
+
+    def _has_messages(self) -> bool:
+        return len(self._queue) > 0
 
     def ack(self, deliveries: Sequence[Delivery]) -> int:
         """Acknowledge, in the order of delivery; how many were refused.
@@ -176,7 +182,7 @@ class Subscriber:
             self._completions.extend([one.packet for one in mine if one.qos > 1])
             refused = len(owed) - len(mine)
             self._acks_refused += refused
-        self._link.wake()
+        self._link.wake_own_thread()  # who polls sends them himself
         return refused
 
     def pause(self) -> None:
@@ -235,7 +241,7 @@ class Subscriber:
         """Send acknowledgements and notices that wait and disconnect; the session stays."""
         self._link.stop()
 
-    # What the link asks and tells, in its thread
+    # What the link asks and tells, in the thread that serves it: its own, or that of `poll`
 
     def room(self) -> Room:
         """How much the queue takes."""
@@ -293,7 +299,9 @@ class Subscriber:
         self._retry_s = time.monotonic() + RESUBSCRIBE_S if self._refused else None
 
     def send(self, client: Client) -> None:
-        """Hand acknowledgements, notices and probes to the client."""
+        """Hand acknowledgements and notices to the client."""
+        if self.is_idle():
+            return
         with self._lock:
             acks, self._acks = self._acks, []
             completions, self._completions = self._completions, []
@@ -307,9 +315,9 @@ class Subscriber:
             client.ack(packet, 2)
         for topic, notice in notices.items():
             client.publish(topic, notice.payload, qos=1, retain=notice.is_retained)
-        self._watch(client)
 
-    def _watch(self, client: Client) -> None:
+    def watch(self, client: Client) -> None:
+        """Subscribe again where the broker refused, and send probes into a silence."""
         now_s = time.monotonic()
         if self._retry_s is not None and now_s >= self._retry_s:
             self._retry_s = None
