@@ -36,7 +36,7 @@ from twin.model.scenarios import Result, Run, Scenario
 from twin.model.targets import TARGETS_PART, TargetNames, unknown_targets, without_effect
 from twin.model.times import from_us, to_us
 from twin.model.upkeep import Compression, Deletion, Overdue, RollupReport, UpkeepRule
-from twin.ports import Clock, Store, TrafficShelf
+from twin.ports import BridgeShelf, Clock, Store, TrafficShelf
 from twin.rules.monitoring import monitoring_state
 
 MOST_ROWS = 5_000_000
@@ -462,6 +462,11 @@ class Twin:
             jobs=tuple(self._store.jobs()),
             newest_data_age_s=None if newest is None else (to_us(self._clock()) - newest) / 1e6,
         )
+
+    @property
+    def bridges(self) -> BridgeShelf:
+        """Inventory of bridges, and what analyses left behind."""
+        return self._store.bridges
 
     # Scenarios
 

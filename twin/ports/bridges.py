@@ -100,7 +100,7 @@ class BridgeShelf(Protocol):
     def keep(self, outcome: AnalysisOutcome, *, at: datetime) -> Kept:
         """Keep an outcome with its derived readings in one transaction; repeated, it adds nothing.
 
-        Events and models are never replaced. A state never goes back, unless to another format. A
+        Events and models are never replaced. A state never goes back, unless to a newer format. A
         finding that is open takes the new statement; one that was closed is opened anew only by a
         later observation.
 
@@ -116,6 +116,10 @@ class BridgeShelf(Protocol):
 
     def state(self, asset_id: str, name: str) -> StateRecord | None:
         """Return the state of an estimator, or None if it has none yet."""
+        ...
+
+    def states(self, name: str) -> Sequence[StateRecord]:
+        """Return the states of this name, by asset."""
         ...
 
     def events(

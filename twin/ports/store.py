@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from twin.ports.bridges import BridgeShelf
 from twin.ports.operations import AlarmBoard, GapBook, InstanceLocks, JobBoard, QuarantineDesk
 from twin.ports.readings import History, ObservationStore
 from twin.ports.registry import Inventory
@@ -53,6 +54,11 @@ class Store(Inventory, ObservationStore, JobBoard, RunQueue, Protocol):
     @property
     def traffic(self) -> TrafficShelf:
         """Return bases of the traffic model and files of runs."""
+        ...
+
+    @property
+    def bridges(self) -> BridgeShelf:
+        """Return the inventory of bridges and what analyses left behind."""
         ...
 
     def is_available(self) -> bool:

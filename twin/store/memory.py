@@ -27,6 +27,7 @@ from twin.store import registry
 from twin.store.changes import ChangeSignal
 from twin.store.intake import RETENTION_DAYS
 from twin.store.memory_alarms import MemoryAlarms
+from twin.store.memory_bridges import MemoryBridges
 from twin.store.memory_desk import MemoryDesk
 from twin.store.memory_gaps import MemoryGaps
 from twin.store.memory_history import MemoryHistory
@@ -67,6 +68,7 @@ class MemoryStore:
         self._jobs: dict[tuple[str, str], JobStatus] = {}
         self._runs = MemoryRuns(self._changes)
         self.alarms = MemoryAlarms()
+        self.bridges = MemoryBridges(self.record, self._known)
         self.desk = MemoryDesk(self._observations)
         self.gaps = MemoryGaps()
         self.history = MemoryHistory(self._observations, self._find)
@@ -268,6 +270,11 @@ class MemoryStore:
         with self._lock:
             streams = self._datastreams.values()
             return next((stream for stream in streams if stream.number == number), None)
+
+    def _known(self) -> tuple[frozenset[str], Mapping[int, str]]:
+        """Ids of all assets, and the source of every datastream number."""
+        with self._lock:
+            return frozenset(self._assets), dict(self._sources)
 
     def _city(self) -> City:
         return City(

@@ -23,6 +23,7 @@ from twin.model.times import utc_now
 from twin.ports import Clock
 from twin.store.intake import RETENTION_DAYS
 from twin.store.postgres.alarms import PostgresAlarms
+from twin.store.postgres.bridges import PostgresBridges
 from twin.store.postgres.connections import Connections
 from twin.store.postgres.desk import PostgresDesk
 from twin.store.postgres.gaps import PostgresGaps
@@ -70,10 +71,12 @@ class PostgresStore:
         self._inventory = PostgresInventory(self._connections)
         self._reader = Reader(self._connections)
         self._writer = Writer(self._connections, clock=clock, retention_days=retention_days)
+        self._deriving = Writer(self._connections, clock=clock, retention_days=retention_days)
         self._jobs = PostgresJobs(self._connections)
         self._runs = PostgresRuns(self._connections)
         self._description = ""
         self.alarms = PostgresAlarms(self._connections)
+        self.bridges = PostgresBridges(self._connections, self._deriving)
         self.desk = PostgresDesk(self._connections)
         self.gaps = PostgresGaps(self._connections)
         self.history = PostgresHistory(self._connections, clock=clock)
@@ -253,6 +256,7 @@ class PostgresStore:
         """Release all connections."""
         self._listener.close()
         self._writer.close()
+        self._deriving.close()
         self.instances.close()
         self.upkeep.close()
         self._connections.close()

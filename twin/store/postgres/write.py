@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from datetime import datetime
@@ -51,6 +51,9 @@ _COUNTS = tuple(item.name for item in fields(accounts.BalanceChange))
 Manner = Literal["swift", "guarded", "careful"]
 """How a batch is written: as if all rows were new; looking at every key; finding poison."""
 
+Companion = Callable[[Connection], None]
+"""What else is written in the transaction of a batch; it may be called again after a failure."""
+
 
 class _RegistryChangedError(Exception):
     """The registered datastreams are not those that the batch was inspected with."""
@@ -71,15 +74,15 @@ class Writer:
         self._guarded_batches = 0
         self._is_committing = False
 
-    def record(self, batch: Batch) -> RecordResult:
-        """Record a batch; see `twin.ports.ObservationStore`."""
+    def record(self, batch: Batch, *, also: Companion | None = None) -> RecordResult:
+        """Record a batch, and ``also`` with it; see `twin.ports.ObservationStore`."""
         with self._lock:
             manner: Manner = "guarded" if self._guarded_batches else "swift"
             attempts = 0
             while attempts < MOST_ATTEMPTS:
                 was_open = self._connection is not None
                 try:
-                    return self._record_with_registry(batch, manner)
+                    return self._record_with_registry(batch, manner, also)
                 except psycopg.Error as error:
                     if manner == "swift" and error.sqlstate == UNIQUE_VIOLATION:
                         manner = "guarded"
@@ -106,15 +109,17 @@ class Writer:
         """Close the connection."""
         self._drop_connection()
 
-    def _record_with_registry(self, batch: Batch, manner: Manner) -> RecordResult:
+    def _record_with_registry(
+        self, batch: Batch, manner: Manner, also: Companion | None
+    ) -> RecordResult:
         for _ in range(MOST_REGISTRY_CHANGES):
             try:
-                return self._record(batch, manner)
+                return self._record(batch, manner, also)
             except _RegistryChangedError:
                 continue
         raise StoreUnavailableError("the registry changes all the time; repeat the batch later")
 
-    def _record(self, batch: Batch, manner: Manner) -> RecordResult:
+    def _record(self, batch: Batch, manner: Manner, also: Companion | None) -> RecordResult:
         self._is_committing = False
         connection = self._open()
         now = self._clock()
@@ -125,7 +130,8 @@ class Writer:
         )
         with _transaction(connection):
             accepted = None if len(batch.arrivals) else inspect()
-            if manner == "swift" and accepted is not None and fits(batch, accepted):
+            is_alone = also is None
+            if manner == "swift" and is_alone and accepted is not None and fits(batch, accepted):
                 answer = self._record_at_once(connection, batch, accepted)
                 if answer is not None:
                     return answer
@@ -150,6 +156,8 @@ class Writer:
                 sources=self._sources,
                 is_careful=manner == "careful",
             )
+            if also is not None:
+                also(connection)
             result = self._publish(connection, batch, accepted=accepted, written=written, now=now)
         if manner != "swift":
             is_repeated = bool(result.duplicate or result.conflict)

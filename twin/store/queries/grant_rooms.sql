@@ -1,1 +1,1 @@
-GRANT EXECUTE ON FUNCTION twin_make_room TO twin_keep, twin_ingest
+GRANT EXECUTE ON FUNCTION twin_make_room TO twin_keep, twin_ingest, twin_work

@@ -1,0 +1,1 @@
+SELECT id FROM bridge_finding WHERE id = %(id)s FOR UPDATE

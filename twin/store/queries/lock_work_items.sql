@@ -1,0 +1,1 @@
+LOCK TABLE bridge_work_item IN SHARE ROW EXCLUSIVE MODE

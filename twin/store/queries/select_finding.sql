@@ -1,0 +1,1 @@
+SELECT id, stage, opened_at, content FROM bridge_finding WHERE id = %(id)s

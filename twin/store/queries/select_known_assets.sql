@@ -1,0 +1,1 @@
+SELECT id FROM asset WHERE id = ANY (%(ids)s)

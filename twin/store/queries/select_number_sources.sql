@@ -1,0 +1,1 @@
+SELECT number, source FROM datastream WHERE number = ANY (%(numbers)s)

@@ -1,0 +1,2 @@
+UPDATE bridge_finding SET stage = %(stage)s, stated_at = %(stated_at)s, content = %(content)s
+WHERE id = %(id)s
