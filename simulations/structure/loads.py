@@ -173,7 +173,7 @@ def _part(cells: Mapping[str, str]) -> LanePart:
 
 
 def target_model(level: str) -> LoadModel:
-    """Load model that stands for a Ziellastniveau (target load level).
+    """Load model that stands for a Ziellastniveau (target load level), by its name or ASB key.
 
     Raises
     ------
@@ -187,10 +187,12 @@ def target_model(level: str) -> LoadModel:
     >>> target_model("BK 60/30").key
     'bk_60_30'
     """
-    levels = {row["target_level"]: row["key"] for row in rows("load_models") if row["target_level"]}
-    if level not in levels:
-        raise ModelError(f"target level {level!r} is unknown; use one of {', '.join(levels)}")
-    return load_model(levels[level])
+    known = [row for row in rows("load_models") if row["target_level"]]
+    for row in known:
+        if level in (row["target_level"], row["target_key"]):
+            return load_model(row["key"])
+    listed = ", ".join(f"{row['target_level']} ({row['target_key']})" for row in known)
+    raise ModelError(f"target level {level!r} is unknown; use one of {listed}")
 
 
 def vehicle_of(axles_kn: Sequence[float], spacings_m: Sequence[float]) -> Vehicle:

@@ -1,0 +1,299 @@
+"""From what an inventory knows of a bridge to a model on level L0 or L1, or the reason why not."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from simulations.structure.beam import Beam, continuous_beam
+from simulations.structure.beammodel import BeamModel
+from simulations.structure.modal import beam_modes
+from simulations.structure.sentences import sentence
+from twin.errors import ModelError, NotAvailable
+from twin.model.assets import Asset
+from twin.model.bridge import PartStructure
+from twin.model.tables import rows
+
+LARGEST_SKEW_DEG = 20.0
+TYPICAL_HZ, TYPICAL_POWER = 95.4, -0.933
+"""f1 = 95.4 L^-0.933 (R. Cantieni, EMPA report 211, 1983; main span in m; verify)."""
+GUESSED_BAND = (0.5, 2.0)
+MEASURED_BAND = (0.8, 1.25)
+END_SPAN = 0.8
+THREE_SPANS = 3
+LONGER = 1.05
+_SPANS = re.compile(r"\s*\d+(\.\d+)?(\s*\+\s*\d+(\.\d+)?)*\s*(\(|m\b|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeFacts:
+    """What is known of a bridge; None or empty where the source says nothing.
+
+    Parameters
+    ----------
+    static_system
+        ASB key of StatischesSystemInBauwerksachse, such as ``1.3``.
+    system_words
+        The system in English words, where there is no key.
+    spans_m
+        All spans [m], in order.
+    length_m, span_count, width_m
+        Total length [m], number of spans, width of the superstructure [m].
+    material
+        Key of ``bridge_materials.csv``; else it is read from the words.
+    section_type, depth_m
+        Key of ``section_types.csv`` and depth of the superstructure [m].
+    mass_kg_per_m
+        Mass per length [kg/m], if known.
+    first_frequency_hz
+        Measured first frequency of vertical bending [Hz].
+    hinges_m
+        Stations of Gerber hinges [m].
+    skew_deg
+        Skew of the supports [degree]; 0 is right-angled.
+    """
+
+    name: str = ""
+    static_system: str = ""
+    system_words: str = ""
+    spans_m: tuple[float, ...] = ()
+    length_m: float | None = None
+    span_count: int | None = None
+    width_m: float | None = None
+    year_built: int | None = None
+    material: str = ""
+    section_type: str = ""
+    depth_m: float | None = None
+    mass_kg_per_m: float | None = None
+    first_frequency_hz: float | None = None
+    hinges_m: tuple[float, ...] = ()
+    skew_deg: float | None = None
+    is_curved: bool = False
+
+
+def facts_of_part(part: PartStructure, *, first_frequency_hz: float | None = None) -> BridgeFacts:
+    """Facts of a part structure of the inventory."""
+    return BridgeFacts(
+        name=part.name or part.part,
+        static_system=part.static_system,
+        system_words=part.kind,
+        spans_m=part.spans_m,
+        length_m=part.length_m,
+        width_m=part.width_m or part.total_width_m,
+        year_built=part.year_built,
+        first_frequency_hz=first_frequency_hz,
+        skew_deg=part.skew_deg,
+    )
+
+
+def facts_of_asset(asset: Asset, *, first_frequency_hz: float | None = None) -> BridgeFacts:
+    """Facts of an asset of a city folder, from its attributes.
+
+    Spans are taken only where the text is a sum of lengths, such as ``65+115+65+40``.
+    """
+
+    def number(name: str) -> float | None:
+        found = asset.attribute(name)
+        return float(found.value) if found and isinstance(found.value, (int, float)) else None
+
+    def text(name: str) -> str:
+        found = asset.attribute(name)
+        return "" if found is None else str(found.value)
+
+    spans = text("spans_m")
+    year = number("construction_year")
+    listed = re.findall(r"\d+(?:\.\d+)?", spans.split("(")[0]) if _SPANS.match(spans) else []
+    return BridgeFacts(
+        name=asset.name,
+        system_words=text("structural_system"),
+        spans_m=tuple(float(one) for one in listed),
+        length_m=number("total_length_m"),
+        width_m=number("width_m"),
+        year_built=None if year is None else int(year),
+        first_frequency_hz=first_frequency_hz,
+    )
+
+
+def model_of(facts: BridgeFacts) -> BeamModel:
+    """Beam model of a bridge: L1 where spans and stiffness are known, else L0.
+
+    Raises
+    ------
+    NotAvailable
+        For arches, frames, cables and trusses, skew above 20 degrees, curves, and where too little
+        is known; says what is missing.
+    ModelError
+        If a value is impossible; names field and value.
+
+    Examples
+    --------
+    >>> facts = BridgeFacts(
+    ...     static_system="1.3", spans_m=(24.0, 30.0, 24.0), width_m=12.0, material="concrete",
+    ...     first_frequency_hz=4.1,
+    ... )
+    >>> model = model_of(facts)
+    >>> model.level, model.modes(1).frequency_hz.round(6)
+    ('L1', array([4.1]))
+    """
+    _check(facts)
+    _refuse(facts)
+    spans, is_known, notes = _spans(facts)
+    material = _material(facts)
+    mass, said = _mass(facts, material)
+    notes += said
+    stiffness, is_measured, band, said = _stiffness(facts, spans, mass, material)
+    notes += said
+    is_guess = not (is_measured or (facts.section_type and facts.depth_m))
+    if not is_known or is_guess:
+        notes.insert(0, sentence("stiffness_guessed" if is_known else "ranking_only"))
+    if band != (1.0, 1.0):
+        notes.append(sentence("stiffness_band", low=band[0], high=band[1]))
+    beam = _beam(facts, spans, stiffness, mass)
+    level = "L1" if is_known and not is_guess else "L0"
+    return BeamModel(beam, level, notes=tuple(notes), stiffness_band=band)
+
+
+def _check(facts: BridgeFacts) -> None:
+    problems = []
+    for name in ("length_m", "width_m", "depth_m", "mass_kg_per_m", "first_frequency_hz"):
+        value = getattr(facts, name)
+        if value is not None and not (math.isfinite(value) and value > 0.0):
+            problems.append(f"{name} is {value:g}; it must be positive")
+    problems += [
+        f"spans_m[{index}] is {span:g}; it must be positive"
+        for index, span in enumerate(facts.spans_m)
+        if not (math.isfinite(span) and span > 0.0)
+    ]
+    total = math.fsum(facts.spans_m)
+    if not problems and facts.length_m and total > LONGER * facts.length_m:
+        problems.append(f"spans_m add up to {total:g} m, more than length_m {facts.length_m:g}")
+    if facts.span_count is not None and (
+        facts.span_count < 1 or (facts.spans_m and facts.span_count != len(facts.spans_m))
+    ):
+        problems.append(f"span_count is {facts.span_count} with {len(facts.spans_m)} spans_m")
+    if facts.section_type and facts.section_type not in _table("section_types"):
+        problems.append(f"section_type {facts.section_type!r} is unknown")
+    if facts.material and facts.material not in _table("bridge_materials"):
+        problems.append(f"material {facts.material!r} is unknown")
+    if problems:
+        raise ModelError("\n".join(problems))
+
+
+def _table(name: str) -> Mapping[str, Mapping[str, str]]:
+    return {row["key"]: row for row in rows(name)}
+
+
+def _refuse(facts: BridgeFacts) -> None:
+    """Refuse what no beam can stand for."""
+    who = facts.name or "this bridge"
+    if facts.is_curved:
+        raise NotAvailable(f"{who} is curved in plan: bending and torsion couple; use L2 or L3")
+    if facts.skew_deg is not None and abs(facts.skew_deg) > LARGEST_SKEW_DEG:
+        raise NotAvailable(
+            f"{who} has a skew of {facts.skew_deg:g} degrees, above {LARGEST_SKEW_DEG:g}: its "
+            "corners carry differently; use L2 or L3"
+        )
+    key = facts.static_system
+    if key and key.split(".")[0] != "1":
+        raise NotAvailable(
+            f"{who} has static system {key}, a frame, arch or cable structure: no beam stands for "
+            "it; use L2 or L3"
+        )
+    if key.startswith("1.3.1") or "hinge" in facts.system_words.lower():
+        if not facts.hinges_m:
+            raise NotAvailable(f"{who} has hinges whose stations are not known; give hinges_m")
+        return
+    if key:
+        return
+    _refuse_words(who, facts.system_words.lower())
+
+
+def _refuse_words(who: str, words: str) -> None:
+    for row in rows("structural_systems"):
+        if re.search(rf"({row['words']})", words):
+            if row["is_beam"] == "yes":
+                return
+            raise NotAvailable(
+                f"{who} is no girder bridge ({words}): {row['english']}; use L3, influence lines "
+                "from its recalculation"
+            )
+    raise NotAvailable(f"the static system of {who} is not known ({words or 'no words'})")
+
+
+def _spans(facts: BridgeFacts) -> tuple[list[float], bool, list[str]]:
+    """Spans [m], whether they are known, and what to say."""
+    notes = []
+    if not facts.static_system:
+        notes.append(sentence("continuity_assumed"))
+    if facts.spans_m:
+        total = math.fsum(facts.spans_m)
+        if facts.length_m is not None and total < facts.length_m / LONGER:
+            notes.append(sentence("spans_shorter", sum=total, length=facts.length_m))
+        return list(facts.spans_m), True, notes
+    count = 1 if facts.static_system == "1.1" else facts.span_count
+    if facts.length_m is None or count is None:
+        who = facts.name or "this bridge"
+        raise NotAvailable(f"the spans of {who} are not known; give spans_m, or length and number")
+    if count < THREE_SPANS:
+        spans = [facts.length_m / count] * count
+    else:
+        middle = facts.length_m / (count - 2 + 2 * END_SPAN)
+        spans = [END_SPAN * middle, *[middle] * (count - 2), END_SPAN * middle]
+    notes.append(sentence("spans_assumed", spans=" + ".join(f"{one:.1f}" for one in spans)))
+    return spans, False, notes
+
+
+def _material(facts: BridgeFacts) -> Mapping[str, str]:
+    table = _table("bridge_materials")
+    if facts.material:
+        return table[facts.material]
+    if facts.section_type:
+        return table[_table("section_types")[facts.section_type]["material"]]
+    for row in table.values():
+        if re.search(rf"({row['words']})", facts.system_words.lower()):
+            return row
+    who = facts.name or "this bridge"
+    raise NotAvailable(f"the material of {who} is not known; give material")
+
+
+def _mass(facts: BridgeFacts, material: Mapping[str, str]) -> tuple[float, list[str]]:
+    if facts.mass_kg_per_m is not None:
+        return facts.mass_kg_per_m, []
+    if facts.width_m is None:
+        who = facts.name or "this bridge"
+        raise NotAvailable(f"the mass of {who} is not known; give width_m or mass_kg_per_m")
+    mass_t = float(material["mass_t_m2"]) * facts.width_m
+    return 1000.0 * mass_t, [sentence("mass_estimated", mass=mass_t)]
+
+
+def _stiffness(
+    facts: BridgeFacts, spans: list[float], mass: float, material: Mapping[str, str]
+) -> tuple[float, bool, tuple[float, float], list[str]]:
+    """E I [N m2], whether it is measured, its band, and what to say."""
+    if facts.first_frequency_hz is not None:
+        frequency = facts.first_frequency_hz
+        band = MEASURED_BAND if facts.mass_kg_per_m is None else (1.0, 1.0)
+        said = [sentence("stiffness_measured", frequency=frequency, mass=mass / 1000.0)]
+        return _fitted(facts, spans, mass, frequency), True, band, said
+    if facts.section_type and facts.depth_m is not None and facts.width_m is not None:
+        factor = float(_table("section_types")[facts.section_type]["inertia_factor"])
+        inertia = factor * facts.width_m * facts.depth_m**3
+        said = [sentence("stiffness_depth", depth=facts.depth_m)]
+        return 1e9 * float(material["elastic_gpa"]) * inertia, False, GUESSED_BAND, said
+    frequency = TYPICAL_HZ * max(spans) ** TYPICAL_POWER
+    said = [sentence("stiffness_length", frequency=frequency)]
+    return _fitted(facts, spans, mass, frequency), False, GUESSED_BAND, said
+
+
+def _fitted(facts: BridgeFacts, spans: list[float], mass: float, frequency_hz: float) -> float:
+    """E I with which the first frequency is this one; it grows with the root of E I."""
+    trial = mass * max(spans) ** 4
+    found, _, _ = beam_modes(_beam(facts, spans, trial, mass), 1)
+    return trial * (frequency_hz / float(found[0])) ** 2
+
+
+def _beam(facts: BridgeFacts, spans: list[float], stiffness: float, mass: float) -> Beam:
+    hinges = list(facts.hinges_m)
+    if facts.static_system == "1.2":
+        hinges = [math.fsum(spans[:index]) for index in range(1, len(spans))]
+    return continuous_beam(spans, bending_nm2=stiffness, mass_kg_per_m=mass, hinges_m=hinges)
