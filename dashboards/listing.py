@@ -23,7 +23,6 @@ from dashboards.live.hub import Snapshot, StreamNow
 from twin.model.assets import Asset
 from twin.model.quality import QualityClass
 from twin.model.quantities import quantity
-from twin.rules.monitoring import monitoring_state
 
 Raw = float | str | None
 Show = Literal["text", "number", "band", "monitoring", "quality", "age", "value", "provenance"]
@@ -124,7 +123,7 @@ def _bridge(feature: Feature, snapshot: Snapshot, texts: Texts) -> Row:
         None if band is None else grade if grade is not None else theme.CONDITION_BANDS[band].low,
         None if year is None else str(year.value),
         traffic_text(asset, texts),
-        float(monitoring_state([state.quality_class for state in states])),
+        float(snapshot.monitoring(asset.id)),
         f"{len(current)}/{len(states)}",
         min(ages, default=None),
     )

@@ -11,12 +11,14 @@ from twin.errors import ModelError, RegistryError, ScenarioError
 from twin.model.alarms import Alarm
 from twin.model.assets import Asset, Component
 from twin.model.bases import StoredBase
+from twin.model.bridge_status import NAME as STATUS_NAME
 from twin.model.city import City, LoadReport
 from twin.model.datastreams import Datastream
 from twin.model.findings import MonitoringState
 from twin.model.gaps import Gap, GapState
 from twin.model.history import Binned, Instants
 from twin.model.jobs import JobStatus
+from twin.model.monitoring import ANALYSIS_SOURCE
 from twin.model.observations import (
     BalanceRow,
     Batch,
@@ -37,7 +39,7 @@ from twin.model.targets import TARGETS_PART, TargetNames, unknown_targets, witho
 from twin.model.times import from_us, to_us
 from twin.model.upkeep import Compression, Deletion, Overdue, RollupReport, UpkeepRule
 from twin.ports import BridgeShelf, Clock, Store, TrafficShelf
-from twin.rules.monitoring import monitoring_state
+from twin.rules.monitoring import monitoring_state, watched_states
 
 MOST_ROWS = 5_000_000
 LONGEST_HOLD_US = 86_400_000_000
@@ -192,8 +194,22 @@ class Twin:
         """Monitoring state of every asset that has datastreams, by asset id."""
         classes: dict[str, list[QualityClass]] = {}
         for state in self.stream_states():
-            classes.setdefault(state.datastream.asset_id, []).append(state.quality_class)
-        return {asset_id: monitoring_state(found) for asset_id, found in classes.items()}
+            if state.datastream.source != ANALYSIS_SOURCE:
+                classes.setdefault(state.datastream.asset_id, []).append(state.quality_class)
+        watched = self.watched_states()
+        return {
+            asset_id: monitoring_state(found, watched.get(asset_id))
+            for asset_id, found in classes.items()
+        }
+
+    def watched_states(self) -> Mapping[str, MonitoringState]:
+        """What the analyses of the bridges say, by asset id; an asset without any is absent."""
+        stored = self.bridges.findings()
+        return watched_states(
+            self.bridges.states(STATUS_NAME),
+            [item.finding for item in stored],
+            now=self._clock(),
+        )
 
     def series(
         self, uid: str, *, start: datetime, end: datetime, limit: int = MOST_ROWS

@@ -4,13 +4,14 @@ A value is shown only while it is fresh: when its age passes three expected inte
 becomes 255 and the quality "stale", even if nothing arrives that could say so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dashboards.live.quantise import CLASSES, NO_VALUE, Scale, quantise
+from twin.model.findings import MonitoringState
 from twin.model.observations import Latest
 from twin.model.quality import STALE_AFTER_CADENCES, SUSPECT_MASK, Quality, QualityClass
 from twin.rules.monitoring import monitoring_state
@@ -73,6 +74,7 @@ class StreamIndex:
     """
 
     cadence_s: Float64
+    is_followed: NDArray[np.bool_]
     road_speed: Int64
     road_flow: Int64
     sensor_row: Int64
@@ -85,13 +87,21 @@ class StreamIndex:
 
 @dataclass(slots=True)
 class NewestValues:
-    """Newest value by datastream number, kept up to date with every change."""
+    """Newest value by datastream number, kept up to date with every change.
 
-    numbers: int
+    What is not followed, such as streams of analyses, stays without a value.
+    """
+
+    is_followed: NDArray[np.bool_]
     time_us: Int64 = field(init=False)
     value: Float64 = field(init=False)
     quality: NDArray[np.int16] = field(init=False)
     revision: int = 0
+
+    @property
+    def numbers(self) -> int:
+        """Datastream numbers that there is room for."""
+        return len(self.is_followed)
 
     def __post_init__(self) -> None:
         self.time_us = np.full(self.numbers, NEVER, dtype=np.int64)
@@ -100,7 +110,7 @@ class NewestValues:
 
     def apply(self, latest: Latest) -> NDArray[np.int64]:
         """Take over what changed; the times [us] of all values that are newer than before."""
-        known = latest.number < self.numbers
+        known = (latest.number < self.numbers) & self.is_followed[latest.number % self.numbers]
         number = latest.number[known]
         is_newer = latest.time_us[known] > self.time_us[number]
         self.time_us[number] = latest.time_us[known]
@@ -123,9 +133,16 @@ def quality_classes(newest: NewestValues, cadence_s: Float64, *, now_us: int) ->
 
 
 def encode_channels(
-    index: StreamIndex, newest: NewestValues, *, now_us: int
+    index: StreamIndex,
+    newest: NewestValues,
+    *,
+    now_us: int,
+    watched: Sequence[MonitoringState | None] = (),
 ) -> Mapping[str, tuple[Bytes, float]]:
-    """Bytes of every channel, and the newest phenomenon time in it [ms since 1970]."""
+    """Bytes of every channel, and the newest phenomenon time in it [ms since 1970].
+
+    ``watched`` is what the analyses say, by row of the bridges; empty where there are none.
+    """
     classes = quality_classes(newest, index.cadence_s, now_us=now_us)
     found: dict[str, tuple[Bytes, float]] = {}
     never = float(QualityClass.NEVER_REPORTED)
@@ -142,7 +159,8 @@ def encode_channels(
     sensors = _worst(classes[index.sensor_number], index.sensor_row, index.sensors)
     found["sensors.q"] = sensors, _newest_ms(newest, index.sensor_number)
     found["bridges.grade"] = index.bridge_grade, 0.0
-    states = _monitoring(classes[index.bridge_number], index.bridge_row, len(index.bridge_grade))
+    said = watched or [None] * len(index.bridge_grade)
+    states = _monitoring(classes[index.bridge_number], index.bridge_row, said)
     found["bridges.monitoring"] = states, _newest_ms(newest, index.bridge_number)
     return found
 
@@ -178,8 +196,9 @@ def _worst(classes: Bytes, rows: Int64, features: int) -> Bytes:
     return np.array(BY_SEVERITY, dtype=np.uint8)[rank]
 
 
-def _monitoring(classes: Bytes, rows: Int64, bridges: int) -> Bytes:
-    by_bridge: list[list[QualityClass]] = [[] for _ in range(bridges)]
+def _monitoring(classes: Bytes, rows: Int64, watched: Sequence[MonitoringState | None]) -> Bytes:
+    by_bridge: list[list[QualityClass]] = [[] for _ in watched]
     for row, code in zip(rows.tolist(), classes.tolist(), strict=True):
         by_bridge[row].append(QualityClass(code))
-    return np.array([monitoring_state(found) for found in by_bridge], dtype=np.uint8)
+    states = [monitoring_state(*of) for of in zip(by_bridge, watched, strict=True)]
+    return np.array(states, dtype=np.uint8)

@@ -26,6 +26,7 @@ from twin.city import Twin
 from twin.errors import ModelError
 from twin.model.assets import Asset, Component
 from twin.model.datastreams import Datastream
+from twin.model.monitoring import ANALYSIS_SOURCE
 from twin.model.provenance import Reference
 from twin.model.quantities import quantity
 
@@ -99,7 +100,7 @@ def read_features(twin: Twin) -> CityFeatures:
         version=version,
         assets=assets,
         components=components,
-        streams=twin.datastreams(),
+        streams=[item for item in twin.datastreams() if item.source != ANALYSIS_SOURCE],
         references=twin.references(),
     )
 
@@ -341,9 +342,12 @@ def _index(
     sensors: Sequence[Feature],
 ) -> StreamIndex:
     cadence = np.full(1 + max((s.number or 0 for s in streams), default=0), EVENT_DRIVEN_S)
+    is_followed = np.zeros(len(cadence), np.bool_)
     for stream in streams:
-        if stream.number is not None and stream.cadence_s is not None:
-            cadence[stream.number] = stream.cadence_s
+        if stream.number is not None:
+            is_followed[stream.number] = True
+            if stream.cadence_s is not None:
+                cadence[stream.number] = stream.cadence_s
     by_place = {row.id: index for index, row in enumerate(sensors)}
     by_bridge = {row.id: index for index, row in enumerate(bridges)}
     placed = [(by_place.get(s.component_id or s.asset_id, -1), s.number or 0) for s in streams]
@@ -353,6 +357,7 @@ def _index(
     bands = [band_of(row.asset) for row in bridges]
     return StreamIndex(
         cadence_s=cadence,
+        is_followed=is_followed,
         road_speed=_counted(streams, roads, "speed"),
         road_flow=_counted(streams, roads, "flow"),
         sensor_row=sensor_row,

@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -26,8 +26,10 @@ from dashboards.live.frames import ChannelFrames
 from twin.city import Twin
 from twin.errors import StoreUnavailableError
 from twin.model.datastreams import Datastream
+from twin.model.findings import MonitoringState
 from twin.model.quality import QualityClass
 from twin.model.times import from_us, to_us
+from twin.rules.monitoring import monitoring_state
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +69,7 @@ class Snapshot:
     quality: NDArray[np.int16]
     classes: NDArray[np.uint8]
     is_away: bool = False
+    watched: Mapping[str, MonitoringState] = field(default_factory=dict)
 
     def stream(self, stream: Datastream) -> StreamNow:
         """Newest value of a datastream."""
@@ -84,6 +87,12 @@ class Snapshot:
             quality_class=QualityClass(int(self.classes[number])),
             age_s=max(0.0, (self.at - at).total_seconds()),
         )
+
+    def monitoring(self, asset_id: str) -> MonitoringState:
+        """Monitoring state of an asset."""
+        streams = self.features.streams_of.get(asset_id, ())
+        classes = [self.stream(item).quality_class for item in streams]
+        return monitoring_state(classes, self.watched.get(asset_id))
 
     @property
     def newest(self) -> datetime | None:
@@ -124,8 +133,9 @@ class Hub:
         self.clients = 0
         self.frames_encoded = 0
         self._features = read_features(twin)
-        self._newest = NewestValues(len(self._features.index.cadence_s))
+        self._newest = NewestValues(self._features.index.is_followed)
         self._newest.apply(twin.latest())
+        self._watched = twin.watched_states()
         self.snapshot = self._publish(is_away=False)
 
     def start(self) -> None:
@@ -210,8 +220,9 @@ class Hub:
             self._polled_at = time.monotonic()
             if self._twin.registry_version() != self._features.version:
                 self._features = read_features(self._twin)
-                self._newest = NewestValues(len(self._features.index.cadence_s))
+                self._newest = NewestValues(self._features.index.is_followed)
                 logger.info("registry changed", extra={"version": self._features.version})
+            self._watched = self._twin.watched_states()
         if is_due or is_notified:
             is_first = self._newest.revision == 0
             times = self._newest.apply(self._twin.latest(since=self._newest.revision))
@@ -234,8 +245,10 @@ class Hub:
             quality=newest.quality.copy(),
             classes=quality_classes(newest, index.cadence_s, now_us=to_us(now)),
             is_away=is_away,
+            watched=self._watched,
         )
-        encoded = encode_channels(index, newest, now_us=to_us(now))
+        watched = [self._watched.get(row.id) for row in self._features.bridges]
+        encoded = encode_channels(index, newest, now_us=to_us(now), watched=watched)
         frames = dict(self.frames)
         for number, channel in enumerate(CHANNELS):
             values, t_ms = encoded[channel.name]

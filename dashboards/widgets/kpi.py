@@ -17,7 +17,6 @@ from twin.model.findings import MonitoringState
 from twin.model.quality import QualityClass
 from twin.model.quantities import quantity
 from twin.model.times import from_us
-from twin.rules.monitoring import monitoring_state
 
 _YEAR = re.compile(r"\b\d{4}\b")
 POOR_BAND = 4
@@ -127,13 +126,7 @@ def _years(snapshot: Snapshot, texts: Texts) -> str:
 
 
 def _monitoring(snapshot: Snapshot, texts: Texts) -> Figure:
-    features = snapshot.features
-    states = [
-        monitoring_state(
-            [snapshot.stream(s).quality_class for s in features.streams_of.get(row.id, ())]
-        )
-        for row in features.bridges
-    ]
+    states = [snapshot.monitoring(row.id) for row in snapshot.features.bridges]
     bad = sum(state in (MonitoringState.NO_DATA, MonitoringState.DATA_FAULT) for state in states)
     value = texts("kpi.of", n=texts.number(bad), all=texts.number(len(states)))
     why = texts("kpi.monitoring.why")

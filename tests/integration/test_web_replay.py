@@ -35,7 +35,7 @@ def lived_town(minutes: int) -> tuple[Town, dict[str, list[bytes]]]:
     generator = np.random.default_rng(5)
     seen: dict[str, list[bytes]] = {channel.name: [] for channel in CHANNELS}
     features = read_features(town.twin)
-    newest = NewestValues(len(features.index.cadence_s))
+    newest = NewestValues(features.index.is_followed)
     for step in range(minutes * 4):
         talking = READINGS if step < 4 else [uid for uid in READINGS if generator.random() < 0.3]
         if talking:

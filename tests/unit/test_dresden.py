@@ -255,21 +255,37 @@ def test_the_axis_of_the_river_is_that_of_the_facts():
     assert assets()["elbe"].geometry.buffer(1e-5).covers(assets()["elbe-axis"].geometry)
 
 
-def test_433_datastreams_are_simulated_or_derived_from_simulated_waveforms():
+def test_every_datastream_is_simulated_or_derived_from_simulated_ones():
     streams = dresden().datastreams
-    assert len(streams) == 433
-    assert Counter(stream.provenance for stream in streams) == {"simulated": 421, "derived": 12}
+    assert Counter((stream.provenance, stream.source) for stream in streams) == {
+        ("simulated", "demo"): 421,
+        ("derived", "demo"): 12,
+        ("derived", "analysis"): 16,
+    }
     waves = {stream.route_key for stream in streams if stream.kind == "waveform"}
-    features = [stream for stream in streams if stream.provenance == "derived"]
+    features = [
+        stream for stream in streams if (stream.provenance, stream.source) == ("derived", "demo")
+    ]
     assert {stream.route_key.partition("#")[0] for stream in features} == waves
     assert {stream.route_key.partition("#")[2] for stream in features} == set(FEATURES)
     assert {sensor.provenance for sensor in dresden().sensors} == {"simulated"}
-    assert {stream.source for stream in streams} == {"demo"}
-    assert Counter(stream.kind for stream in streams) == {"reading": 429, "waveform": 4}
-    slow = [stream for stream in streams if stream.quantity == "natural_frequency"]
-    assert {stream.cadence_s for stream in slow} == {3600}
-    rest = [stream for stream in streams if stream not in slow]
+    assert Counter(stream.kind for stream in streams) == {"reading": 445, "waveform": 4}
+    hourly = [s for s in streams if s.quantity == "natural_frequency" or s.source == "analysis"]
+    assert {stream.cadence_s for stream in hourly} == {3600}
+    rest = [stream for stream in streams if stream not in hourly]
     assert all(stream.cadence_s and 15 <= stream.cadence_s <= 60 for stream in rest)
+
+
+def test_analyses_write_beside_what_they_read():
+    streams = {stream.route_key: stream for stream in dresden().datastreams}
+    for stream in streams.values():
+        parent, _, kind = stream.route_key.partition("#")
+        if stream.source != "analysis":
+            continue
+        assert kind in ("compensated", "t2")
+        if kind == "compensated":
+            assert streams[parent].quantity == stream.quantity
+            assert streams[parent].component_id == stream.component_id
 
 
 def test_route_keys_fit_the_topics_of_the_routing_rules():

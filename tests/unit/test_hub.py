@@ -28,7 +28,7 @@ from twin.model.times import to_us
 
 def encoded(city: Town):
     features = read_features(city.twin)
-    newest = NewestValues(len(features.index.cadence_s))
+    newest = NewestValues(features.index.is_followed)
     newest.apply(city.twin.latest())
     channels = encode_channels(features.index, newest, now_us=to_us(city.clock()))
     return {name: values.tolist() for name, (values, _) in channels.items()}
@@ -97,7 +97,7 @@ def test_bridges_have_the_band_of_their_grade_and_the_state_of_their_streams():
 )
 def test_the_quality_classes_of_arrays_are_those_of_single_values(cases):
     now_us = to_us(START)
-    newest = NewestValues(len(cases))
+    newest = NewestValues(np.ones(len(cases), np.bool_))
     for row, (mask, age_s, _) in enumerate(cases):
         newest.quality[row] = mask
         newest.time_us[row] = NEVER if age_s is None else now_us - age_s * 1_000_000

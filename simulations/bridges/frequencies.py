@@ -1,0 +1,211 @@
+"""Watch over natural frequencies: learns how they follow the temperature, then judges."""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+import numpy as np
+
+from simulations.bridges.derived import (
+    COMPENSATED,
+    T2,
+    all_of,
+    derived_stream,
+    readings_of,
+)
+from simulations.bridges.inputs import HOUR_US, Bridge, Columns
+from simulations.bridges.rounds import Analysis, Found
+from simulations.monitoring.channels import Channels
+from simulations.monitoring.compensate import train
+from simulations.monitoring.compensation import Compensation, restored
+from simulations.monitoring.lags import lagged
+from simulations.monitoring.watch import Judgement, Judgements, NotArmed, Watch, opened
+from twin.errors import InsufficientData
+from twin.model.datastreams import Datastream
+from twin.model.findings import EvidenceWindow, Finding, MonitoringState, Phrase, Reason
+from twin.model.monitoring import AnalysisOutcome, TrainedModel
+from twin.model.observations import Readings
+from twin.model.times import from_us
+from twin.rules.diagnosis import RULE_VERSION, Symptoms, diagnose
+
+NAME = "compensation"
+VERSION = "1"
+OWNER = "stadtzwilling"
+KEPT_BACK_H = 30 * 24
+"""The newest days are not trained on: the first judgement needs rows that the model never saw."""
+EVIDENCE = timedelta(days=14)
+FALLEN_SIGMA = -0.5
+"""A mode counts as fallen where its mean residual of the last two days lies below this."""
+RECENT = 48
+PERSISTENT = 6
+"""So many armed rows above the limit make a finding."""
+
+
+def is_concerned(bridge: Bridge) -> bool:
+    """Whether a bridge has the natural frequencies of at least two modes."""
+    return len(bridge.of("natural_frequency")) > 1
+
+
+def look(bridge: Bridge) -> Found:
+    """Train where no model is registered, then judge what is new.
+
+    Raises
+    ------
+    InsufficientData
+        While the record is too short or holds no cold season; names what is missing.
+    """
+    modes, warm = bridge.of("natural_frequency"), bridge.of("structure_temperature")
+    columns = bridge.hourly([item.uid for item in (*modes, *warm[:1])])
+    channels = channels_of(columns, modes, warm[:1])
+    models = [item for item in bridge.twin.bridges.models(bridge.asset.id) if item.name == NAME]
+    trained = () if models else (_trained(bridge, channels),)
+    watch = _watch(bridge, (*models, *trained))
+    rows = channels.time_us > max(watch.position_us, watch.model.period.until_us)
+    first = int(np.argmax(rows)) if rows.any() else len(channels)
+    judged = watch.run(channels.between(first, len(channels)))
+    shown = channels if trained else channels.between(first, len(channels))
+    version = (*models, *trained)[-1].version
+    state = watch.record(asset_id=bridge.asset.id, name=f"{NAME}.{version}")
+    findings = _findings(bridge, watch.model, judged)
+    outcome = AnalysisOutcome(
+        readings=all_of(
+            [*_compensated(bridge, watch.model, shown, modes), _charted(bridge, judged)]
+        ),
+        states=(state,),
+        models=trained,
+        findings=findings,
+    )
+    return _found(outcome, judged)
+
+
+def channels_of(
+    columns: Columns, modes: Sequence[Datastream], warm: Sequence[Datastream]
+) -> Channels:
+    """Hourly columns as the statistics take them; doubtful hours of the temperature are marked."""
+    count = len(columns)
+    value = np.column_stack([columns.value[item.uid] for item in modes])
+    temperature = columns.value[warm[0].uid] if warm else np.full(count, np.nan)
+    doubtful = columns.bad[warm[0].uid] > 0 if warm else np.zeros(count, np.bool_)
+    return Channels(
+        tuple(item.uid for item in modes), columns.time_us, value, temperature, doubtful
+    )
+
+
+def _trained(bridge: Bridge, channels: Channels) -> TrainedModel:
+    if len(channels) <= KEPT_BACK_H:
+        raise InsufficientData(
+            f"{len(channels)} hours are stored; the newest {KEPT_BACK_H} are not trained on"
+        )
+    model = train(channels.between(0, len(channels) - KEPT_BACK_H))
+    return model.entry(
+        asset_id=bridge.asset.id, name=NAME, version=1, owner=OWNER, trained_at=bridge.now
+    )
+
+
+def _watch(bridge: Bridge, models: Sequence[TrainedModel]) -> Watch:
+    newest = models[-1]
+    kept = bridge.twin.bridges.state(bridge.asset.id, f"{NAME}.{newest.version}")
+    states = () if kept is None else (kept,)
+    found = opened(models, states, asset_id=bridge.asset.id, name=NAME)
+    return Watch(restored(newest.content)) if found is None else found
+
+
+def _compensated(
+    bridge: Bridge, model: Compensation, channels: Channels, modes: Sequence[Datastream]
+) -> Iterable[Readings]:
+    """What the modes would show at the mean temperature of the training."""
+    if model.kind != "temperature":
+        return
+    average = lagged(channels.time_us, channels.usable_temperature_c, lags_h=model.lags_h)
+    inside = np.all(model.is_inside(average), axis=1)
+    residual = channels.value - model.expected(average)
+    for column, mode in enumerate(modes):
+        stream = derived_stream(bridge, f"{mode.route_key}#{COMPENSATED}")
+        value = np.where(inside, model.coefficients[-1, column] + residual[:, column], np.nan)
+        yield readings_of(stream, channels.time_us, value)
+
+
+def _charted(bridge: Bridge, judged: Judgements) -> Readings:
+    stream = derived_stream(bridge, f"{bridge.asset.id}/modes#{T2}")
+    time_us = np.array([row.time_us for row in judged.rows], np.int64)
+    return readings_of(stream, time_us, judged.t2)
+
+
+def _found(outcome: AnalysisOutcome, judged: Judgements) -> Found:
+    if not judged.rows:
+        return Found(outcome)
+    last = judged.rows[-1]
+    if last.is_armed:
+        return Found(outcome)
+    return Found(outcome, MonitoringState.NOT_ARMED, not_armed(last.not_armed[0]))
+
+
+def not_armed(reason: NotArmed) -> Phrase:
+    """Why a watch does not judge, as a sentence."""
+    values: dict[str, float | str] = {"subject": reason.subject.replace("_", " ")}
+    for name in ("value", "least", "most"):
+        number: float | None = getattr(reason, name)
+        values[name] = float("nan") if number is None else number
+    return Phrase(f"not_armed.{reason.key}", values)
+
+
+def _findings(bridge: Bridge, model: Compensation, judged: Judgements) -> tuple[Finding, ...]:
+    alarms = judged.is_alarm
+    if np.count_nonzero(alarms[-RECENT:]) < PERSISTENT:
+        return ()
+    last = next(row for row in reversed(judged.rows) if row.is_alarm)
+    first = next(row for row in judged.rows if row.is_alarm)
+    symptoms = _symptoms(model, judged, lasted_us=last.time_us - first.time_us)
+    diagnosis = diagnose(symptoms)
+    leading = int(np.argmax(last.share))
+    charted = Reason(
+        Phrase("reason.chart", {"t2": last.t2, "limit": last.limit}),
+        value=last.t2,
+        limit=last.limit,
+        source=f"trained {from_us(model.period.from_us):%Y-%m-%d} to "
+        f"{from_us(model.period.until_us):%Y-%m-%d}, one false alarm in "
+        f"{1.0 / model.chart.false_alarms_per_year:g} years",
+    )
+    at = from_us(last.time_us)
+    return (
+        Finding(
+            asset_id=bridge.asset.id,
+            rule="frequency_shift",
+            rule_version=RULE_VERSION,
+            severity="warning",
+            key=NAME,
+            statement=_statement(last, model.names[leading]),
+            next_step=Phrase("step.inspect_structure"),
+            at=at,
+            cause=diagnosis.cause,
+            reasons=(charted, *diagnosis.reasons),
+            evidence=tuple(EvidenceWindow(uid, at - EVIDENCE, at) for uid in model.names),
+        ),
+    )
+
+
+def _statement(row: Judgement, channel: str) -> Phrase:
+    values: dict[str, float | str] = {
+        "t2": row.t2,
+        "limit": row.limit,
+        "channel": channel,
+        "percent": 100.0 * float(row.share.max()) / row.t2,
+    }
+    return Phrase("frequency_shift", values)
+
+
+def _symptoms(model: Compensation, judged: Judgements, *, lasted_us: int) -> Symptoms:
+    residual = np.array([row.residual for row in judged.rows[-RECENT:]])
+    there = np.isfinite(residual)
+    count = np.maximum(there.sum(axis=0), 1)
+    mean = np.where(there, residual, 0.0).sum(axis=0) / count
+    least, most = float(model.least.min()), float(model.most.max())
+    return Symptoms(
+        is_temperature_trained=True,
+        trained_cel=(least, most),
+        neighbours_changed=max(int(np.count_nonzero(mean < FALLEN_SIGMA)) - 1, 0),
+        neighbours=len(model.names) - 1,
+        lasted_d=lasted_us / (24 * HOUR_US),
+    )
+
+
+ANALYSIS = Analysis(NAME, VERSION, timedelta(hours=1), is_concerned, look)

@@ -1,0 +1,90 @@
+"""What an analysis reads of a bridge: its streams, and their hourly means on one grid."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin.city import Twin
+from twin.model.assets import Asset
+from twin.model.datastreams import Datastream
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+HOUR = timedelta(hours=1)
+HOUR_US = 3_600_000_000
+MOST_HOURS = 9_600
+"""400 days: a year with its cold season, and room for what came after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Hourly means of streams on one grid.
+
+    Parameters
+    ----------
+    time_us : (n,)
+        End of each hour [us since 1970-01-01 UTC].
+    value
+        By uid, each (n,), in the unit of the stream; NaN where no good reading fell into the hour.
+    bad
+        By uid, each (n,): readings of the hour that are suspect and in no mean.
+    """
+
+    time_us: Ints
+    value: Mapping[str, Floats]
+    bad: Mapping[str, Ints]
+
+    def __len__(self) -> int:
+        return len(self.time_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """One bridge with its streams, at one time."""
+
+    twin: Twin
+    asset: Asset
+    streams: tuple[Datastream, ...]
+    now: datetime
+
+    def of(self, *quantities: str) -> tuple[Datastream, ...]:
+        """Streams of some quantities, by uid."""
+        return tuple(item for item in self.streams if item.quantity in quantities)
+
+    def hourly(self, uids: Sequence[str], *, hours: int = MOST_HOURS) -> Columns:
+        """Hourly means up to the last full hour."""
+        return hourly(self.twin, uids, until=self.now, hours=hours)
+
+
+def bridges(twin: Twin, *, asset_id: str | None = None) -> Sequence[Bridge]:
+    """All bridges that have streams, or one of them, as they are now."""
+    now = twin.now()
+    return [
+        Bridge(twin, asset, tuple(twin.datastreams(asset.id)), now)
+        for asset in twin.assets("bridge")
+        if asset_id in (None, asset.id)
+    ]
+
+
+def hourly(twin: Twin, uids: Sequence[str], *, until: datetime, hours: int) -> Columns:
+    """Hourly means of streams up to the last full hour before a time; leading empty hours go."""
+    end = until.replace(minute=0, second=0, microsecond=0)
+    start = end - hours * HOUR
+    value: dict[str, Floats] = {}
+    bad: dict[str, Ints] = {}
+    time_us = np.arange(hours, dtype=np.int64)
+    for uid in uids:
+        bins = twin.binned(uid, start=start, end=end, points=hours)
+        rows = slice(0, hours)
+        time_us = bins.start_us[rows] + HOUR_US
+        value[uid], bad[uid] = bins.mean[rows], bins.bad[rows]
+    there = [np.flatnonzero(np.isfinite(column)) for column in value.values()]
+    first = min((int(rows[0]) for rows in there if len(rows)), default=hours)
+    return Columns(
+        time_us[first:],
+        {uid: column[first:] for uid, column in value.items()},
+        {uid: column[first:] for uid, column in bad.items()},
+    )

@@ -1,0 +1,130 @@
+"""Rounds over the bridges: which analyses are due, what they found, and what they say of now."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from simulations.bridges.inputs import Bridge, bridges
+from twin.city import Twin
+from twin.errors import InsufficientData, ModelError, NotAvailable, TwinError
+from twin.model.bridge_status import AnalysisStatus, BridgeStatus
+from twin.model.findings import MonitoringState, Phrase
+from twin.model.monitoring import AnalysisOutcome
+from twin.model.times import from_us
+
+logger = logging.getLogger(__name__)
+
+LOCK = "bridge-analyses"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an analysis found at a bridge, and whether it could judge."""
+
+    outcome: AnalysisOutcome = field(default_factory=AnalysisOutcome)
+    state: MonitoringState = MonitoringState.NORMAL
+    reason: Phrase | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """One kind of analysis.
+
+    Parameters
+    ----------
+    name, version
+        Its name also names its state record.
+    every
+        Distance between two of its looks at a bridge.
+    concerns
+        Whether a bridge has what it needs.
+    look
+        Reads the streams and says what it found; raises InsufficientData while it has to learn,
+        NotAvailable where it does not apply.
+    """
+
+    name: str
+    version: str
+    every: timedelta
+    concerns: Callable[[Bridge], bool]
+    look: Callable[[Bridge], Found]
+
+
+class Rounds:
+    """Looks at every bridge when an analysis of it is due; only one worker at a time does.
+
+    Parameters
+    ----------
+    twin
+        The city.
+    analyses
+        In the order in which they are made.
+    """
+
+    def __init__(self, twin: Twin, analyses: Sequence[Analysis]) -> None:
+        self._twin = twin
+        self._analyses = tuple(analyses)
+        self._looked_us: dict[tuple[str, str], int] = {}
+        self._said: dict[str, dict[str, AnalysisStatus]] = {}
+
+    def step(self, *, stop: threading.Event | None = None) -> int:
+        """Make the analyses that are due; how many bridges were looked at.
+
+        Nothing happens while another worker does it.
+        """
+        if not self._twin.hold_instance(LOCK):
+            return 0
+        looked = 0
+        for bridge in bridges(self._twin):
+            if stop is not None and stop.is_set():
+                break
+            due = [item for item in self._analyses if self._is_due(item, bridge)]
+            if due:
+                self._look_at(bridge, due)
+                looked += 1
+        return looked
+
+    def _is_due(self, analysis: Analysis, bridge: Bridge) -> bool:
+        if not analysis.concerns(bridge):
+            return False
+        key = bridge.asset.id, analysis.name
+        if key not in self._looked_us:
+            state = self._twin.bridges.state(bridge.asset.id, analysis.name)
+            self._looked_us[key] = 0 if state is None else state.position_us
+        return bridge.now - from_us(self._looked_us[key]) >= analysis.every
+
+    def _look_at(self, bridge: Bridge, due: Sequence[Analysis]) -> None:
+        said = self._said.setdefault(bridge.asset.id, {})
+        for analysis in due:
+            found = look(bridge, analysis)
+            self._twin.bridges.keep(found.outcome, at=bridge.now)
+            said[analysis.name] = AnalysisStatus(
+                analysis.name, analysis.version, found.state, found.reason
+            )
+            self._looked_us[bridge.asset.id, analysis.name] = int(bridge.now.timestamp() * 1e6)
+        status = BridgeStatus(bridge.asset.id, bridge.now, tuple(said.values()))
+        self._twin.bridges.keep(AnalysisOutcome(states=(status.record(),)), at=bridge.now)
+
+
+def look(bridge: Bridge, analysis: Analysis) -> Found:
+    """One analysis of one bridge; what it cannot do is a result and not an error."""
+    try:
+        return analysis.look(bridge)
+    except InsufficientData as error:
+        return _silent(analysis, MonitoringState.LEARNING, error)
+    except NotAvailable as error:
+        return _silent(analysis, MonitoringState.NOT_ARMED, error)
+    except ModelError as error:
+        logger.warning(
+            "analysis_refused",
+            extra={"asset": bridge.asset.id, "analysis": analysis.name, "reason": str(error)},
+        )
+        return _silent(analysis, MonitoringState.NOT_ARMED, error)
+
+
+def _silent(analysis: Analysis, state: MonitoringState, error: TwinError) -> Found:
+    key = "state.learning" if state is MonitoringState.LEARNING else "state.not_armed"
+    values: Mapping[str, float | str] = {"analysis": analysis.name, "reason": str(error)}
+    return Found(state=state, reason=Phrase(key, values))

@@ -1,0 +1,105 @@
+"""What the analyses of a bridge say of themselves: armed, learning, not armed, and why."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from twin.errors import ModelError
+from twin.model.findings import Finding, MonitoringState, Phrase
+from twin.model.monitoring import StateRecord
+from twin.model.times import from_us, to_us
+
+NAME = "status"
+FORMAT_VERSION = 1
+STALE_AFTER = timedelta(hours=3)
+"""A status that nobody has renewed for so long says nothing of now."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisStatus:
+    """One analysis of one bridge: whether it judges, and why not.
+
+    ``state`` is ``LEARNING``, ``NOT_ARMED`` or ``NORMAL`` (it judges); what it found lies in the
+    findings.
+    """
+
+    analysis: str
+    version: str
+    state: MonitoringState
+    reason: Phrase | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeStatus:
+    """All analyses of a bridge at one time."""
+
+    asset_id: str
+    at: datetime
+    analyses: tuple[AnalysisStatus, ...]
+
+    def record(self) -> StateRecord:
+        """The status as the store keeps it."""
+        rows = [
+            {
+                "analysis": item.analysis,
+                "version": item.version,
+                "state": item.state.name,
+                "reason": None
+                if item.reason is None
+                else {"key": item.reason.key, "values": dict(item.reason.values)},
+            }
+            for item in self.analyses
+        ]
+        content = json.dumps(rows, ensure_ascii=False).encode()
+        return StateRecord(NAME, self.asset_id, FORMAT_VERSION, to_us(self.at), content)
+
+    def watched(self, findings: Sequence[Finding], *, now: datetime) -> MonitoringState:
+        """State of the monitoring from the analyses and the open findings.
+
+        A finding that is put down to a sensor raises nothing.
+        """
+        structural = [item for item in findings if item.cause != "sensor_fault"]
+        if any(item.severity == "critical" for item in structural):
+            return MonitoringState.ALARM
+        if any(item.severity == "warning" for item in structural):
+            return MonitoringState.WARNING
+        if now - self.at > STALE_AFTER:
+            return MonitoringState.NOT_ARMED
+        states = {item.state for item in self.analyses}
+        for state in (MonitoringState.NORMAL, MonitoringState.LEARNING):
+            if state in states:
+                return state
+        return MonitoringState.NOT_ARMED
+
+
+def status_of(record: StateRecord) -> BridgeStatus:
+    """The status that a record holds.
+
+    Raises
+    ------
+    ModelError
+        If it was written by a later version or is damaged.
+    """
+    if record.format_version != FORMAT_VERSION:
+        raise ModelError(
+            f"the status of {record.asset_id} has format {record.format_version}, known is "
+            f"{FORMAT_VERSION}: run the analyses with this version"
+        )
+    try:
+        rows = json.loads(record.content)
+        analyses = tuple(_analysis(row) for row in rows)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"the status of {record.asset_id} is damaged ({error}): run the analyses again"
+        ) from error
+    return BridgeStatus(record.asset_id, from_us(record.position_us), analyses)
+
+
+def _analysis(row: Mapping[str, object]) -> AnalysisStatus:
+    reason = row["reason"]
+    phrase = None
+    if isinstance(reason, dict):
+        phrase = Phrase(str(reason["key"]), dict(reason["values"]))
+    state = MonitoringState[str(row["state"])]
+    return AnalysisStatus(str(row["analysis"]), str(row["version"]), state, phrase)

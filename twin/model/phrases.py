@@ -1,0 +1,69 @@
+"""Sentences of findings in two languages, with their numbers written as the language does."""
+
+import math
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+
+from twin.model.findings import Phrase
+from twin.model.statements import german_value
+from twin.model.tables import rows
+
+SIGNIFICANT = 3
+
+
+def said(phrase: Phrase, language: str) -> str:
+    """The sentence of a phrase in ``de`` or ``en``; its key and values where the table has none.
+
+    Examples
+    --------
+    >>> said(Phrase("step.inspect_crack", {"channel": "B10.crack"}), "en")
+    'Inspect the crack at B10.crack by hand: width, ends, new branches; read the gauge beside it.'
+    >>> said(Phrase("unknown", {"x": 1.5}), "de")
+    'unknown (x 1,5)'
+    """
+    values = {name: _written(value, language) for name, value in phrase.values.items()}
+    pattern = _table().get(phrase.key, {}).get("de" if language == "de" else "en")
+    if pattern is None:
+        listed = ", ".join(f"{name} {value}" for name, value in values.items())
+        return f"{phrase.key} ({listed})" if listed else phrase.key
+    return pattern.format(**values)
+
+
+def is_known(phrase: Phrase) -> bool:
+    """Whether the table has the sentence and the phrase all its values."""
+    try:
+        for pattern in _table()[phrase.key].values():
+            pattern.format(**phrase.values)
+    except KeyError:
+        return False
+    return True
+
+
+def written(value: float) -> str:
+    """A number with three significant digits, and no exponent where none is needed.
+
+    Examples
+    --------
+    >>> written(0.61234), written(1234.5), written(-2.0), written(float("nan"))
+    ('0.612', '1234', '-2', '-')
+    """
+    if not math.isfinite(value):
+        return "-"
+    if value == 0.0:
+        return "0"
+    digits = max(0, SIGNIFICANT - 1 - math.floor(math.log10(abs(value))))
+    text = f"{value:.{min(digits, 6)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _written(value: float | str, language: str) -> str:
+    text = value if isinstance(value, str) else written(value)
+    return german_value(text) if language == "de" else text
+
+
+@cache
+def _table() -> Mapping[str, Mapping[str, str]]:
+    return MappingProxyType(
+        {row["key"]: {"en": row["english"], "de": row["german"]} for row in rows("finding_words")}
+    )
