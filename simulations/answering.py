@@ -13,8 +13,8 @@ from twin.model.scenarios import Result, Scenario
 from twin.model.traffic import SolveOptions, TrafficResult
 from twin.ports import SolveControl, TrafficEngine
 
-RESULT, LINKS, REPORT = "result", "links", "report"
-"""Files of a run: the equilibrium packed, columns per link as npz, the report as JSON."""
+RESULT, LINKS, BRIDGES, REPORT = "result", "links", "bridges", "report"
+"""Files of a run: the equilibrium packed, columns per link and per bridge as npz, the report."""
 
 _SOLVING = threading.Lock()
 """One solve at a time in a process: numba's workqueue layer aborts on concurrent calls."""
@@ -107,6 +107,7 @@ def answer(
         parts={
             RESULT: pack(result),
             LINKS: pack_columns(found.links),
+            BRIDGES: pack_columns(found.bridges),
             REPORT: json.dumps(
                 {**found.document, "engine": [engine.name, engine.version], **(about or {})},
                 ensure_ascii=False,

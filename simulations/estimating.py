@@ -8,16 +8,22 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from simulations.capacity import Capacity, capacity_of, prepare_process
 from simulations.running import traffic_engine
 from simulations.watching import Told
 from twin.city import Twin
 from twin.errors import RegistryError, SettingsError, SolveError
+from twin.exchange.emission_tables import read_emission_tables
+from twin.exchange.facilities import emergency_places
 from twin.exchange.roadnetwork import counts_of, road_network, zones_of
 from twin.model.bases import BASE_PART, BaseFacts, StoredBase, TrafficBase
 from twin.model.city import City
+from twin.model.network import Network
 from twin.model.packing import pack
 from twin.model.provenance import Provenance
+from twin.model.surroundings import Surroundings
 from twin.model.targets import TARGETS_PART, target_names
 from twin.model.traffic import SolveOptions
 from twin.ports import TrafficEngine
@@ -176,6 +182,8 @@ def estimate(
     base = TrafficBase(then, found.demand, found.result)
     if wish.as_of != counted_on:
         base = _on_day(city, engine, found, wish, settings=settings, solve=solve, told=told)
+    around = _surroundings(city, base.network, then, found.report, settings=settings, peak=peak)
+    base = replace(base, surroundings=around)
     return twin.traffic.keep_base(
         _facts(base, engine, found.report, wish, peak=peak, solve=solve, at=twin),
         {
@@ -206,6 +214,39 @@ def _on_day(
     state = engine.solve(network, demand, options=solve, control=told)
     _require_whole(state.status, told)
     return TrafficBase(network, demand, state)
+
+
+def _surroundings(
+    city: City,
+    network: Network,
+    then: Network,
+    report: "CalibrationReport",
+    *,
+    settings: Settings,
+    peak: float,
+) -> Surroundings:
+    """What answers tell beside the traffic; bands follow the names of links to another day."""
+    zones = zones_of(city, network)
+    row_of = {name: row for row, name in enumerate(then.link_name)}
+    known = [
+        (int(link), row_of[name])
+        for link, name in zip(network.link_id, network.link_name, strict=True)
+        if name in row_of
+    ]
+    rows = np.array([row for _, row in known], dtype=np.int64)
+    table = settings.traffic.emission_table
+    return Surroundings(
+        zone_node=zones.node_id,
+        residents=zones.residents,
+        places=emergency_places(city, network, crs=settings.city.crs),
+        reach_minutes=settings.traffic.reach_minutes,
+        peak_share=peak,
+        band_link=np.array([link for link, _ in known], dtype=np.int64),
+        band_label=tuple(report.label[row] for row in rows.tolist()),
+        band_low_vehh=report.low_vehh[rows],
+        band_high_vehh=report.high_vehh[rows],
+        emissions=read_emission_tables(settings.folder / table) if table else (),
+    )
 
 
 def _require_whole(status: str, told: Told) -> None:

@@ -7,6 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulations.effects import (
+    SCALED_PEAK_HOUR,
+    Sides,
+    bridge_documents,
+    emission_document,
+    handover,
+    indications,
+    load_document,
+    reach_document,
+)
 from simulations.traffic.compare import Comparison, compare
 from simulations.traffic.edits import Edited, apply
 from twin.errors import SolveError
@@ -32,6 +42,8 @@ class RunReport:
     ----------
     links
         Columns per link, links of the base first, then new ones.
+    bridges
+        Columns per bridge, link, class and side, for whoever computes with the loads of bridges.
     indicators, units
         Named numbers, and the unit of those that have one.
     assumptions
@@ -41,6 +53,7 @@ class RunReport:
     """
 
     links: Mapping[str, NDArray[np.generic]]
+    bridges: Mapping[str, NDArray[np.generic]]
     indicators: Mapping[str, float]
     units: Mapping[str, str]
     assumptions: tuple[str, ...]
@@ -61,6 +74,8 @@ def report_on(
     if result.status != "converged" and result.relative_gap > options.relative_gap:
         raise SolveError(_too_inexact(result, options))
     found = compare(base.state, result, network=base.network, demand=base.demand, edited=edited)
+    sides = Sides(base, result, edited, found)
+    loads, loads_said = handover(sides)
     indicators, units = _indicators(found, result)
     names = _link_names(edited.network)
     document: Document = {
@@ -68,7 +83,10 @@ def report_on(
         "scenario": to_document(scenario),
         "unserved": _unserved(found, result.unserved, _node_names(edited.network)),
         "sums": _sums(found),
-        "bridges": _bridges(found),
+        "bridges": bridge_documents(sides),
+        "reach": reach_document(sides),
+        "load": load_document(sides),
+        "emissions": emission_document(sides),
         "links": _changed_links(found, edited.network),
         "diversion": _diversion(found, _node_names(edited.network)),
         "noise": {
@@ -85,8 +103,10 @@ def report_on(
         "units": units,
         "assumptions": documents(found.assumptions, links=names),
         "warnings": documents(found.warnings, links=names),
+        "bridge_assumptions": documents(_beside(loads_said, found, sides), links=names),
     }
-    return RunReport(_links(found, edited), indicators, units, found.assumptions, document)
+    columns = _links(found, edited) | _indicated(sides)
+    return RunReport(columns, loads, indicators, units, found.assumptions, document)
 
 
 def _too_inexact(result: TrafficResult, options: SolveOptions) -> str:
@@ -181,20 +201,33 @@ def _sums(found: Comparison) -> list[Document]:
     ]
 
 
-def _bridges(found: Comparison) -> list[Document]:
-    return [
-        {
-            "asset": item.asset_id,
-            "base_vehh": item.base_vehh,
-            "scenario_vehh": item.scenario_vehh,
-            "floor_vehh": item.floor_vehh,
-            "base_heavy_vehh": item.base_heavy_vehh,
-            "scenario_heavy_vehh": item.scenario_heavy_vehh,
-            "heavy_floor_vehh": item.heavy_floor_vehh,
-            "is_newly_loaded": item.is_newly_loaded,
-        }
-        for item in found.bridges
-    ]
+def _beside(said: tuple[str, ...], found: Comparison, sides: Sides) -> list[str]:
+    """Assumptions behind the table of bridges that the comparison does not make anyway."""
+    own = [text for text in said if text not in found.assumptions]
+    share = sides.base.surroundings.peak_share
+    return [*own, *([SCALED_PEAK_HOUR.format(share=f"{share:.1%}")] if share > 0.0 else [])]
+
+
+def _indicated(sides: Sides) -> dict[str, NDArray[np.generic]]:
+    """Travel-time index and neutral band of both sides, and what the calibration says of a link."""
+    one, two = indications(sides)
+    size, around = sides.found.link_id.size, sides.base.surroundings
+    more = size - one.band.size
+    columns: dict[str, NDArray[np.generic]] = {
+        "base_travel_time_index": np.pad(one.travel_time_index, (0, more), constant_values=np.nan),
+        "scenario_travel_time_index": two.travel_time_index,
+        "base_load_band": np.pad(one.band, (0, more), constant_values=-1),
+        "scenario_load_band": two.band,
+    }
+    if around.band_link.size:
+        label = dict(zip(around.band_link.tolist(), around.band_label, strict=True))
+        columns["base_label"] = np.array([label.get(link, "") for link in sides.found.link_id])
+        for name, values in (("low", around.band_low_vehh), ("high", around.band_high_vehh)):
+            known = dict(zip(around.band_link.tolist(), values.tolist(), strict=True))
+            columns[f"base_{name}_vehh"] = np.array(
+                [known.get(link, np.nan) for link in sides.found.link_id.tolist()]
+            )
+    return columns
 
 
 def _changed_links(found: Comparison, network: Network) -> list[Document]:

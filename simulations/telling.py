@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from simulations.effecttexts import emission_lines, heavy_lines, load_lines, reach_lines
 from simulations.wording import Words, column_heads, label, listed, row
 from twin.model.scenario_words import sentences
 from twin.model.scenarios import from_document
@@ -36,7 +37,11 @@ def report_text(report: Report, *, language: str, names: Mapping[str, str]) -> s
         _summary(report, words, names),
         _sums(report, words),
         _bridges(report, words, names),
+        heavy_lines(report, words, names),
         _links(report, words, names),
+        load_lines(report, words),
+        reach_lines(report, words, names),
+        emission_lines(report, words),
         _noise(report, words),
         listed(words("warnings"), report["warnings"], words),
         listed(words("assumptions"), report["assumptions"], words),

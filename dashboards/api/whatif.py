@@ -57,6 +57,7 @@ def offer(twin: Twin, settings: Settings) -> RouterOffer:
         "whatif_run": ("/runs/{number}", follow_run),
         "whatif_report": ("/runs/{number}/report", fetch_report),
         "whatif_links": ("/runs/{number}/links.{form}", fetch_links),
+        "whatif_bridges": ("/runs/{number}/bridges.{form}", fetch_bridges),
     }
     changing = {
         "whatif_check": ("/check", check_scenario),
@@ -68,7 +69,8 @@ def offer(twin: Twin, settings: Settings) -> RouterOffer:
     for name, (path, route) in changing.items():
         router.add_api_route(path, route, methods=["POST"], name=name)
     permissions = dict.fromkeys(reading, "state.read")
-    permissions |= {"whatif_links": "export.view", "whatif_check": "state.read"}
+    permissions |= {"whatif_check": "state.read"}
+    permissions |= dict.fromkeys(("whatif_links", "whatif_bridges"), "export.view")
     permissions |= dict.fromkeys(("whatif_submit", "whatif_cancel"), "run.submit")
     return RouterOffer("/api/whatif", router, permissions)
 
@@ -125,7 +127,12 @@ async def fetch_report(number: str, request: Request) -> Response:
 
 async def fetch_links(number: str, form: str, request: Request) -> Response:
     """Columns per link as ``csv``, ``parquet`` or ``npz``; 404 while there are none."""
-    return await _answered(request, lambda view: _links(view, number, form))
+    return await _answered(request, lambda view: _columns(view, number, "links", form))
+
+
+async def fetch_bridges(number: str, form: str, request: Request) -> Response:
+    """Traffic per bridge, link, class and side, as ``csv``, ``parquet`` or ``npz``."""
+    return await _answered(request, lambda view: _columns(view, number, "bridges", form))
 
 
 Work = Callable[[CityView], tuple[int, object] | Response]
@@ -311,11 +318,11 @@ def _report(view: CityView, number: str) -> Response:
     return Response(_part(view, number, "report"), media_type="application/json")
 
 
-def _links(view: CityView, number: str, form: str) -> Response:
+def _columns(view: CityView, number: str, part: str, form: str) -> Response:
     if form not in LINK_FORMATS:
         raise RegistryError(f"no format {form[:20]!r}; use {', '.join(LINK_FORMATS)}")
-    content = _part(view, number, "links")
-    name = f'attachment; filename="run-{_number(number)}-links.{form}"'
+    content = _part(view, number, part)
+    name = f'attachment; filename="run-{_number(number)}-{part}.{form}"'
     body = content if form == "npz" else link_file(unpack_columns(content), form)
     headers = {"Content-Disposition": name}
     return Response(body, media_type=LINK_FORMATS[form], headers=headers)

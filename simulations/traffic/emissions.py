@@ -8,53 +8,14 @@ from simulations.traffic.arrays import FloatArray
 from simulations.traffic.pathflows import slower_s
 from twin.errors import ModelError
 from twin.model.network import Network
+from twin.model.surroundings import EmissionTable
 from twin.model.traffic import TrafficResult
+
+__all__ = ["LABEL", "EmissionTable", "Emissions", "emissions"]
 
 LABEL = "HBEFA-4-based model (SUMO), at mean link speed; stop-and-go understated"
 _KMH = 3.6  # 1 m/s in km/h
 _M_PER_KM = 1000.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EmissionTable:
-    """Factors of one pollutant by class and speed, made once on the user's machine.
-
-    Parameters
-    ----------
-    pollutant : str
-    classes : tuple[str, ...]
-        Names of vehicle classes.
-    speed_kmh : (speeds,)
-        Rising.
-    factor_g_km : (classes, speeds)
-    fitting_error : tuple[float, ...]
-        Relative error of the model by class, as its maker states it.
-    tool_version : str
-
-    Raises
-    ------
-    ModelError
-        If shapes, order or signs do not fit.
-    """
-
-    pollutant: str
-    classes: tuple[str, ...]
-    speed_kmh: FloatArray
-    factor_g_km: FloatArray
-    fitting_error: tuple[float, ...]
-    tool_version: str
-
-    def __post_init__(self) -> None:
-        shape = (len(self.classes), self.speed_kmh.size)
-        if self.factor_g_km.shape != shape or len(self.fitting_error) != len(self.classes):
-            raise ModelError(
-                f"the table of {self.pollutant} needs factors of shape {shape} and one error a "
-                "class; make it anew"
-            )
-        if not (np.diff(self.speed_kmh) > 0.0).all() or not (self.factor_g_km >= 0.0).all():
-            raise ModelError(
-                f"the table of {self.pollutant} needs rising speeds and factors of at least 0"
-            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -63,7 +63,7 @@ class NetworkSum:
 
 @dataclass(frozen=True, slots=True)
 class BridgeChange:
-    """Vehicles over an asset, both directions, each counted once."""
+    """Vehicles over an asset, both directions, each counted once; the last columns by class."""
 
     asset_id: str
     base_vehh: float
@@ -72,6 +72,9 @@ class BridgeChange:
     base_heavy_vehh: float
     scenario_heavy_vehh: float
     heavy_floor_vehh: float
+    base_class_vehh: tuple[float, ...] = ()
+    scenario_class_vehh: tuple[float, ...] = ()
+    class_floor_vehh: tuple[float, ...] = ()
 
     @property
     def difference_vehh(self) -> float:
@@ -217,7 +220,10 @@ def bridge_changes(network: Network, base: Side, scenario: Side) -> tuple[Bridge
         counts = [side[index].sum() for side in flows]
         heavy = [side[index, heavy_rows].sum() for side in flows]
         floors = [max(np.sqrt((b + s) / 2.0), noise) for b, s in (counts, heavy)]
-        out.append(BridgeChange(name, *map(float, (*counts, floors[0], *heavy, floors[1]))))
+        totals = map(float, (*counts, floors[0], *heavy, floors[1]))
+        mean = (flows[0][index] + flows[1][index]) / 2.0
+        columns = (flows[0][index], flows[1][index], np.maximum(np.sqrt(mean), noise))
+        out.append(BridgeChange(name, *totals, *(tuple(item.tolist()) for item in columns)))
     return tuple(sorted(out, key=lambda item: (-item.difference_vehh, item.asset_id)))
 
 

@@ -23,12 +23,15 @@ class LinkIndication:
         Volume over capacity, and time over time of the empty link (NaN where that is 0).
     band : (links,)
         0 to 4 by saturation.
+    label, limits
+        What it is called, and the upper limits of the first four bands.
     """
 
     saturation: FloatArray
     travel_time_index: FloatArray
     band: IdArray
     label: str = LINK_INDICATION
+    limits: tuple[float, ...] = _SATURATION_BANDS
 
 
 def junction_level(delay_s: float, *, scheme: str, facility: str) -> str:

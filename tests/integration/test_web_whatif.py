@@ -55,7 +55,7 @@ def test_a_question_is_asked_followed_and_fetched(web: Served, client: httpx.Cli
     run = client.get(httpx.URL(web.address).join(asked.headers["location"])).json()
     assert (run["status"], run["progress"]) == ("done", 1.0)
     assert run["provenance"] == {"kind": "simulated", "by": "free_flow 1"}
-    assert set(run["files"]) == {"links", "report", "result"}
+    assert set(run["files"]) == {"bridges", "links", "report", "result"}
     report = client.get(f"/runs/{run['number']}/report").json()
     assert report["scenario"]["interventions"] == CLOSE["interventions"]
     assert report["unserved"]["scenario_vehh"] == 0.0
@@ -86,6 +86,18 @@ def test_columns_per_link_come_in_three_formats(web: Served, client: httpx.Clien
     columns = np.load(io.BytesIO(client.get(f"/runs/{number}/links.npz").content))
     assert columns["scenario_vehh"].tolist() == flows
     assert client.get(f"/runs/{number}/links.xlsx").status_code == 404
+
+
+def test_traffic_for_bridges_is_a_file_and_missing_data_are_named(
+    web: Served, client: httpx.Client
+) -> None:
+    number = client.post("/runs", json=CLOSE).json()["number"]
+    _work(web)
+    heads = client.get(f"/runs/{number}/bridges.csv").text.split("\r\n")[0].split(",")
+    assert {"asset", "side", "vehicle_class", "flow_vehh", "mass_limit_t"} <= set(heads)
+    assert client.get(f"/runs/{number}/bridges.pdf").status_code == 404
+    report = client.get(f"/runs/{number}/report").json()
+    assert (report["reach"]["status"], report["emissions"]["status"]) == ("no_places", "no_table")
 
 
 def test_a_waiting_run_is_cancelled(client: httpx.Client) -> None:

@@ -7,7 +7,9 @@ from datetime import datetime
 from types import MappingProxyType
 
 from twin.model.network import Network
+from twin.model.packing import flatten
 from twin.model.provenance import Provenance
+from twin.model.surroundings import Surroundings
 from twin.model.traffic import Demand, TrafficResult
 
 BASE_PART = "base"
@@ -16,19 +18,28 @@ BASE_PART = "base"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrafficBase:
-    """What a scenario starts from: network, demand, and their equilibrium with its paths."""
+    """What a scenario starts from: network, demand, and their equilibrium with its paths.
+
+    ``surroundings`` is what answers tell of the town beside its traffic.
+    """
 
     network: Network
     demand: Demand
     state: TrafficResult
+    surroundings: Surroundings = field(default_factory=Surroundings)
 
     def content_hash(self) -> str:
-        """SHA-256 of network, demand and the solved volumes, in hexadecimal."""
+        """SHA-256 of network, demand, solved volumes and surroundings, in hexadecimal."""
         digest = hashlib.sha256()
         for part in (self.network.content_hash(), self.demand.content_hash()):
             digest.update(part.encode())
         for column in (self.state.link_id, self.state.volume_pceh, self.state.flow_vehh):
             digest.update(column.tobytes())
+        text, columns = flatten(self.surroundings)
+        if text != flatten(Surroundings())[0] or any(item.size for item in columns.values()):
+            digest.update(text.encode())
+            for column in columns.values():
+                digest.update(column.tobytes())
         return digest.hexdigest()
 
 
