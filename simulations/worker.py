@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from simulations.capacity import capacity_of, prepare_process
 from simulations.running import (
@@ -22,6 +22,9 @@ from twin.plugins import load_all
 from twin.runtime import open_twin
 from twin.settings import Settings
 from twin.signals import stop_on_signal
+
+if TYPE_CHECKING:
+    from simulations.bridges.rounds import Rounds
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +70,7 @@ def work(
 ) -> None:
     """Claim and solve runs until ``stop`` is set; the database may go away and come back."""
     tally = _Tally(twin, engines=len(engines), instance=instance)
+    rounds = _rounds(twin)
     over = threading.Event()
     beats = threading.Thread(target=tally.beat_until, args=(over,), name="beat", daemon=True)
     beats.start()
@@ -80,11 +84,27 @@ def work(
                     tally.solved += 1
             except StoreUnavailableError as error:
                 logger.warning("store_unavailable", extra={"reason": str(error)})
-            if run is None:
+            if run is None and not _look_at_bridges(rounds):
                 stop.wait(POLL_S)
     finally:
         over.set()
         beats.join()
+
+
+def _rounds(twin: Twin) -> "Rounds":
+    from simulations.bridges.analyses import ANALYSES  # noqa: PLC0415 - kernels need a prepared process
+    from simulations.bridges.rounds import Rounds  # noqa: PLC0415 - as above
+
+    return Rounds(twin, ANALYSES)
+
+
+def _look_at_bridges(rounds: "Rounds") -> bool:
+    """Whether a bridge was due and looked at; a database that is away is met again later."""
+    try:
+        return rounds.step()
+    except StoreUnavailableError as error:
+        logger.warning("store_unavailable", extra={"reason": str(error)})
+        return False
 
 
 class _Tally:

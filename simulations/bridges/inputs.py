@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from twin.city import Twin
 from twin.model.assets import Asset
 from twin.model.datastreams import Datastream
+from twin.model.monitoring import ANALYSIS_SOURCE
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -51,8 +52,12 @@ class Bridge:
     now: datetime
 
     def of(self, *quantities: str) -> tuple[Datastream, ...]:
-        """Streams of some quantities, by uid."""
-        return tuple(item for item in self.streams if item.quantity in quantities)
+        """Streams of some quantities that sensors send, by uid."""
+        return tuple(
+            item
+            for item in self.streams
+            if item.quantity in quantities and item.source != ANALYSIS_SOURCE
+        )
 
     def hourly(self, uids: Sequence[str], *, hours: int = MOST_HOURS) -> Columns:
         """Hourly means up to the last full hour."""

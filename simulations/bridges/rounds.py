@@ -1,7 +1,7 @@
 """Rounds over the bridges: which analyses are due, what they found, and what they say of now."""
 
 import logging
-import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,6 +17,7 @@ from twin.model.times import from_us
 logger = logging.getLogger(__name__)
 
 LOCK = "bridge-analyses"
+REST_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Analysis:
 
 
 class Rounds:
-    """Looks at every bridge when an analysis of it is due; only one worker at a time does.
+    """Looks at bridges whose analyses are due; only one worker of the city does.
 
     Parameters
     ----------
@@ -68,22 +69,28 @@ class Rounds:
         self._analyses = tuple(analyses)
         self._looked_us: dict[tuple[str, str], int] = {}
         self._said: dict[str, dict[str, AnalysisStatus]] = {}
+        self._rests_until = 0.0
 
-    def step(self, *, stop: threading.Event | None = None) -> int:
-        """Make the analyses that are due; how many bridges were looked at.
+    def step(self) -> bool:
+        """Make all due analyses of one bridge, so that a waiting run is not kept long.
 
-        Nothing happens while another worker does it.
+        False if nothing was due, or another worker does it; then nothing is looked up for a while.
         """
-        if not self._twin.hold_instance(LOCK):
-            return 0
-        looked = 0
+        if time.monotonic() < self._rests_until or not self._twin.hold_instance(LOCK):
+            return False
         for bridge in bridges(self._twin):
-            if stop is not None and stop.is_set():
-                break
             due = [item for item in self._analyses if self._is_due(item, bridge)]
             if due:
                 self._look_at(bridge, due)
-                looked += 1
+                return True
+        self._rests_until = time.monotonic() + REST_S
+        return False
+
+    def all_due(self) -> int:
+        """Make everything that is due; how many bridges were looked at."""
+        looked = 0
+        while self.step():
+            looked += 1
         return looked
 
     def _is_due(self, analysis: Analysis, bridge: Bridge) -> bool:

@@ -1,0 +1,12 @@
+"""The analyses that a worker makes at every bridge, in their order."""
+
+from simulations.bridges import bearings, floods, frequencies, reality, trends
+from simulations.bridges.rounds import Analysis
+
+ANALYSES: tuple[Analysis, ...] = (
+    frequencies.ANALYSIS,
+    trends.ANALYSIS,
+    bearings.ANALYSIS,
+    floods.ANALYSIS,
+    reality.ANALYSIS,
+)

@@ -1,0 +1,169 @@
+"""Bearings that no longer follow the temperature of their bridge as they used to."""
+
+import json
+from datetime import timedelta
+
+import numpy as np
+
+from simulations.bridges.derived import COMPENSATED, all_of, derived_stream, readings_of
+from simulations.bridges.inputs import HOUR_US, Bridge, Columns
+from simulations.bridges.rounds import Analysis, Found
+from simulations.monitoring.lags import lagged
+from simulations.monitoring.trend import Expansion, bearing_motion, expansion
+from twin.errors import InsufficientData
+from twin.model.datastreams import Datastream
+from twin.model.findings import EvidenceWindow, Finding, Phrase, Reason
+from twin.model.monitoring import AnalysisOutcome, StateRecord, TrainedModel
+from twin.model.observations import Readings
+from twin.model.times import from_us, to_us
+from twin.rules.diagnosis import RULE_VERSION, Symptoms, diagnose
+
+NAME = "bearing"
+VERSION = "1"
+OWNER = "stadtzwilling"
+RECENT_D = 21
+KEPT_BACK_D = 60
+LEAST_D = 60
+"""Shortest record that may teach how a bearing moves [d]."""
+RISK = "advises a person; no action follows by itself"
+
+
+def is_concerned(bridge: Bridge) -> bool:
+    """Whether a bridge measures the travel of a bearing or joint beside its temperature."""
+    return bool(bridge.of("displacement")) and bool(bridge.of("structure_temperature"))
+
+
+def look(bridge: Bridge) -> Found:
+    """Compare the travel per kelvin of the last weeks with the learned one.
+
+    Raises
+    ------
+    InsufficientData
+        While the record is too short.
+    """
+    warm = bridge.of("structure_temperature")[0]
+    readings: list[Readings] = []
+    models: list[TrainedModel] = []
+    findings: list[Finding] = []
+    for stream in bridge.of("displacement"):
+        columns = bridge.hourly([stream.uid, warm.uid])
+        model, new = _learned(bridge, stream, columns, warm)
+        models += new
+        known = Expansion(**json.loads(model.content))
+        now = _recent(stream, columns, warm, lag_h=known.lag_h)
+        findings += _findings(bridge, stream, model, now)
+        readings.append(_shown(bridge, stream, columns, warm, known))
+    state = StateRecord(NAME, bridge.asset.id, 1, to_us(bridge.now), b"{}")
+    return Found(
+        AnalysisOutcome(
+            readings=all_of(readings),
+            states=(state,),
+            models=tuple(models),
+            findings=tuple(findings),
+        )
+    )
+
+
+def _learned(
+    bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream
+) -> tuple[TrainedModel, tuple[TrainedModel, ...]]:
+    name = f"{NAME}.{stream.uid}"
+    models = [item for item in bridge.twin.bridges.models(bridge.asset.id) if item.name == name]
+    if models:
+        return models[-1], ()
+    old = columns.time_us <= columns.time_us[-1] - KEPT_BACK_D * 24 * HOUR_US
+    if np.count_nonzero(old) < LEAST_D * 24:
+        raise InsufficientData(
+            f"{len(columns) / 24:.0f} days are stored; {LEAST_D} are needed besides the newest "
+            f"{KEPT_BACK_D}"
+        )
+    known = expansion(
+        columns.time_us[old], columns.value[stream.uid][old], columns.value[warm.uid][old]
+    )
+    content = json.dumps({name: getattr(known, name) for name in Expansion.__slots__}).encode()
+    span = columns.value[warm.uid][old]
+    model = TrainedModel(
+        name=name,
+        asset_id=bridge.asset.id,
+        version=1,
+        purpose=f"travel of {stream.uid} per kelvin of the structure",
+        owner=OWNER,
+        trained_from=from_us(int(columns.time_us[0])),
+        trained_until=from_us(int(columns.time_us[old][-1])),
+        trained_at=bridge.now,
+        metric=("slope_mm_per_k", known.slope_mm_per_k, known.days),
+        valid={"structure_temperature_c": (float(np.nanmin(span)), float(np.nanmax(span)))},
+        risk_class=RISK,
+        content=content,
+    )
+    return model, (model,)
+
+
+def _recent(stream: Datastream, columns: Columns, warm: Datastream, *, lag_h: float) -> Expansion:
+    new = columns.time_us > columns.time_us[-1] - RECENT_D * 24 * HOUR_US
+    return expansion(
+        columns.time_us[new],
+        columns.value[stream.uid][new],
+        columns.value[warm.uid][new],
+        lag_h=lag_h,
+    )
+
+
+def _shown(
+    bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream, known: Expansion
+) -> Readings:
+    average = lagged(columns.time_us, columns.value[warm.uid], lags_h=(known.lag_h,))[:, 0]
+    free = known.slope_mm_per_k * (average - np.nanmean(average))
+    derived = derived_stream(bridge, f"{stream.route_key}#{COMPENSATED}")
+    return readings_of(derived, columns.time_us, columns.value[stream.uid] - free)
+
+
+def _findings(
+    bridge: Bridge, stream: Datastream, model: TrainedModel, now: Expansion
+) -> tuple[Finding, ...]:
+    known = Expansion(**json.loads(model.content))
+    motion = bearing_motion(now, expected_mm_per_k=known.slope_mm_per_k)
+    if motion not in ("locked", "hindered"):
+        return ()
+    share = 100.0 * now.slope_mm_per_k / known.slope_mm_per_k
+    trained_cel = model.valid["structure_temperature_c"]
+    symptoms = Symptoms(
+        is_temperature_trained=True, trained_cel=trained_cel, lasted_d=float(now.days)
+    )
+    diagnosis = diagnose(symptoms)
+    values: dict[str, float | str] = {
+        "channel": stream.uid,
+        "share": share,
+        "slope": now.slope_mm_per_k,
+        "expected": known.slope_mm_per_k,
+    }
+    measured = Reason(
+        Phrase(
+            "reason.predicted",
+            {"predicted": known.slope_mm_per_k, "measured": now.slope_mm_per_k, "unit": "mm/K"},
+        ),
+        value=now.slope_mm_per_k,
+        unit="mm/K",
+        limit=known.slope_mm_per_k,
+        source=f"{now.days} days, {now.least_mm_per_k:.3f} to {now.most_mm_per_k:.3f} mm/K",
+        cause="structure",
+        speaks="for",
+    )
+    return (
+        Finding(
+            asset_id=bridge.asset.id,
+            rule="bearing_locked",
+            rule_version=RULE_VERSION,
+            severity="warning",
+            key=stream.uid,
+            statement=Phrase("bearing_locked", values),
+            next_step=Phrase("step.inspect_bearing", {"channel": stream.uid}),
+            at=bridge.now,
+            cause=diagnosis.cause,
+            reasons=(measured, *diagnosis.reasons),
+            evidence=(EvidenceWindow(stream.uid, bridge.now - timedelta(days=90), bridge.now),),
+        ),
+    )
+
+
+ANALYSIS = Analysis(NAME, VERSION, timedelta(hours=6), is_concerned, look)

@@ -1,0 +1,237 @@
+"""Slow opening of cracks and drift of inclinations, after temperature has been taken out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+
+from simulations.bridges.derived import COMPENSATED, all_of, derived_stream, readings_of
+from simulations.bridges.inputs import HOUR_US, Bridge, Columns, Floats
+from simulations.bridges.rounds import Analysis, Found
+from simulations.monitoring.channels import Channels
+from simulations.monitoring.compensate import TrainingRules, train
+from simulations.monitoring.compensation import Compensation, restored
+from simulations.monitoring.lags import lagged
+from simulations.monitoring.trend import YEAR_D, Trend, daily_means, slow_trend
+from twin.errors import InsufficientData
+from twin.model.datastreams import Datastream
+from twin.model.findings import EvidenceWindow, Finding, Phrase, Reason
+from twin.model.monitoring import AnalysisOutcome, StateRecord, TrainedModel
+from twin.model.observations import Readings
+from twin.model.times import from_us, to_us
+from twin.rules.diagnosis import RULE_VERSION, Symptoms, diagnose
+
+NAME = "trend"
+VERSION = "1"
+OWNER = "stadtzwilling"
+WINDOW_D = 70
+"""Ten blocks of a week: the shortest window in which a trend has a band."""
+KEPT_BACK_D = 90
+RULES = TrainingRules(least_channels=1)
+SMALLEST = {"crack_width": 0.05, "inclination": 0.1}
+"""Smallest change over the window that matters [mm, mm/m]; own choice: ten times the noise."""
+CRITICAL_MM_A = 2.0
+"""Opening of a crack per year that does not wait for the next inspection; own choice."""
+EVIDENCE = timedelta(days=KEPT_BACK_D)
+
+
+def is_concerned(bridge: Bridge) -> bool:
+    """Whether a bridge measures cracks or inclinations beside its temperature."""
+    return bool(bridge.of(*SMALLEST)) and bool(bridge.of("structure_temperature"))
+
+
+def look(bridge: Bridge) -> Found:
+    """Look at every crack and every inclination of a bridge.
+
+    Raises
+    ------
+    InsufficientData
+        If none of them has a record that is long enough.
+    """
+    warm = bridge.of("structure_temperature")[0]
+    parts: list[_Seen] = []
+    waiting: list[str] = []
+    for stream in bridge.of(*SMALLEST):
+        columns = bridge.hourly([stream.uid, warm.uid])
+        try:
+            parts.append(_seen(bridge, stream, columns, warm))
+        except InsufficientData as error:
+            waiting.append(f"{stream.uid}: {error}")
+    if not parts:
+        raise InsufficientData("; ".join(waiting))
+    state = StateRecord(NAME, bridge.asset.id, 1, to_us(bridge.now), b"{}")
+    return Found(
+        AnalysisOutcome(
+            readings=all_of(part.readings for part in parts),
+            states=(state,),
+            models=tuple(model for part in parts for model in part.models),
+            findings=tuple(finding for part in parts for finding in part.findings),
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was seen of one stream."""
+
+    readings: Readings
+    models: tuple[TrainedModel, ...]
+    findings: tuple[Finding, ...]
+
+
+def _seen(bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream) -> _Seen:
+    channels = Channels(
+        (stream.uid,),
+        columns.time_us,
+        columns.value[stream.uid][:, None],
+        columns.value[warm.uid],
+        columns.bad[warm.uid] > 0,
+    )
+    name = f"{NAME}.{stream.uid}"
+    models = [item for item in bridge.twin.bridges.models(bridge.asset.id) if item.name == name]
+    new = () if models else (_trained(bridge, channels, name),)
+    model = restored((*models, *new)[-1].content)
+    average = lagged(channels.time_us, channels.usable_temperature_c, lags_h=model.lags_h)
+    inside = np.all(model.is_inside(average), axis=1)
+    residual = np.where(inside, (channels.value - model.expected(average))[:, 0], np.nan)
+    recent = columns.time_us > columns.time_us[-1] - WINDOW_D * 24 * HOUR_US
+    trend = slow_trend(
+        columns.time_us[recent], residual[recent], smallest=SMALLEST[stream.quantity]
+    )
+    shown = np.ones(len(columns), np.bool_) if new else recent
+    derived = derived_stream(bridge, f"{stream.route_key}#{COMPENSATED}")
+    change = _Change(stream, trend, columns, residual, float(inside[recent].mean()), model)
+    return _Seen(
+        readings_of(derived, columns.time_us[shown], residual[shown]),
+        new,
+        _findings(bridge, change) if trend.is_found else (),
+    )
+
+
+def _trained(bridge: Bridge, channels: Channels, name: str) -> TrainedModel:
+    rows = channels.time_us <= channels.time_us[-1] - KEPT_BACK_D * 24 * HOUR_US
+    count = int(np.count_nonzero(rows))
+    if not count:
+        raise InsufficientData(
+            f"{len(channels) / 24:.0f} days are stored; the newest {KEPT_BACK_D} are not trained on"
+        )
+    model = train(channels.between(0, count), rules=RULES)
+    return model.entry(
+        asset_id=bridge.asset.id, name=name, version=1, owner=OWNER, trained_at=bridge.now
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A stream with its trend, and what lies around it."""
+
+    stream: Datastream
+    trend: Trend
+    columns: Columns
+    residual: Floats
+    inside_share: float
+    model: Compensation
+
+
+def _findings(bridge: Bridge, change: _Change) -> tuple[Finding, ...]:
+    stream, trend = change.stream, change.trend
+    since_us, grown = onset(change.columns.time_us, change.residual)
+    diagnosis = diagnose(_symptoms(change, since_us))
+    unit = "mm" if stream.quantity == "crack_width" else "mm/m"
+    band = abs(trend.rate_most - trend.rate_least) / 2.0 / YEAR_D * trend.days
+    statement = {
+        "channel": stream.uid,
+        "rate": trend.rate_per_year,
+        "low": trend.rate_least,
+        "high": trend.rate_most,
+        "grown": grown,
+        "since": f"{from_us(since_us):%Y-%m-%d}",
+        "unit": unit,
+    }
+    explained = 100.0 * float(change.model.chart.explained[0])
+    is_critical = stream.quantity == "crack_width" and trend.rate_least > CRITICAL_MM_A
+    key = "crack_trend" if stream.quantity == "crack_width" else "movement_trend"
+    return (
+        Finding(
+            asset_id=bridge.asset.id,
+            rule=key,
+            rule_version=RULE_VERSION,
+            severity="critical" if is_critical else "warning",
+            key=stream.uid,
+            statement=Phrase(key, statement),
+            next_step=Phrase("step.inspect_crack", {"channel": stream.uid}),
+            at=from_us(int(change.columns.time_us[-1])),
+            cause=diagnosis.cause,
+            reasons=(
+                Reason(
+                    Phrase(
+                        "reason.beyond_band",
+                        {
+                            "value": trend.size,
+                            "unit": unit,
+                            "band": band,
+                            "percent": 100.0 * trend.confidence,
+                        },
+                    ),
+                    value=trend.size,
+                    unit=unit,
+                    limit=SMALLEST[stream.quantity],
+                    source=f"{trend.days} days",
+                    cause="structure",
+                    speaks="for",
+                ),
+                Reason(
+                    Phrase("reason.temperature_explained", {"percent": explained}),
+                    value=explained,
+                    unit="%",
+                    cause="temperature",
+                    speaks="against",
+                ),
+                *diagnosis.reasons,
+            ),
+            evidence=(EvidenceWindow(stream.uid, bridge.now - EVIDENCE, bridge.now),),
+        ),
+    )
+
+
+def _symptoms(change: _Change, since_us: int) -> Symptoms:
+    recent = change.columns.time_us > since_us
+    bad = float(np.count_nonzero(change.columns.bad[change.stream.uid][recent]))
+    least, most = float(change.model.least.min()), float(change.model.most.max())
+    lasted_d = float(change.columns.time_us[-1] - since_us) / (24 * HOUR_US)
+    return Symptoms(
+        flagged_percent=100.0 * bad / max(int(np.count_nonzero(recent)), 1),
+        flags=("suspect",) if bad else (),
+        is_temperature_trained=change.inside_share > 0.5,  # noqa: PLR2004 - most of the window
+        trained_cel=(least, most),
+        lasted_d=lasted_d,
+    )
+
+
+def onset(time_us: Sequence[int] | np.ndarray, residual: Floats) -> tuple[int, float]:
+    """Day from which a residual grows linearly [us since 1970], and what it has grown since.
+
+    The day is that of the broken line (level, then slope) with the smallest squared error.
+
+    Examples
+    --------
+    >>> hours = np.arange(100 * 24)
+    >>> grown = np.maximum(hours / 24 - 60.0, 0.0) * 0.01
+    >>> start_us, size = onset(hours * HOUR_US, grown)
+    >>> start_us // (24 * HOUR_US), round(size, 2)
+    (60, 0.39)
+    """
+    day, mean = daily_means(np.asarray(time_us), residual)
+    best, found = np.inf, (int(day[0]), 0.0)
+    for start in day[: max(len(day) - 7, 1)]:
+        ramp = np.maximum(day - start, 0.0)
+        terms = np.column_stack([np.ones(len(day)), ramp])
+        solution, *_ = np.linalg.lstsq(terms, mean, rcond=None)
+        error = float(np.sum((mean - terms @ solution) ** 2))
+        if error < best:
+            best, found = error, (int(start), float(solution[1] * ramp[-1]))
+    return found[0] * 24 * HOUR_US, found[1]
+
+
+ANALYSIS = Analysis(NAME, VERSION, timedelta(hours=6), is_concerned, look)
