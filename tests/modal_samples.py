@@ -40,7 +40,7 @@ def responses(
         root = np.exp(rate / rate_hz)
         noise = random.standard_normal(samples + WARM_UP)
         row = signal.lfilter([1.0], [1.0, -2.0 * root.real, abs(root) ** 2], noise)[WARM_UP:]
-        rows.append(row / row.std())
+        rows.append(row / np.std(row))
     return np.array(rows)
 
 

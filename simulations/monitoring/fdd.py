@@ -10,10 +10,10 @@ References
    decomposition", Proc. 19th International Modal Analysis Conference, 2001.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import fft, signal
 
 from simulations.monitoring.modes import Complexes, Floats, mac, unit_shapes
@@ -88,23 +88,13 @@ class Peak:
     prominence_db: float
 
 
-def cross_spectra(
-    recording: Recording, *, bins: int = BINS, fewest_channels: int = 1
-) -> CrossSpectra:
-    """Cross-spectra of a recording: Hann window, half overlapping segments [1]_.
-
-    Segments lie inside gap-free blocks, their mean is taken off.
-
-    Parameters
-    ----------
-    bins
-        Frequencies from 0 to half the sampling rate, the latter not counted; a segment is twice as
-        long.
+def cross_spectra(recording: Recording, *, bins: int = BINS) -> CrossSpectra:
+    """Cross-spectra of a recording of one channel or more; see `spectra_of_blocks`.
 
     Raises
     ------
     InsufficientData
-        If a channel cannot be used or no block holds a segment.
+        If a channel cannot be used or no block holds a segment of twice as many samples as bins.
 
     Examples
     --------
@@ -113,17 +103,35 @@ def cross_spectra(
     >>> bool(abs(found.density[5, 0, 0].real * 50.0 - 1.0) < 0.2)  # variance 1 over 50 Hz
     True
     """
+    blocks = usable_blocks(recording, fewest_samples=2 * bins, fewest_channels=1)
+    return spectra_of_blocks(blocks, recording.rate_hz, bins=bins)
+
+
+def spectra_of_blocks(
+    blocks: Sequence[Floats], rate_hz: float, *, bins: int = BINS
+) -> CrossSpectra:
+    """Cross-spectra with a Hann window over half overlapping segments [1]_.
+
+    Segments lie inside blocks, their mean is taken off.
+
+    Parameters
+    ----------
+    blocks : each (samples, channels)
+        Gap-free samples, each of at least ``2 * bins``.
+    bins
+        Frequencies from 0 to half the sampling rate, the latter not counted; a segment is twice as
+        long.
+    """
     size = 2 * bins
-    blocks = usable_blocks(recording, fewest_samples=size, fewest_channels=fewest_channels)
     window = signal.windows.hann(size, sym=False)
     step = size - int(OVERLAP * size)
     lines = [_lines(block, window, step) for block in blocks]
     transformed = np.concatenate(lines, axis=2)
     segments = transformed.shape[2]
     density = np.matmul(transformed, transformed.conj().transpose(0, 2, 1))
-    density *= 2.0 / (recording.rate_hz * np.sum(window**2) * segments)
+    density *= 2.0 / (rate_hz * np.sum(window**2) * segments)
     density[[0, -1]] *= 0.5
-    return CrossSpectra(fft.rfftfreq(size, 1.0 / recording.rate_hz), density, segments)
+    return CrossSpectra(fft.rfftfreq(size, 1.0 / rate_hz), density, segments)
 
 
 def decompose(spectra: CrossSpectra) -> Decomposition:

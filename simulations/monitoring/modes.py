@@ -8,7 +8,7 @@ References
    realization algorithm", Journal of Guidance, Control, and Dynamics 16 (1993) 852-858.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,6 +124,11 @@ def mean_shape(shapes: Complexes) -> Complexes:
     lengths = np.sqrt(_squares(shapes))[:, None]
     _, _, rows = np.linalg.svd(shapes / lengths, full_matrices=False)
     return unit_shapes(rows[:1])[0]
+
+
+def scaled(mode: Mode, factors: Floats) -> Mode:
+    """The mode with its shape in units of channels that were divided by factors (channels,)."""
+    return replace(mode, shape=unit_shapes((mode.shape * factors)[None])[0])
 
 
 def _squares(shapes: Complexes) -> Floats:

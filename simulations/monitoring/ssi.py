@@ -183,14 +183,12 @@ def subspace(
         Covariances over at least ``2 * block_rows - 1`` lags.
     """
     channels = table.mean.shape[1]
-    left, values, right = linalg.svd(
-        toeplitz(table.mean, block_rows), full_matrices=False, check_finite=False
-    )
+    left, values, right = np.linalg.svd(toeplitz(table.mean, block_rows), full_matrices=False)
     enough = values > np.finfo(float).eps * len(values) * values[0]
     count = min(largest_order, int(enough.sum()), (block_rows - 1) * channels)
     roots = np.sqrt(values[:count])
     observability = left[:, :count] * roots
-    basis, upper = linalg.qr(observability[:-channels], mode="economic", check_finite=False)
+    basis, upper = np.linalg.qr(observability[:-channels])
     shifted = basis.T @ observability[channels:]
     weights = right[:count].T / roots
     return Subspace(observability, weights, upper, shifted, basis, channels, rate_hz)
@@ -231,13 +229,30 @@ def _poles_of(space: Subspace, order: int) -> tuple[NDArray, Complexes, Complexe
     root, vectors = np.linalg.eig(_system(space, order))
     is_upper = (root.imag > 0.0) & (np.abs(root) > np.finfo(float).eps)
     shapes = space.observability[: space.channels, :order] @ vectors[:, is_upper]
-    return np.full(int(is_upper.sum()), order), root[is_upper] + 0j, shapes.T + 0j
+    return (
+        np.full(int(is_upper.sum()), order),
+        root[is_upper].astype(complex),
+        shapes.T.astype(complex),
+    )
 
 
 def _system(space: Subspace, order: int) -> Floats:
-    return linalg.solve_triangular(
-        space.upper[:order, :order], space.shifted[:order, :order], check_finite=False
+    return _solved(space, space.shifted[:order, :order])
+
+
+def _solved(space: Subspace, right: Floats) -> Floats:
+    """What the triangle of an order, the rows of ``right``, turns into ``right``."""
+    order = len(right)
+    return np.asarray(
+        linalg.solve_triangular(space.upper[:order, :order], right, check_finite=False)
     )
+
+
+def _vectors(matrix: Floats, roots: Complexes) -> Complexes:
+    """Eigenvectors of the eigenvalues next to some roots, one a column."""
+    values, vectors = np.linalg.eig(matrix)
+    nearest = np.argmin(np.abs(values[None, :] - roots[:, None]), axis=1)
+    return vectors[:, nearest].astype(complex)
 
 
 def deviations(
@@ -262,13 +277,10 @@ def deviations(
     """
     if len(table.weights) < 3:  # noqa: PLR2004 - a scatter needs them
         return np.full(len(roots), np.nan), np.full(len(roots), np.nan)
-    values, left, right = linalg.eig(_system(space, order), left=True, right=True)
-    column = np.argmin(np.abs(values[None, :] - roots[:, None]), axis=1)
-    left, right = left[:, column], right[:, column]
-    first = left.conj().T @ linalg.solve_triangular(
-        space.upper[:order, :order], space.basis[:, :order].T, check_finite=False
-    )
-    first /= np.sum(left.conj() * right, axis=0)[:, None]
+    system = _system(space, order)
+    left, right = _vectors(system.T, roots), _vectors(system, roots)
+    first = left.T @ _solved(space, space.basis[:, :order].T)
+    first /= np.sum(left * right, axis=0)[:, None]
     second = (space.weights[:, :order] @ right).T
     change = _root_changes(table.parts - table.mean, first, second, roots)
     rate = space.rate_hz * np.log(roots)
@@ -301,7 +313,7 @@ def _root_changes(
         kernel[:, count - step : 2 * count - step] += outer
     lags = min(offset.shape[1], 2 * count)
     flat = kernel[:, :lags].reshape(poles, -1)
-    return offset[:, :lags].reshape(len(offset), -1) @ flat.T
+    return np.asarray(offset[:, :lags].reshape(len(offset), -1) @ flat.T, complex)
 
 
 def _weighted_sd(values: Floats, weights: Floats) -> Floats:

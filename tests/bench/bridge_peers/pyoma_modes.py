@@ -4,22 +4,23 @@ The question names the ``task``: ``ssi`` answers poles of all orders and their l
 frequencies and singular values.
 """
 
+import functools
 import logging
-import sys
 from importlib.metadata import version
 
 import numpy as np
-import timing
-import tqdm
+import tqdm  # pyrefly: ignore [missing-import] - in the environment of the peers
+from timing import Arrays, serve  # pyrefly: ignore [missing-import] - beside this file
 
 logging.disable(logging.INFO)
-tqdm.tqdm.__init__ = __import__("functools").partialmethod(tqdm.tqdm.__init__, disable=True)
+# Progress bars would be measured too.
+tqdm.tqdm.__init__ = functools.partialmethod(tqdm.tqdm.__init__, disable=True)
 
-from pyoma2.algorithms import FDD, SSI  # noqa: E402
-from pyoma2.setup import SingleSetup  # noqa: E402
+from pyoma2.algorithms import FDD, SSI  # noqa: E402  # pyrefly: ignore [missing-import]
+from pyoma2.setup import SingleSetup  # noqa: E402  # pyrefly: ignore [missing-import]
 
 
-def prepare(arrays: timing.Arrays):
+def prepare(arrays: Arrays):
     samples, rate_hz = arrays["samples"], float(arrays["rate_hz"])
     block_rows, largest_order = int(arrays["block_rows"]), int(arrays["largest_order"])
     bins = int(arrays["bins"])
@@ -29,7 +30,13 @@ def prepare(arrays: timing.Arrays):
         limits = {"xi_max": 0.1, "mpc_lim": 0.7, "mpd_lim": None, "CoV_max": None}
         steps = {"err_fn": 0.01, "err_xi": 0.2, "err_phi": 0.05}
         one = SSI(
-            name="one", method="cov", br=block_rows, ordmax=largest_order, step=2, hc=limits, sc=steps
+            name="one",
+            method="cov",
+            br=block_rows,
+            ordmax=largest_order,
+            step=2,
+            hc=limits,
+            sc=steps,
         )
         setup.add_algorithms(one)
         setup.run_all()
@@ -54,5 +61,4 @@ def prepare(arrays: timing.Arrays):
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, ".")
-    timing.serve(prepare, f"pyOMA_2 {version('pyoma-2')}")
+    serve(prepare, f"pyOMA_2 {version('pyoma-2')}")
