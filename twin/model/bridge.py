@@ -53,6 +53,8 @@ class PartStructure:
         Directed links that it carries, by id.
     spans_m
         All spans in the direction of stationing [m]; empty unless every one is known.
+    east_m, north_m, crs
+        Position as the list gives it, with its coordinate system such as ``EPSG:25833``.
     """
 
     number: str
@@ -81,6 +83,9 @@ class PartStructure:
     spans_m: tuple[float, ...] = ()
     main_span_m: float | None = None
     skew_deg: float | None = None
+    east_m: float | None = None
+    north_m: float | None = None
+    crs: str = ""
     links: tuple[str, ...] = ()
     crossings: tuple[Crossing, ...] = ()
 

@@ -1,0 +1,108 @@
+"""The import ``twin import bridges``: lists of an inventory become records and a work list."""
+
+import argparse
+import mimetypes
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from twin.city import Twin
+from twin.errors import ModelError
+from twin.exchange.asb_ing import Inventory, read_inventory, report_lines
+from twin.exchange.asb_mapping import InventoryMapping, read_mapping
+from twin.model.provenance import Provenance
+from twin.model.records import Attachment
+from twin.runtime import open_twin
+from twin.settings import Settings
+
+TABLES = (".csv", ".json")
+ATTACHMENTS = (".jpg", ".jpeg", ".png", ".pdf")
+ATTACHED = "attachments"
+"""Folder beside the lists: files below ``attachments/<asset or number>/`` belong to that asset."""
+
+
+def import_bridges(settings: Settings, arguments: Sequence[str]) -> int:
+    """Read lists and keep what is sound; 1 if rows were refused, 0 if everything was taken over."""
+    options = _parser().parse_args(arguments)
+    mapping = read_mapping(options.map.read_text("utf-8"), name=options.map.name)
+    files = _files(options.path)
+    twin = open_twin(settings, role="work")
+    try:
+        known = {stored.record.asset_id for stored in twin.bridges.book.records()}
+        found = read_inventory(files, mapping, known_numbers=known)
+        _tell(report_lines(found))
+        if options.dry_run:
+            _tell(["nothing was stored"])
+        else:
+            _tell(keep_inventory(twin, found, sources=list(files)))
+            _tell(attach_files(twin, options.path, mapping))
+    finally:
+        twin.close()
+    refused = ("row_refused", "duplicate", "unit_suspect")
+    return int(any(item.code in refused for item in found.items))
+
+
+def keep_inventory(twin: Twin, found: Inventory, *, sources: Sequence[str]) -> Sequence[str]:
+    """Keep records and work list; what came of it, in sentences."""
+    now = twin.now()
+    added = twin.bridges.book.add(found.records, at=now)
+    for source in sources:
+        items = [item for item in found.items if item.source == source]
+        twin.bridges.book.note_work(source, items, at=now)
+    known = len(found.records) - added
+    items = len(found.items)
+    return [f"{added} records were new, {known} there already; {items} items on the work list"]
+
+
+def attach_files(twin: Twin, path: Path, mapping: InventoryMapping) -> Sequence[str]:
+    """Attach photographs and documents that lie beside the lists, by their hash."""
+    folder = path / ATTACHED
+    if not path.is_dir() or not folder.is_dir():
+        return ()
+    lines: list[str] = []
+    for file in sorted(folder.glob("*/*")):
+        if file.suffix.casefold() not in ATTACHMENTS:
+            lines.append(f"{file.name}: not attached; known are {', '.join(ATTACHMENTS)}")
+            continue
+        owner = file.parent.name
+        provenance = Provenance("sourced", by=mapping.by, references=(mapping.source or path.name,))
+        media_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        asset_id = mapping.assets.get(owner, owner)
+        attachment = Attachment(
+            asset_id, file.name, media_type, provenance, licence=mapping.licence
+        )
+        stored = twin.bridges.book.attach(attachment, file.read_bytes(), at=twin.now())
+        lines.append(f"{file.name}: attached to {asset_id}, SHA-256 {stored.sha256[:12]}")
+    return lines
+
+
+def _files(path: Path) -> Mapping[str, bytes]:
+    """Content of a list, or of every list in a folder, by name."""
+    if path.is_file():
+        return {path.name: path.read_bytes()}
+    if not path.is_dir():
+        raise ModelError(f"{path} is neither a file nor a folder")
+    found = {
+        file.name: file.read_bytes()
+        for file in sorted(path.iterdir())
+        if file.suffix.casefold() in TABLES and file.name != "expected.json"
+    }
+    if not found:
+        raise ModelError(f"{path} holds no list; lists end in {' or '.join(TABLES)}")
+    return found
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="twin import bridges",
+        description="Read inventory lists with the names of ASB-ING (CSV, JSON), keep what is "
+        "sound as records with their source, and list what a person should clear up.",
+    )
+    parser.add_argument("path", type=Path, help="a list, or a folder of lists")
+    parser.add_argument("--map", type=Path, required=True, help="TOML file, see docs/import.md")
+    parser.add_argument("--dry-run", action="store_true", help="say what would happen")
+    return parser
+
+
+def _tell(lines: Sequence[str]) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
