@@ -12,8 +12,8 @@ from twin.errors import ModelError
 
 Floats = NDArray[np.float64]
 
-STEP_M = 0.25
-PARTS = 40
+STEP_M = 0.125
+PARTS = 80
 JUMP_M = 1e-6
 
 
@@ -22,7 +22,7 @@ def load_stations(
 ) -> Floats:
     """Stations of the unit load [m]: every break of the beam, steps of at most ``step_m``.
 
-    The sections are among them. Between two breaks there are at least 40 steps.
+    The sections are among them. Between two breaks there are at least 80 steps.
 
     Raises
     ------
