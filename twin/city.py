@@ -376,12 +376,17 @@ class Twin:
     def expire(self, rule: UpkeepRule) -> Sequence[Deletion] | None:
         """Delete what is too old; the new entries of the proof, or None as in `roll_up`.
 
-        Failed and cancelled runs and old bases go without a proof: they hold no person.
+        Runs and old bases go without a proof: they hold no person.
         """
-        deletions = self._store.upkeep.expire(rule, at=self._clock())
+        now = self._clock()
+        deletions = self._store.upkeep.expire(rule, at=now)
         if deletions is not None:
-            before = self._clock() - timedelta(days=RUN_DAYS)
-            self._store.traffic.expire(before=before, kept_bases=KEPT_BASES)
+            days = rule.retention.answer_days
+            self._store.traffic.expire(
+                before=now - timedelta(days=RUN_DAYS),
+                kept_bases=KEPT_BASES,
+                answers_before=now - timedelta(days=days) if days else None,
+            )
         return deletions
 
     def compress(self, rule: UpkeepRule) -> Compression:

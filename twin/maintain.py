@@ -68,6 +68,7 @@ def rule_of(settings: Settings) -> UpkeepRule:
             quarantine_days=store.quarantine_days,
             quarantine_bytes=store.quarantine_bytes,
             arrival_days=store.arrival_days,
+            answer_days=settings.traffic.answer_days,
         ),
         is_compressed=store.compression == "auto",
         made_by=f"stadtzwilling {version('stadtzwilling')}",

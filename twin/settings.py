@@ -211,6 +211,8 @@ class TrafficSettings:
         Compiled kernels; empty lies in the data folder.
     reach_minutes
         Limits within which emergency services should arrive; the legal time differs by state.
+    answer_days
+        Answered questions are kept so long; 0 keeps them for ever.
     emission_table
         CSV of emission factors that the user made; a relative name lies in the city folder. Without
         it no emissions are told.
@@ -225,6 +227,7 @@ class TrafficSettings:
     kernel_folder: str = ""
     reach_minutes: tuple[float, ...] = (8.0, 10.0, 12.0)
     emission_table: str = ""
+    answer_days: int = 365
 
 
 @dataclass(frozen=True, slots=True)
@@ -449,6 +452,8 @@ def _validate_traffic(traffic: TrafficSettings, file: Path) -> None:
             f"{file}: traffic.time_limit_s must be positive; threads and memory_bytes must not be "
             "negative, 0 takes what is granted"
         )
+    if traffic.answer_days < 0:
+        raise SettingsError(f"{file}: traffic.answer_days must not be negative; 0 keeps for ever")
     minutes = traffic.reach_minutes
     if not minutes or minutes[0] <= 0 or sorted(set(minutes)) != list(minutes):
         raise SettingsError(

@@ -10,6 +10,7 @@ from twin.model.bases import BaseFacts
 from twin.model.provenance import Provenance
 from twin.model.scenarios import Intervention, Result, Run, Scenario
 from twin.model.times import utc_now
+from twin.model.traffic_state import TrafficState, invalid_reasons
 from twin.ports import Store
 
 NOW = utc_now()
@@ -185,3 +186,30 @@ def test_old_failures_and_bases_that_nobody_asked_are_deleted(store: Store) -> N
         store.traffic.base("cd34")
     assert store.traffic.expire(before=limit, kept_bases=1) == (0, 0)
     assert _submit(store, options="later").id > kept.id
+
+
+def test_answers_are_deleted_when_they_are_old_and_only_if_a_limit_is_given(store: Store) -> None:
+    store.traffic.keep_base(FACTS, {"base": b"1"}, at=NOW)
+    run = _submit(store, options="answered")
+    assert _claim(store) is not None
+    found = Result(run.id, {"x": 1.0}, {}, (), Provenance("simulated", by="test"))
+    long_ago = NOW - timedelta(days=400)
+    assert store.finish(run.id, found, at=long_ago, parts={"report": b"{}"})
+    limit = NOW - timedelta(days=365)
+    assert store.traffic.expire(before=limit, kept_bases=1) == (0, 0)
+    assert store.traffic.run_part(run.id, "report") == b"{}"
+    assert store.traffic.expire(before=limit, kept_bases=1, answers_before=limit) == (1, 0)
+    assert store.traffic.run_part(run.id, "report") is None
+    assert store.result(run.id) is None
+    assert _submit(store, options="answered").status == "queued"
+
+
+def test_the_newest_state_of_the_traffic_replaces_the_one_before(store: Store) -> None:
+    first = TrafficState("live", "today", NOW, '{"is_valid": true}')
+    second = TrafficState("live", "today", LATER, '{"is_valid": false, "reasons": ["old"]}')
+    other = TrafficState("forecast", "B1", NOW, "{}")
+    for state in (first, second, other):
+        store.traffic.keep_state(state)
+    assert store.traffic.states() == (other, second)
+    assert store.traffic.states("live") == (second,)
+    assert invalid_reasons(second) == ("old",)

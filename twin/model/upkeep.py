@@ -37,6 +37,8 @@ class Retention:
         entries without payload the oldest of those.
     arrival_days
         Times of arrival of readings without a clock.
+    answer_days
+        Answered questions to the traffic model; 0 keeps them for ever.
     """
 
     reading_days: int = 730
@@ -48,6 +50,7 @@ class Retention:
     quarantine_days: int = 90
     quarantine_bytes: int = 1024**3
     arrival_days: int = 7
+    answer_days: int = 365
 
     def class_days(self, privacy_class: str) -> tuple[str, int]:
         """Setting and days of the readings of a privacy class.

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from twin.model.bases import BaseFacts, StoredBase
 from twin.model.scenarios import Result, Run, Scenario
+from twin.model.traffic_state import TrafficState
 
 
 class RunQueue(Protocol):
@@ -122,9 +123,20 @@ class TrafficShelf(Protocol):
         """Return how many runs wait for a worker; counted up to ``most``."""
         ...
 
-    def expire(self, *, before: datetime, kept_bases: int) -> tuple[int, int]:
+    def expire(
+        self, *, before: datetime, kept_bases: int, answers_before: datetime | None = None
+    ) -> tuple[int, int]:
         """Delete failed and cancelled runs that ended before a time, and old bases without runs.
 
-        The newest ``kept_bases`` versions of a base stay. Returns the runs and bases deleted.
+        The newest ``kept_bases`` versions of a base stay; answered runs go that ended before
+        ``answers_before``, none without it. Returns the runs and bases deleted.
         """
+        ...
+
+    def keep_state(self, state: TrafficState) -> None:
+        """Keep what was computed of the running traffic, in place of the one before."""
+        ...
+
+    def states(self, kind: str = "") -> Sequence[TrafficState]:
+        """Return the newest states, of one kind or all, by kind and subject."""
         ...

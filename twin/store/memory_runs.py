@@ -164,17 +164,21 @@ class MemoryRuns:
         with self._lock:
             return sum(run.status == "queued" for run in self._runs.values())
 
-    def expire(self, before: datetime) -> tuple[int, frozenset[str]]:
-        """Delete failed and cancelled runs that ended before; how many, and the bases in use."""
+    def expire(
+        self, before: datetime, answers_before: datetime | None = None
+    ) -> tuple[int, frozenset[str]]:
+        """Delete runs that ended before; how many, and the bases in use."""
+        limits = {"failed": before, "cancelled": before, "done": answers_before}
         with self._lock:
-            old = [
-                run.id
-                for run in self._runs.values()
-                if run.status in ("failed", "cancelled")
-                and (run.ended_at or run.submitted_at) < before
-            ]
+            old = []
+            for run in self._runs.values():
+                limit = limits.get(run.status)
+                if limit is not None and (run.ended_at or run.submitted_at) < limit:
+                    old.append(run.id)
             for run_id in old:
                 del self._runs[run_id]
+                self._results.pop(run_id, None)
+                self._parts.pop(run_id, None)
             return len(old), frozenset(run.base for run in self._runs.values())
 
     def result(self, run_id: int) -> Result | None:

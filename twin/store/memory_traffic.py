@@ -6,6 +6,7 @@ from datetime import datetime
 
 from twin.model.bases import BaseFacts, StoredBase, is_same
 from twin.model.scenarios import Run
+from twin.model.traffic_state import TrafficState
 from twin.store.memory_runs import MemoryRuns
 from twin.store.refusals import unknown_base
 from twin.store.text import require_storable
@@ -20,6 +21,7 @@ class MemoryTraffic:
         self._bases: list[StoredBase] = []
         self._last = 0
         self._parts: dict[int, dict[str, bytes]] = {}
+        self._states: dict[tuple[str, str], TrafficState] = {}
 
     def keep_base(
         self, facts: BaseFacts, parts: Mapping[str, bytes], *, at: datetime
@@ -74,9 +76,23 @@ class MemoryTraffic:
         """How many runs wait for a worker; counted up to ``most``."""
         return min(self._runs.waiting(), most)
 
-    def expire(self, *, before: datetime, kept_bases: int) -> tuple[int, int]:
-        """Delete failed and cancelled runs that ended before, and old bases without runs."""
-        runs, asked = self._runs.expire(before)
+    def keep_state(self, state: TrafficState) -> None:
+        """Keep what was computed of the running traffic, in place of the one before."""
+        require_storable(state, what="state of the traffic")
+        with self._lock:
+            self._states[state.kind, state.subject] = state
+
+    def states(self, kind: str = "") -> Sequence[TrafficState]:
+        """Newest states, of one kind or all, by kind and subject."""
+        with self._lock:
+            found = sorted(self._states.items())
+        return tuple(state for (name, _), state in found if kind in ("", name))
+
+    def expire(
+        self, *, before: datetime, kept_bases: int, answers_before: datetime | None = None
+    ) -> tuple[int, int]:
+        """Delete old runs as the port says, and old bases without runs."""
+        runs, asked = self._runs.expire(before, answers_before)
         with self._lock:
             kept: list[StoredBase] = []
             for base in self._bases:

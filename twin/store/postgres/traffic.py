@@ -9,6 +9,7 @@ from psycopg.rows import kwargs_row
 from twin.errors import StoreError
 from twin.model.bases import BaseFacts, StoredBase, is_same
 from twin.model.scenarios import Run
+from twin.model.traffic_state import TrafficState
 from twin.store.postgres.connections import Connection, Connections
 from twin.store.postgres.inventory import provenance_columns, provenance_of
 from twin.store.postgres.queries import query
@@ -90,12 +91,36 @@ class PostgresTraffic:
             row = connection.execute(query("count_waiting"), {"most": most}).fetchone()
         return 0 if row is None else int(str(row[0]))
 
-    def expire(self, *, before: datetime, kept_bases: int) -> tuple[int, int]:
-        """Delete failed and cancelled runs that ended before, and old bases without runs."""
-        values = {"before": before, "kept_bases": kept_bases}
+    def keep_state(self, state: TrafficState) -> None:
+        """Keep what was computed of the running traffic, in place of the one before."""
+        require_storable(state, what="state of the traffic")
+        values = {
+            "kind": state.kind,
+            "subject": state.subject,
+            "made_at": state.made_at,
+            "content": state.content,
+        }
         with self._connections.use() as connection:
+            connection.execute(query("upsert_traffic_state"), values)
+
+    def states(self, kind: str = "") -> Sequence[TrafficState]:
+        """Newest states, of one kind or all, by kind and subject."""
+        with self._connections.use() as connection:
+            cursor = connection.cursor(row_factory=kwargs_row(_state))
+            return tuple(cursor.execute(query("select_traffic_states"), {"kind": kind}))
+
+    def expire(
+        self, *, before: datetime, kept_bases: int, answers_before: datetime | None = None
+    ) -> tuple[int, int]:
+        """Delete old runs as the port says, and old bases without runs."""
+        values = {"before": before, "kept_bases": kept_bases}
+        answered = 0
+        with self._connections.use() as connection:
+            if answers_before is not None:
+                gone = connection.execute(query("expire_answers"), {"before": answers_before})
+                answered = sum(int(str(count)) for (count,) in gone)
             row = connection.execute(query("expire_runs"), values).fetchone()
-        return (0, 0) if row is None else (int(str(row[0])), int(str(row[1])))
+        return (answered, 0) if row is None else (answered + int(str(row[0])), int(str(row[1])))
 
 
 def _one(connection: Connection, name: str, values: dict[str, Any]) -> StoredBase | None:
@@ -116,6 +141,11 @@ def _columns(facts: BaseFacts, at: datetime) -> dict[str, Any]:
         "assumptions": list(facts.assumptions),
         **provenance_columns(facts.provenance),
     }
+
+
+def _state(**columns: Any) -> TrafficState:  # noqa: ANN401 - columns
+    made_at: datetime = columns.pop("made_at")
+    return TrafficState(made_at=made_at.astimezone(UTC), **columns)
 
 
 def _base(**columns: Any) -> StoredBase:  # noqa: ANN401 - columns

@@ -1,0 +1,2 @@
+SELECT kind, subject, made_at, content FROM traffic_state
+WHERE %(kind)s IN ('', kind) ORDER BY kind, subject
