@@ -36,6 +36,7 @@ JOB_HELP = {
     "estimate": "adjust the demand to the counts and store the base that scenarios start from",
     "detail": "simulate streets around a bridge with SUMO: twin detail ASSET [--scenario FILE]",
     "select": "who uses a bridge or a link, and from where to where: twin select ASSET",
+    "bridge": "what is known of a bridge: twin bridge [NAME] [--now] [--json]",
     "warm": "compile the kernels of the traffic model once, at installation",
     "serve": "web server: map, pages, HTTP interface",
     "simulate": "publish the simulated sensors of the city over MQTT",
@@ -149,18 +150,21 @@ def _load(options: argparse.Namespace, rest: Sequence[str]) -> int:
 def load_city(settings: "Settings") -> str:
     """Load the city folder of these settings; one line that says what changed."""
     from twin.exchange.folder import read_city  # noqa: PLC0415 - imports geopandas
+    from twin.inventory import load_inventory  # noqa: PLC0415 - only for a job
     from twin.runtime import open_twin  # noqa: PLC0415 - only for a job
 
     city = read_city(settings.folder, settings.city)
     twin = open_twin(settings, role="owner")
     try:
         report = twin.load(city)
+        inventory = load_inventory(twin, settings.folder)
     finally:
         twin.close()
-    return (
+    said = (
         f"{city.name}: {len(city.assets)} assets, {len(city.datastreams)} datastreams "
         f"({report.added} rows added, {report.changed} changed, {report.unchanged} unchanged)"
     )
+    return "; inventory: ".join([said, *inventory[:1]])
 
 
 def load_apart(settings: "Settings") -> str:

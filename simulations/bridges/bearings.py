@@ -145,7 +145,7 @@ def _findings(
         value=now.slope_mm_per_k,
         unit="mm/K",
         limit=known.slope_mm_per_k,
-        source=f"{now.days} days, {now.least_mm_per_k:.3f} to {now.most_mm_per_k:.3f} mm/K",
+        source=f"{now.days} d, {now.least_mm_per_k:.3f} to {now.most_mm_per_k:.3f} mm/K",
         cause="structure",
         speaks="for",
     )

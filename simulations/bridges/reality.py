@@ -1,9 +1,6 @@
 """What the models of a bridge predict against what its sensors say; a model that fails says so."""
 
-import json
-from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 
@@ -13,12 +10,10 @@ from simulations.monitoring.trend import expansion
 from twin.errors import InsufficientData
 from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, Phrase, Reason
-from twin.model.monitoring import AnalysisOutcome, StateRecord
-from twin.model.times import to_us
+from twin.model.monitoring import AnalysisOutcome
+from twin.model.reality import NAME, Check, record_of
 
-NAME = "reality"
 VERSION = "1"
-FORMAT_VERSION = 1
 DAYS = 30
 EXPANSION_PER_K = (10e-6, 12e-6)
 """Thermal expansion of concrete and of steel, EN 1991-1-5:2003 annex C, table C.1."""
@@ -27,41 +22,6 @@ FREQUENCY_LIMIT_PERCENT = 25.0
 """Own choices: beyond them a wrong assumption is likelier than scatter."""
 EMPA_FACTOR, EMPA_POWER = 95.4, -0.933
 """f1 = 95.4 L^-0.933, R. Cantieni, EMPA report 211 (1983); scatter of single bridges 0.8 Hz."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One prediction of a model against one sensor.
-
-    Parameters
-    ----------
-    model
-        What predicted.
-    channel
-        Datastream that measured.
-    predicted, measured
-        In ``unit``.
-    error_percent
-        Measured against predicted.
-    limit_percent
-        Beyond it the model is not valid now.
-    count
-        Days or values behind the measured figure.
-    """
-
-    model: str
-    channel: str
-    predicted: float
-    measured: float
-    unit: str
-    error_percent: float
-    limit_percent: float
-    count: int
-
-    @property
-    def is_valid(self) -> bool:
-        """Whether the error lies within its limit."""
-        return abs(self.error_percent) <= self.limit_percent
 
 
 def is_concerned(bridge: Bridge) -> bool:
@@ -88,17 +48,9 @@ def look(bridge: Bridge) -> Found:
             checks += () if check is None else (check,)
     if not checks:
         raise InsufficientData("; ".join(waiting) or "no prediction has a sensor")
-    rows = [asdict(check) | {"is_valid": check.is_valid} for check in checks]
-    content = json.dumps(rows, ensure_ascii=False).encode()
-    state = StateRecord(NAME, bridge.asset.id, FORMAT_VERSION, to_us(bridge.now), content)
+    state = record_of(checks, asset_id=bridge.asset.id, at=bridge.now)
     findings = tuple(_finding(bridge, check) for check in checks if not check.is_valid)
     return Found(AnalysisOutcome(states=(state,), findings=findings))
-
-
-def checks_of(record: StateRecord) -> tuple[Check, ...]:
-    """The checks that a state record holds."""
-    rows: list[dict[str, Any]] = json.loads(record.content)
-    return tuple(Check(**{name: row[name] for name in Check.__slots__}) for row in rows)
 
 
 def _expansion(bridge: Bridge, stream: Datastream) -> Check | None:

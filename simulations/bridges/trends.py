@@ -177,7 +177,7 @@ def _findings(bridge: Bridge, change: _Change) -> tuple[Finding, ...]:
                     value=trend.size,
                     unit=unit,
                     limit=SMALLEST[stream.quantity],
-                    source=f"{trend.days} days",
+                    source=f"{trend.days} d",
                     cause="structure",
                     speaks="for",
                 ),

@@ -1,0 +1,166 @@
+"""Everything that is known of one bridge, each as its own sourced quantity; nothing is fused."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from twin.city import Twin
+from twin.model.assets import Asset
+from twin.model.bridge import PartStructure, Restriction, in_force
+from twin.model.bridge_status import NAME as STATUS
+from twin.model.bridge_status import BridgeStatus, status_of
+from twin.model.datastreams import Datastream
+from twin.model.finding_steps import StoredFinding
+from twin.model.findings import MonitoringState
+from twin.model.inspection import (
+    DueInspection,
+    Inspection,
+    InspectionCycle,
+    due_inspections,
+)
+from twin.model.monitoring import ANALYSIS_SOURCE, BridgeEvent, TrainedModel
+from twin.model.reality import NAME as REALITY
+from twin.model.reality import Check, checks_of
+from twin.model.records import InventoryRecord, StoredRecord
+
+EVENT_DAYS = 30
+MOST_EVENTS = 200
+MOST_FINDINGS = 200
+BLIND = {
+    "strain": "fatigue",
+    "acceleration": "stiffness",
+    "crack_width": "cracks",
+    "displacement": "bearings",
+    "inclination": "settlement",
+}
+"""What a bridge cannot see without any sensor of a quantity."""
+ALWAYS_BLIND = ("corrosion", "wire_breaks")
+"""What none of these sensors sees: hidden corrosion, and single wires without acoustic emission."""
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeView:
+    """One bridge at one time.
+
+    Parameters
+    ----------
+    conditions
+        Inspections that state a condition, by part structure; the newest of each.
+    parts
+        Part structures with load index, target load level and static system.
+    restrictions
+        Those in force today.
+    monitoring, status
+        State of the monitoring and what its analyses say of themselves; None before the first.
+    findings
+        All of them, the newest first; `StoredFinding.is_open` tells which are open.
+    checks
+        Predictions of models against sensors.
+    models
+        Register of trained models.
+    events
+        Those of the last days, the newest first.
+    streams, derived
+        What sensors send, and what analyses write.
+    blind
+        Keys of what this bridge cannot see.
+    """
+
+    asset: Asset
+    at: datetime
+    records: tuple[StoredRecord, ...]
+    conditions: tuple[InventoryRecord, ...]
+    parts: tuple[InventoryRecord, ...]
+    restrictions: tuple[InventoryRecord, ...]
+    due: tuple[DueInspection, ...]
+    monitoring: MonitoringState
+    status: BridgeStatus | None
+    findings: tuple[StoredFinding, ...]
+    checks: tuple[Check, ...]
+    models: tuple[TrainedModel, ...]
+    events: tuple[BridgeEvent, ...]
+    streams: tuple[Datastream, ...]
+    derived: tuple[Datastream, ...]
+    blind: tuple[str, ...]
+
+    def of_kind(self, kind: str) -> tuple[InventoryRecord, ...]:
+        """Records in force of one kind."""
+        return tuple(item.record for item in self.records if item.record.kind == kind)
+
+    def derived_of(self, stream: Datastream) -> Datastream | None:
+        """Stream that an analysis writes beside another one."""
+        return next(
+            (item for item in self.derived if item.route_key.startswith(f"{stream.route_key}#")),
+            None,
+        )
+
+
+def read_bridge(twin: Twin, asset_id: str) -> BridgeView:
+    """Everything that is known of a bridge now.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such asset.
+    """
+    asset, now = twin.asset(asset_id), twin.now()
+    shelf = twin.bridges
+    records = tuple(shelf.book.records(asset_id))
+    found = [item.record for item in records]
+    streams = twin.datastreams(asset_id)
+    status = shelf.state(asset_id, STATUS)
+    checks = shelf.state(asset_id, REALITY)
+    return BridgeView(
+        asset=asset,
+        at=now,
+        records=records,
+        conditions=_conditions(found),
+        parts=tuple(item for item in found if isinstance(item.content, PartStructure)),
+        restrictions=_restrictions(found, now.date()),
+        due=_due(found),
+        monitoring=twin.monitoring_states().get(asset_id, MonitoringState.NO_DATA),
+        status=None if status is None else status_of(status),
+        findings=tuple(shelf.findings(asset_id, only_open=False, limit=MOST_FINDINGS)),
+        checks=() if checks is None else checks_of(checks),
+        models=tuple(shelf.models(asset_id)),
+        events=tuple(
+            shelf.events(
+                asset_id, start=now - timedelta(days=EVENT_DAYS), end=now, limit=MOST_EVENTS
+            )
+        ),
+        streams=tuple(item for item in streams if item.source != ANALYSIS_SOURCE),
+        derived=tuple(item for item in streams if item.source == ANALYSIS_SOURCE),
+        blind=_blind(streams),
+    )
+
+
+def _conditions(records: Sequence[InventoryRecord]) -> tuple[InventoryRecord, ...]:
+    newest: dict[str, tuple[int, InventoryRecord]] = {}
+    for item in records:
+        if not isinstance(item.content, Inspection) or item.content.condition is None:
+            continue
+        year = item.content.stated_year or 0
+        if item.part not in newest or newest[item.part][0] < year:
+            newest[item.part] = year, item
+    return tuple(item for _, (_, item) in sorted(newest.items()))
+
+
+def _restrictions(records: Sequence[InventoryRecord], day: date) -> tuple[InventoryRecord, ...]:
+    return tuple(
+        item
+        for item in records
+        if isinstance(item.content, Restriction) and in_force(item.content, day)
+    )
+
+
+def _due(records: Sequence[InventoryRecord]) -> tuple[DueInspection, ...]:
+    inspections = [item.content for item in records if isinstance(item.content, Inspection)]
+    cycles = [item.content for item in records if isinstance(item.content, InspectionCycle)]
+    stages = [item.content.stage for item in records if isinstance(item.content, PartStructure)]
+    stage = stages[0] if len(set(stages)) == 1 else ""
+    return tuple(due_inspections(inspections, cycles, stage=stage)) if inspections else ()
+
+
+def _blind(streams: Sequence[Datastream]) -> tuple[str, ...]:
+    seen = {item.quantity for item in streams}
+    return (*(what for sensor, what in BLIND.items() if sensor not in seen), *ALWAYS_BLIND)
