@@ -37,6 +37,7 @@ JOB_HELP = {
     "detail": "simulate streets around a bridge with SUMO: twin detail ASSET [--scenario FILE]",
     "select": "who uses a bridge or a link, and from where to where: twin select ASSET",
     "bridge": "what is known of a bridge: twin bridge [NAME] [--now] [--json]",
+    "traffic": "running traffic: twin traffic live | indicators ASSET | forecast ASSET",
     "warm": "compile the kernels of the traffic model once, at installation",
     "serve": "web server: map, pages, HTTP interface",
     "simulate": "publish the simulated sensors of the city over MQTT",

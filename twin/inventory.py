@@ -1,4 +1,4 @@
-"""The import ``twin import bridges``: lists of an inventory become records and a work list."""
+"""Inventory lists become records and a work list: ``twin import bridges``, and with the city."""
 
 import argparse
 import mimetypes
@@ -19,6 +19,24 @@ TABLES = (".csv", ".json")
 ATTACHMENTS = (".jpg", ".jpeg", ".png", ".pdf")
 ATTACHED = "attachments"
 """Folder beside the lists: files below ``attachments/<asset or number>/`` belong to that asset."""
+
+
+FOLDER, MAPPING = "inventory", "mapping.toml"
+"""Lists in a folder of the city, with their mapping: they are loaded with the city."""
+
+
+def load_inventory(twin: Twin, city_folder: Path) -> Sequence[str]:
+    """Keep the inventory that lies in a city folder, if there is one; sentences about it."""
+    folder = city_folder / FOLDER
+    if not folder.is_dir():
+        return ()
+    if not (folder / MAPPING).is_file():
+        raise ModelError(f"{folder} has no {MAPPING}; docs/import.md says what stands there")
+    mapping = read_mapping((folder / MAPPING).read_text("utf-8"), name=MAPPING)
+    files = _files(folder)
+    found = read_inventory(files, mapping)
+    said = keep_inventory(twin, found, sources=list(files))
+    return (*said, *attach_files(twin, folder, mapping))
 
 
 def import_bridges(settings: Settings, arguments: Sequence[str]) -> int:

@@ -226,11 +226,29 @@ def test_a_lost_leading_zero_is_proposed_and_not_made() -> None:
 
 
 def test_a_row_without_what_it_must_have_is_refused() -> None:
-    table = f"{STATES}\n;1;H;17.04.2024;5;2,4;2\n0999001;1;;17.04.2024;5;2,4;2"
-    found = _read({"zustand.csv": table})
+    table = "Bauwerksnummer;Teilbauwerksnummer;Art;GueltigVon\n;1;3;\n0999001;1;;01.05.2024"
+    found = _read({"verkehrseinschraenkungen.csv": table})
     assert found.records == ()
     assert [item.row for item in found.items] == [2, 3]
-    assert "PruefungUeberwachung_Pruefart" in _said(found, "row_refused")[1]
+    assert "Verkehrseinschraenkung_Art" in _said(found, "row_refused")[1]
+
+
+def test_a_grade_of_an_unknown_kind_of_inspection_is_kept_and_listed() -> None:
+    found = _read({"zustand.csv": "Bauwerksnummer;Pruefjahr;Zustandsnote\n0999001;2023;3,0"})
+    assert [one.key for one in found.records] == ["2023"]
+    assert "Pruefart missing" in _said(found, "value_missing")[0]
+
+
+def test_a_row_may_name_its_own_source_and_date() -> None:
+    rows = '[inventory.rows]\nsource = "Quelle"\nprovenance = "Herkunft"\nas_of = "Stand"'
+    head = "Bauwerksnummer;Name;Quelle;Herkunft;Stand"
+    table = f"{head}\n0999001;A;1|9;sourced;2023-05-01\n0999003;B;;guessed;\n0999004;C;;;2023"
+    found = _read({"bauwerke.csv": table}, mapping=rows)
+    (record,) = found.records
+    assert record.provenance == Provenance("sourced", references=("1", "9"))
+    assert record.as_of == date(2023, 5, 1)
+    assert found.files[0].unused_columns == ()
+    assert len(_said(found, "row_refused")) == 2
 
 
 def test_extents_of_restrictions_carry_their_units() -> None:

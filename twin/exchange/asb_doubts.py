@@ -27,6 +27,7 @@ class Place:
     number: str
     part: str
     asset_id: str
+    is_linked: bool = True
 
     @property
     def name(self) -> str:
@@ -73,13 +74,16 @@ def note_doubts(
         names = " and ".join(one.asb.partition("_")[2] for one in missing)
         reading.note(row, place, "value_missing", f"{place.name}: {names} missing")
     if isinstance(content, Inspection):
+        if not content.kind:
+            detail = f"{place.name}: Pruefart missing; it counts for no due date"
+            reading.note(row, place, "value_missing", detail, "kind")
         if content.status == IN_WORK and content.end is None:
             detail = f"{place.name}: inspection in work (status 4) without an end date"
             reading.note(row, place, "incomplete", detail, "end")
         _note_band(reading, row, place, content.condition)
     if isinstance(content, PartStructure) and not place.part:
         reading.note(row, place, "value_missing", f"{place.name}: Teilbauwerksnummer missing")
-    if place.asset_id == place.number and reading.kind in ("structure", "part_structure"):
+    if not place.is_linked and reading.kind in ("structure", "part_structure"):
         detail = (
             f"{place.name}: no asset of the map belongs to it; link it under [inventory.assets]"
         )

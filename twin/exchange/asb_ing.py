@@ -8,7 +8,8 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast, get_args
+from datetime import date
+from typing import Any, cast
 
 from twin.errors import ModelError
 from twin.exchange.asb_doubts import (
@@ -164,6 +165,7 @@ def _columns(reading: Reading, table: Table) -> Mapping[str, Column]:
 
 def _unused(reading: Reading, table: Table) -> tuple[str, ...]:
     used = {*_columns(reading, table), *reading.mapped.id_columns, reading.mapped.x}
+    used |= set(reading.mapping.row_columns.values())
     return tuple(name for name in table.columns if name and name not in {*used, reading.mapped.y})
 
 
@@ -188,7 +190,8 @@ def _place(reading: Reading, row: TableRow) -> Place | None:
         return None
     linked = reading.mapping.assets
     name = f"{number}-{part}" if part else number
-    return Place(number, part, linked.get(name) or linked.get(number) or number)
+    asset_id = linked.get(name) or linked.get(number)
+    return Place(number, part, asset_id or number, is_linked=asset_id is not None)
 
 
 def _record(
@@ -206,25 +209,45 @@ def _record(
         detail = f"{place.name}: {'; '.join(problems)}; correct the list and import it again"
         reading.note(row, place, code, detail)
         return None
-    mapping = reading.mapping
-    kind = mapping.provenance
-    if kind not in get_args(ProvenanceKind):
-        raise ModelError(f"provenance {kind!r} is unknown")
+    origin = _origin(reading, row, place)
+    if origin is None:
+        return None
+    provenance, as_of = origin
     return InventoryRecord(
         asset_id=place.asset_id,
         kind=reading.kind,
         part=place.part,
         key=record_key(reading.kind, content),
         content=content,
-        provenance=Provenance(
-            cast("ProvenanceKind", kind),
-            by=mapping.by,
-            references=(mapping.source or reading.name,),
-        ),
-        licence=mapping.licence,
-        as_of=mapping.as_of,
+        provenance=provenance,
+        licence=reading.mapping.licence,
+        as_of=as_of,
         notes=notes,
     )
+
+
+def _origin(reading: Reading, row: TableRow, place: Place) -> tuple[Provenance, date | None] | None:
+    """Provenance and date of a row: its own columns, else what the mapping says of all rows."""
+    mapping = reading.mapping
+    own = {
+        name: row.cells[column]
+        for name, column in mapping.row_columns.items()
+        if row.cells.get(column)
+    }
+    as_of = mapping.as_of
+    try:
+        if "as_of" in own:
+            as_of = date.fromisoformat(own["as_of"])
+        sources = own.get("source", mapping.source or reading.name)
+        provenance = Provenance(
+            cast("ProvenanceKind", own.get("provenance", mapping.provenance)),
+            by=own.get("by", mapping.by),
+            references=tuple(source.strip() for source in sources.split("|")),
+        )
+    except ValueError as error:
+        reading.note(row, place, "row_refused", f"{place.name}: {error}")
+        return None
+    return provenance, as_of
 
 
 def _values(

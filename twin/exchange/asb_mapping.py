@@ -61,8 +61,10 @@ _TOP = {
     "licence": str,
     "as_of": date,
     "assets": dict,
+    "rows": dict,
     "file": dict,
 }
+_ROWS = {"source": str, "provenance": str, "by": str, "as_of": str}
 _FILE = {"path": str, "entity": str, "id": list, "x": str, "y": str, "header_row": int}
 _FILE |= {"columns": dict, "delimiter": str, "encoding": str}
 _COLUMN = {"field": str, "unit": str, "key": str, "true": list, "false": list, "scale": float}
@@ -107,6 +109,9 @@ class InventoryMapping:
         Reference that the list is, how it came about, by whom, its terms, the day it speaks of.
     assets
         Asset of the map by number of the structure, or of the part structure.
+    row_columns
+        Columns that say of single rows what ``source`` (several with ``|``), ``provenance``, ``by``
+        and ``as_of`` say of all.
     files
         Files by their name in the mapping.
     """
@@ -122,6 +127,7 @@ class InventoryMapping:
     licence: str = ""
     as_of: date | None = None
     assets: Mapping[str, str] = field(default_factory=dict)
+    row_columns: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, FileMapping] = field(default_factory=dict)
 
     def file_for(self, name: str) -> FileMapping:
@@ -183,6 +189,7 @@ def read_mapping(text: str, *, name: str = "mapping.toml") -> InventoryMapping:
     if not isinstance(inventory, dict) or set(document) != {"inventory"}:
         raise ModelError(f"{name} needs one table [inventory] and nothing beside it")
     _check(inventory, _TOP, "inventory", problems)
+    _check(dict(inventory.get("rows", {})), _ROWS, "inventory.rows", problems)
     form = CellForm(
         decimal=str(inventory.get("decimal", ",")),
         thousands=str(inventory.get("thousands", ".")),
@@ -207,6 +214,7 @@ def read_mapping(text: str, *, name: str = "mapping.toml") -> InventoryMapping:
         licence=inventory.get("licence", ""),
         as_of=inventory.get("as_of"),
         assets={str(key): str(value) for key, value in inventory.get("assets", {}).items()},
+        row_columns=dict(inventory.get("rows", {})),
         files=files,
     )
 

@@ -57,9 +57,12 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """An inspection (PruefungUeberwachung); ``kind`` and ``status`` are ASB keys."""
+    """An inspection (PruefungUeberwachung); ``kind`` and ``status`` are ASB keys.
 
-    kind: str
+    One of unknown kind, such as a grade that was published with its year, counts for no due date.
+    """
+
+    kind: str = ""
     year: int | None = None
     begin: date | None = None
     end: date | None = None

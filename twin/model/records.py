@@ -263,6 +263,8 @@ def _component(content: ComponentFacts) -> Iterator[str]:
 
 
 def _restriction(content: Restriction) -> Iterator[str]:
+    if not content.kind:
+        yield "kind is missing"
     unit = UNIT_OF_RESTRICTION.get(content.kind)
     if unit is not None and (content.value is None or content.unit != unit):
         stated = "nothing" if content.value is None else f"{content.value:g} {content.unit}"
@@ -273,8 +275,6 @@ def _restriction(content: Restriction) -> Iterator[str]:
 
 
 def _inspection(content: Inspection) -> Iterator[str]:
-    if not content.kind:
-        yield "kind is missing"
     if content.begin and content.end and content.end < content.begin:
         yield f"end {content.end} lies before begin {content.begin}"
     day = content.day
