@@ -175,7 +175,9 @@ class Recorder:
             correcting=self._correcting,
         )
         topics = [delivery.topic for delivery in deliveries[: prepared.messages]]
-        return Pending(batch, replace(prepared, readings=readings, arrivals=arrivals), topics)
+        if readings is not prepared.readings or arrivals is not prepared.arrivals:
+            prepared = replace(prepared, readings=readings, arrivals=arrivals)
+        return Pending(batch, prepared, topics)
 
     def _marked(self, arrivals: Arrivals) -> Arrivals:
         """Arrivals with the bits of the faults, judged at the time of arrival."""

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from psycopg.adapt import PyFormat, Transformer
 
 from twin.errors import StoreError
 from twin.model.observations import Readings
@@ -14,8 +15,12 @@ from twin.store.postgres.binary import (
     HEADER,
     TRAILER,
     ArrayDumper,
+    array_type,
     decode_rows,
+    encode_column,
     encode_readings,
+    encode_texts,
+    encode_values,
 )
 
 # 2026-11-22T00:00:00Z
@@ -74,3 +79,18 @@ def test_arrays_carry_their_length_and_every_bit(array: np.ndarray) -> None:
         body = np.frombuffer(dumped, [("size", ">i4"), ("value", ">f8")], offset=20)
         assert body["value"].astype("=f8").tobytes() == array.tobytes()
         assert math.isclose(body["size"].mean(), 8.0)
+
+
+@pytest.mark.parametrize("kind", ["i2", "i4", "i8", "f4", "f8", "M8[us]"])
+def test_a_few_values_are_encoded_as_a_column_of_them(kind: str) -> None:
+    for values in ([], [0], [TIME_US] if kind in ("i8", "M8[us]") else [-7, 12_345]):
+        column = np.array(values, kind)
+        assert encode_values(kind, values) == encode_column(column)
+        dumper = ArrayDumper(np.ndarray).upgrade(column, PyFormat.BINARY)
+        assert (dumper.oid, dumper.dump(column)) == (array_type(kind), encode_column(column))
+
+
+@pytest.mark.parametrize("texts", [["one"], ["", "Brücke", "a,b"]])
+def test_texts_are_encoded_as_psycopg_does(texts: list[str]) -> None:
+    (dumped,) = Transformer().dump_sequence([texts], [PyFormat.BINARY])
+    assert encode_texts(texts) == bytes(dumped or b"")

@@ -11,6 +11,7 @@ from twin.model.observations import Arrivals, Readings, Waveform, no_arrivals, n
 from twin.store.accounts import MINUTE_US, YEAR_2000_US, dirty_minutes
 from twin.store.arrivals import Key, kept_apart, resolve
 from twin.store.columns import last_of_each_key, newest
+from twin.store.postgres.at_once import few_columns, many_columns
 from twin.store.sources import Sources
 
 ROWS = st.lists(st.tuples(st.integers(1, 4), st.integers(0, 5)), max_size=20)
@@ -131,3 +132,11 @@ def test_minutes_are_named_once_in_any_order() -> None:
         (2, 5),
     ]
     assert len(dirty_minutes(no_readings()).grain) == 0
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 5 * MINUTE_US)), unique=True))
+def test_the_parameters_of_a_few_rows_are_those_of_their_columns(
+    rows: list[tuple[int, int]],
+) -> None:
+    found = readings(sorted(rows))
+    assert few_columns(found) == many_columns(found)

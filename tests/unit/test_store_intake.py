@@ -1,23 +1,31 @@
 """Inspection of a batch, and what it adds to quarantine and balance."""
 
+import math
 from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from store_samples import LEFT, RIGHT, batch
 
 from twin.model.messages import Rejection
 from twin.model.observations import Tally
 from twin.model.times import to_us
 from twin.store.accounts import balance_changes, quarantine_rows
-from twin.store.intake import DAY_US, days_of, horizon, inspect
+from twin.store.intake import DAY_US, FEW, days_of, horizon, inspect
 from twin.store.sources import Sources
 from twin.store.text import cleaned, is_storable
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 NOW_US = to_us(NOW)
 LIMITS = horizon(NOW, retention_days=730)
-SOURCES = Sources({1: LEFT, 2: RIGHT})
+SOURCES = Sources({1: LEFT, 2: RIGHT, 9: RIGHT})
+ROWS = st.tuples(
+    st.sampled_from([1, 2, 3]),
+    st.sampled_from([NOW_US, NOW_US + 1, NOW_US - 731 * DAY_US, NOW_US + 5 * DAY_US]),
+    st.sampled_from([1.0, 2.0, math.nan, math.inf]),
+)
 
 
 def test_the_first_of_equal_keys_wins_in_the_order_of_delivery() -> None:
@@ -31,6 +39,23 @@ def test_the_first_of_equal_keys_wins_in_the_order_of_delivery() -> None:
     assert found.duplicates == Counter({LEFT: 1})
     assert found.conflicts == 1
     assert [item.value for item in found.rejections] == [4.0]
+
+
+@given(st.lists(ROWS, min_size=1, max_size=FEW), st.sets(st.sampled_from([NOW_US // DAY_US])))
+def test_a_few_rows_are_inspected_as_among_many(
+    rows: list[tuple[int, int, float]], full_days: set[int]
+) -> None:
+    others = [(9, NOW_US - DAY_US + place, 0.0) for place in range(FEW)]
+    few, many = (
+        inspect(batch(one), sources=SOURCES, limits=LIMITS, full_days=full_days)
+        for one in (rows, rows + others)
+    )
+    for name in ("number", "time_us", "value", "quality"):
+        expected = getattr(many.readings, name)[: len(few.readings)]
+        assert getattr(few.readings, name).tolist() == expected.tolist()
+    assert len(many.readings) == len(few.readings) + FEW
+    assert str(few.rejections) == str(many.rejections)
+    assert (few.duplicates, few.conflicts) == (many.duplicates, many.conflicts)
 
 
 @pytest.mark.parametrize(
