@@ -105,9 +105,9 @@ def limit_for_rate(statistic: Floats, *, alarms_per_row: float, apart: int = 24)
 
     Examples
     --------
-    >>> noise = np.random.default_rng(1).normal(size=(50, 2000))
-    >>> round(limit_for_rate(noise, alarms_per_row=1e-3, apart=1), 2)
-    3.09
+    >>> noise = np.random.default_rng(1).normal(size=(500, 2000))
+    >>> round(limit_for_rate(noise, alarms_per_row=1e-3, apart=1), 1)
+    3.1
     """
     if alarms_per_row <= 0.0:
         raise ModelError(f"the rate of false alarms must be positive, got {alarms_per_row:g}")
