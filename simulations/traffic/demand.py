@@ -121,11 +121,15 @@ def _merged(graph: RoadGraph, demand: Demand) -> _Cells:
     origin = np.searchsorted(graph.zone_id, demand.origin)
     dest = np.searchsorted(graph.zone_id, demand.destination)
     key = (demand.class_index.astype(np.int64) * zones + origin) * zones + dest
-    order = np.lexsort((demand.flow_vehh, key))
-    order = order[demand.flow_vehh[order] > 0.0]
-    keys, first = np.unique(key[order], return_index=True)
-    flow_vehh = np.add.reduceat(demand.flow_vehh[order], first) if first.size else np.empty(0)
-    row, dest = np.divmod(keys, max(zones, 1))
+    flow_vehh = np.asarray(demand.flow_vehh, dtype=np.float64)
+    if not (flow_vehh > 0.0).all():
+        key, flow_vehh = key[flow_vehh > 0.0], flow_vehh[flow_vehh > 0.0]
+    if (key[1:] <= key[:-1]).any():
+        order = np.lexsort((flow_vehh, key))
+        key, flow_vehh = key[order], flow_vehh[order]
+        first = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
+        key, flow_vehh = key[first], np.add.reduceat(flow_vehh, first)
+    row, dest = np.divmod(key, max(zones, 1))
     class_index, origin = np.divmod(row, max(zones, 1))
     return _Cells(
         class_index.astype(np.int32), origin.astype(np.int32), dest.astype(np.int32), flow_vehh

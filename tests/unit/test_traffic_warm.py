@@ -43,7 +43,7 @@ def test_an_unchanged_town_is_certified_in_one_pass(town, base) -> None:
     assert again.status == "converged"
     assert again.passes[-1].number <= 2
     np.testing.assert_allclose(again.volume_pceh, base.volume_pceh, atol=1e-6)
-    np.testing.assert_allclose(again.movement_pceh, base.movement_pceh, atol=1e-3)
+    np.testing.assert_allclose(again.movement_pceh, base.movement_pceh, atol=0.02)
 
 
 def test_a_closure_gives_the_same_volumes_warm_and_cold(town, base) -> None:

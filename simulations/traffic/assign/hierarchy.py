@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulations.traffic.arrays import FloatArray, IdArray, IndexArray
-from simulations.traffic.assign.customising import Metric, customise
+from simulations.traffic.assign.customising import Metric, Room, customise
 from simulations.traffic.assign.elimination import Completion, complete
 from simulations.traffic.assign.ordering import dissection_order
+from simulations.traffic.assign.portions import Portions, portions
 from simulations.traffic.assign.pricing import CHUNK_ROWS, PairTable, PricingGraph
 from simulations.traffic.assign.sweeps import sweep_rows
 from simulations.traffic.assign.tracing import cut_loops, trace_paths, write_paths
@@ -31,6 +32,8 @@ class Hierarchy:
     rank : (nodes,)
         Place of a node in the order of elimination; -1 for a node that no path passes.
     completion : Completion
+    portions : Portions
+        Who can be customised side by side.
     slot : (links,)
         Twice the arc that a link lies in, plus one where it leads downwards; -1 for links of
         centroids.
@@ -40,6 +43,7 @@ class Hierarchy:
 
     rank: IndexArray
     completion: Completion
+    portions: Portions
     slot: IndexArray
     first_in: IndexArray
     in_link: IndexArray
@@ -76,6 +80,7 @@ def build(graph: PricingGraph) -> Hierarchy:
     return Hierarchy(
         rank=rank,
         completion=completion,
+        portions=portions(completion),
         slot=slot,
         first_in=np.searchsorted(np.sort(graph.head), np.arange(graph.no_through.size + 1)).astype(
             np.int32
@@ -148,6 +153,7 @@ class HierarchyPricing:
         self._hierarchy = _memory.of(graph)
         self._metric: dict[int, Metric] = {}
         ranks = self._hierarchy.completion.parent.size
+        self._customising = Room(ranks, threads=threads)
         lines = min(CHUNK_ROWS, table.row_class.size)
         self._lanes = 2 * _LANES if 2 * _LANES * threads <= CHUNK_ROWS else _LANES
         blocks = -(-lines // _LANES)
@@ -166,7 +172,14 @@ class HierarchyPricing:
     def customise(self, class_index: int, cost_s: FloatArray) -> None:
         """See ``Pricing.customise``."""
         hierarchy = self._hierarchy
-        self._metric[class_index] = customise(hierarchy.completion, hierarchy.slot, cost_s)
+        self._metric[class_index] = customise(
+            hierarchy.completion,
+            hierarchy.portions,
+            hierarchy.slot,
+            cost_s,
+            room=self._customising,
+            old=self._metric.get(class_index),
+        )
 
     def price(self, class_index: int, rows: IndexArray, shortest_s: FloatArray) -> None:
         """See ``Pricing.price``."""

@@ -5,14 +5,15 @@ import numpy as np
 from numba import njit, types
 
 from simulations.traffic.arrays import (
+    READ_FLOAT,
     READ_ID,
     READ_INDEX,
+    WRITE_FLOAT,
     WRITE_ID,
     FloatArray,
     IdArray,
-    IndexArray,
 )
-from simulations.traffic.assign.paths import PathFlows, add_to_links
+from simulations.traffic.assign.paths import PathFlows
 from simulations.traffic.assign.solve import Equilibrium, Problem
 from simulations.traffic.graph import RoadGraph
 from twin.errors import SolveError
@@ -21,16 +22,27 @@ from twin.model.traffic import PathState
 _LOST_TRIPS = 1e-9  # relative to the demand of a pair, or car units an hour per 1,000 of a node
 
 
+@njit(
+    types.void(READ_ID, READ_ID, READ_INDEX, READ_INDEX, READ_FLOAT, WRITE_FLOAT),
+    cache=True, nogil=True,
+)  # fmt: skip
+def _add_to_links(chosen, start, length, links, flow, total):
+    """Add the flows of some paths to their links."""
+    for path in chosen:
+        for at in range(start[path], start[path] + length[path]):
+            total[links[at]] += flow[path]
+
+
 def class_flows(problem: Problem, flows: PathFlows) -> FloatArray:
     """Flow by class on every arc [vehicles/h], (classes, arcs)."""
     graph = problem.graph
-    used = np.flatnonzero(flows.flow_pceh > 0.0)
     path_class = problem.pair_class[flows.pair]
     out = np.zeros((len(graph.classes), graph.tail.size))
     for k, item in enumerate(graph.classes):
-        mine = used[path_class[used] == k]
-        start, links = _packed(flows, mine)
-        add_to_links(start, links, flows.flow_pceh[mine] / item.pce, out[k])
+        mine = np.flatnonzero((path_class == k) & (flows.flow_pceh > 0.0))
+        _add_to_links(
+            mine, flows.start, flows.length, flows.links, flows.flow_pceh / item.pce, out[k]
+        )
     return out
 
 
@@ -125,11 +137,3 @@ def _links(graph: RoadGraph, flows: PathFlows, chosen: IdArray) -> tuple[IdArray
         chosen, flows.start, flows.length, flows.links, graph.link_of, graph.link_id, start, out
     )
     return start, out[:entries]
-
-
-def _packed(flows: PathFlows, chosen: IdArray) -> tuple[IdArray, IndexArray]:
-    """``start`` and links of some paths one after the other."""
-    length = flows.length[chosen]
-    start = np.concatenate(([0], np.cumsum(length))).astype(np.int64)
-    at = np.repeat(flows.start[chosen] - start[:-1], length) + np.arange(start[-1])
-    return start, flows.links[at]

@@ -1,10 +1,10 @@
-# ruff: noqa: ANN001, ANN201, ANN202, PLR0917 - the types of the kernels stand in their signatures
+# ruff: noqa: ANN001, ANN202, PLR0917 - the types of the kernels stand in their signatures
 """The paths in use with their flows, in memory that is bounded."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit, types
+from numba import njit, prange, types
 
 from simulations.traffic.arrays import (
     READ_FLOAT,
@@ -13,6 +13,7 @@ from simulations.traffic.arrays import (
     WRITE_FLOAT,
     WRITE_ID,
     WRITE_INDEX,
+    BoolArray,
     FloatArray,
     IdArray,
     IndexArray,
@@ -21,6 +22,7 @@ from simulations.traffic.assign.links import LinkState
 from simulations.traffic.assign.shifts import (
     BLOCKS,
     add_flows,
+    find_gains,
     scan,
     shift_pairs,
 )
@@ -28,10 +30,11 @@ from twin.errors import PathStoreTooLarge
 
 _BYTES_PER_PATH = 8 + 4 + 4 + 4 + 8 + 8 + 8  # start, length, following, pair, flow, fixed, cost
 _BYTES_PER_ENTRY = 4
+_IMPROVES = 1e-12  # relative; a path must be cheaper by this to be worth adding
 _FIRST_PATHS = 256
 _FIRST_ENTRIES = 4096
 _SPARE = 1.5  # how much larger the store grows than it must
-_DEAD_SHARE = 4  # compaction when more than a quarter is dead
+_DEAD_SHARE = 2  # compaction when more than a half is dead
 
 
 @njit(
@@ -39,14 +42,15 @@ _DEAD_SHARE = 4  # compaction when more than a quarter is dead
         READ_INDEX, types.int64, READ_INDEX, READ_ID, READ_INDEX, READ_FLOAT,
         WRITE_INDEX, WRITE_INDEX, WRITE_FLOAT,
     ),
-    cache=True, nogil=True,
+    cache=True, parallel=True, nogil=True,
 )  # fmt: skip
 def _link_in(pair, begin, length, start, links, link_cost, first, following, fixed):
     """Put new paths, from number ``begin`` on, before the others of their pairs."""
     for i in range(pair.size):
+        following[begin + i] = first[pair[i]]
+        first[pair[i]] = begin + i
+    for i in prange(pair.size):
         path = begin + i
-        following[path] = first[pair[i]]
-        first[pair[i]] = path
         total = 0.0
         for at in range(start[path], start[path] + length[path]):
             total += link_cost[links[at]]
@@ -58,24 +62,33 @@ def _link_in(pair, begin, length, start, links, link_cost, first, following, fix
         WRITE_INDEX, READ_INDEX, READ_ID, READ_INDEX, READ_INDEX, READ_FLOAT, READ_FLOAT,
         WRITE_INDEX, WRITE_ID, WRITE_INDEX, WRITE_INDEX, WRITE_INDEX, WRITE_FLOAT, WRITE_FLOAT,
     ),
-    cache=True, nogil=True,
+    cache=True, parallel=True, nogil=True,
 )  # fmt: skip
 def _copy_living(
     first, following, start, length, links, flow, fixed,
     new_following, new_start, new_length, new_links, new_pair, new_flow, new_fixed,
 ):  # fmt: skip
     """Copy the linked paths pair by pair, without those that carry nothing; their number."""
-    count, entry = 0, 0
+    path_of, entry_of = np.zeros(first.size + 1, np.int64), np.zeros(first.size + 1, np.int64)
+    for pair in prange(first.size):
+        path = first[pair]
+        while path >= 0:
+            if flow[path] > 0.0:
+                path_of[pair + 1] += 1
+                entry_of[pair + 1] += length[path]
+            path = following[path]
     for pair in range(first.size):
-        path, last = first[pair], -1
+        path_of[pair + 1] += path_of[pair]
+        entry_of[pair + 1] += entry_of[pair]
+    for pair in prange(first.size):
+        path, count, entry = first[pair], path_of[pair], entry_of[pair]
         first[pair] = -1
         while path >= 0:
             if flow[path] > 0.0:
-                if last < 0:
+                if count == path_of[pair]:
                     first[pair] = count
                 else:
-                    new_following[last] = count
-                last = count
+                    new_following[count - 1] = count
                 new_start[count] = entry
                 new_length[count] = length[path]
                 new_pair[count] = pair
@@ -87,15 +100,7 @@ def _copy_living(
                     entry += 1
                 count += 1
             path = following[path]
-    return count
-
-
-@njit(types.void(READ_ID, READ_INDEX, READ_FLOAT, WRITE_FLOAT), cache=True, nogil=True)
-def add_to_links(start, links, flow, total):
-    """Add the flows of some paths, ``links[start[i]:start[i + 1]]``, to the links."""
-    for i in range(flow.size):
-        for at in range(start[i], start[i + 1]):
-            total[links[at]] += flow[i]
+    return path_of[first.size]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -245,7 +250,7 @@ class PathPool:
         self._tally[1] = 0
 
     def compact_if_worth(self) -> None:
-        """``compact`` when more than a quarter of the entries is dead."""
+        """``compact`` when more than half of the entries is dead."""
         if self._tally[1] * _DEAD_SHARE > self._entries:
             self.compact()
 
@@ -263,6 +268,22 @@ class PathPool:
             chosen, self._first, self._following, self._start, self._length, self._links,
             self._flow, self._fixed, time_s, self._cost, self.least_s, self.excess,
         )  # fmt: skip
+
+    def gains(
+        self, pairs: IdArray, shortest_s: FloatArray, demand_pceh: FloatArray, level: float
+    ) -> tuple[FloatArray, BoolArray]:
+        """What pairs that were scanned could gain, and where a path is worth adding; (k,) each."""
+        gain, better = np.empty(pairs.size), np.empty(pairs.size, dtype=np.bool_)
+        find_gains(
+            pairs, self.least_s, self.excess, shortest_s, demand_pceh, _IMPROVES, level,
+            gain, better,
+        )  # fmt: skip
+        return gain, better
+
+    def several(self) -> IdArray:
+        """Pairs with more than one path, ascending; the others have nothing to shift."""
+        first = self._first
+        return np.flatnonzero((first >= 0) & (self._following[first] >= 0))
 
     def shift(self, pairs: IdArray, links: LinkState, *, negligible: float) -> None:
         """Move flow of some pairs towards their cheapest path; see ``shift_pairs``."""

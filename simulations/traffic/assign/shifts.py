@@ -22,6 +22,7 @@ _EMPTY_FLOW = 1e-12  # car units an hour; a path with less is not in use
 _TRIALS = 30
 
 _LINK_TABLE = types.Array(types.float64, 2, "C")
+_WRITE_BOOL = types.Array(types.boolean, 1, "C")
 _READ_TABLE = types.Array(types.float64, 2, "C", readonly=True)
 
 
@@ -77,6 +78,34 @@ def scan(pairs, first, following, start, length, links, flow, fixed, time, cost,
 
 
 @njit(
+    types.void(
+        READ_ID, READ_FLOAT, READ_FLOAT, READ_FLOAT, READ_FLOAT, types.float64, types.float64,
+        WRITE_FLOAT, _WRITE_BOOL,
+    ),
+    cache=True, nogil=True,
+)  # fmt: skip
+def find_gains(pairs, least, spent, shortest, demand, least_share, level, gain, better):
+    """Write what each pair could gain by the cheapest path, and whether that path is worth adding.
+
+    Parameters
+    ----------
+    pairs : (k,)
+    least, spent, shortest, demand : (pairs,)
+        As ``scan`` writes the first two; a pair without a path (infinite ``least``) gains nothing.
+    least_share, level : float
+        A path is worth adding if it is cheaper by more than this share and its pair gains more
+        than the level [s car units/h].
+    gain, better : (k,)
+        Out: [s car units/h].
+    """
+    for i in range(pairs.size):
+        pair = pairs[i]
+        slack = least[pair] - shortest[pair] if least[pair] < np.inf else 0.0
+        gain[i] = spent[pair] + demand[pair] * slack
+        better[i] = slack > least_share * least[pair] and gain[i] > level
+
+
+@njit(
     types.void(READ_ID, READ_INDEX, READ_INDEX, READ_FLOAT, _LINK_TABLE, WRITE_FLOAT),
     cache=True, parallel=True, nogil=True,
 )  # fmt: skip
@@ -118,6 +147,10 @@ def load_paths(link, start, links, flow, time):
     for path in range(flow.size):
         for at in range(start[path], start[path + 1]):
             link[links[at], VOLUME] += flow[path]
+    if start[flow.size] - start[0] > time.size:
+        for a in range(time.size):
+            time[a], link[a, SLOPE] = _at(link, a, link[a, VOLUME])
+        return
     for at in range(start[0], start[flow.size]):
         a = links[at]
         time[a], link[a, SLOPE] = _at(link, a, link[a, VOLUME])

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -22,11 +21,10 @@ from twin.model.traffic import SolveOptions, SolvePass, SolveStatus
 from twin.ports import SolveControl
 
 _KERNELS = threading.Lock()  # numba's workqueue aborts when two threads enter parallel kernels
-_IMPROVES = 1e-12  # relative; a path must be cheaper by this to be worth adding
 # While flow is loaded or improved, costs follow from one group of rows to the next: most groups,
 # least rows in a group. New costs are not free in a hierarchy.
 _GROUPS_DIJKSTRA = 16, 6
-_GROUPS_HIERARCHY = 8, 100
+_GROUPS_HIERARCHY = 8, 50
 _GROUPS_WARM = 3  # most groups with the paths of a parent: costs move less
 _HIERARCHY_LINKS = 500  # below, Dijkstra is as fast
 _MOST_SWEEPS = 20
@@ -38,8 +36,8 @@ _PATH_SHARE = 0.25  # of what a pair must hold to be looked at, for each of its 
 _PAIRS_AT_ONCE = 4096  # between two looks at the clock
 _ROWS_GAIN = 0.95  # of the known gain that the rows of a partial pass hold together
 _EXPECTED_PROGRESS = 0.6  # of the gap seen during an improvement, what is left after it
-_UNSEEN_PASSES = 2  # improvements in a row before a certificate is made all the same
-_NEAR_TARGET = 10.0  # volumes are remembered when the gap first falls below so many targets
+_UNSEEN_PASSES = 3  # improvements in a row before a certificate is made all the same
+_NEAR_TARGET = 10.0  # movements of the volumes count from a gap of so many targets on
 _NEGATIVE_GAP = -1e-9
 
 
@@ -94,9 +92,8 @@ class Equilibrium:
     volume_pceh, time_s : (links,)
         Volume with preload.
     near_volume_pceh : (links,) or None
-        Volume when the gap first fell below ten targets; of a run that fell there at once, an
-        estimate (`_look_further`); above that, the volume of the certificate before. None where
-        nothing is known.
+        Volume when the gap was ten times the target, an estimate from the passes that saw a gap
+        near it (`_near_volume`, `_look_further`). None where nothing is known.
     shortest_s, excess : (pairs,)
         Cheapest cost [s]; flow times cost above it [s car units/h].
     total, objective, lower_bound : float
@@ -212,8 +209,6 @@ class _Run:
         self._pricing, self._most_groups, self._least_rows = _pricing(
             searched, table, options, threads=threads, order_bytes=allowed_bytes
         )
-        is_costly = isinstance(self._pricing, HierarchyPricing)
-        self._customised_at_once = threads if is_costly else 1
         self._class_cost_s = np.where(graph.open_mask, graph.fixed_cost_s, np.inf)
         self._shortest_s = np.empty(pairs)
         self._all_rows = np.arange(table.row_class.size, dtype=np.int32)
@@ -224,7 +219,7 @@ class _Run:
         self._gap = 0.0
         self._lower_bound = -np.inf
         self._last: Equilibrium | None = None
-        self._near_volume: FloatArray | None = None
+        self._near: tuple[FloatArray, float] | None = None
 
     def solve(self, warm: WarmStart | None) -> tuple[Equilibrium, SolveStatus]:
         """The equilibrium and why the run ended."""
@@ -261,14 +256,18 @@ class _Run:
                     return "converged"
                 if last_pass:
                     return "pass_limit"
+                self._gap = gap
                 expected = np.inf
             else:
+                before = self._links.volume_pceh()
                 gap = self._improve(self._rows_worth())
+                if self._near is None or self._near[1] > _NEAR_TARGET * target:
+                    self._near = before, gap
                 expected = _EXPECTED_PROGRESS * gap
-            self._equalise(gap)
+                self._equalise(gap)
 
     def _look_further(self) -> None:
-        """Where the first state near the target is the last one: how far it still is from rest.
+        """Where the run began at the target: how far its first state still is from rest.
 
         The flows of before the run say nothing about that: in a warm run the way from them is the
         effect of the scenario. So the certified state is kept and improved once more; the way that
@@ -285,6 +284,22 @@ class _Run:
             moved = self._links.volume_pceh() - found.volume_pceh
             near_volume = found.volume_pceh + stretch * moved
             self._last = replace(found, near_volume_pceh=near_volume)
+
+    def _near_volume(self, volume: FloatArray, gap: float) -> FloatArray | None:
+        """Volumes as they were at ten times the target, on the line to those before a pass.
+
+        That pass is the first that saw such a gap, or the last one. The gap grows with the square
+        of the distance.
+        """
+        if self._near is None:
+            return None
+        before = self._near[0]
+        near, seen, rest = np.sqrt(
+            np.maximum((_NEAR_TARGET * self._options.relative_gap, self._near[1], gap), 0.0)
+        )
+        whole = near - rest
+        way = max(seen - rest, whole / _NEAR_TARGET)
+        return volume + (whole / way if whole > 0.0 else 1.0) * (before - volume)
 
     # -- watching ---------------------------------------------------------------------------
 
@@ -314,18 +329,9 @@ class _Run:
     # -- pricing ----------------------------------------------------------------------------
 
     def _customise(self, rows: IndexArray) -> None:
-        """Give the costs of now to the classes of some rows, several classes at once."""
-        classes = np.flatnonzero(np.bincount(self._table.row_class[rows])).tolist()
-        workers = min(self._customised_at_once, len(classes))
-        if workers <= 1:
-            for k in classes:
-                self._customise_class(k)
-            return
-        with ThreadPoolExecutor(workers) as pool:  # serial kernels that need no lock of Python
-            list(pool.map(self._customise_class, classes))
-
-    def _customise_class(self, k: int) -> None:
-        self._pricing.customise(k, self._links.time_s + self._class_cost_s[k])
+        """Give the costs of now to the classes of some rows."""
+        for k in np.flatnonzero(np.bincount(self._table.row_class[rows])).tolist():
+            self._pricing.customise(k, self._links.time_s + self._class_cost_s[k])
 
     def _groups(self, rows: IndexArray) -> Iterator[IndexArray]:
         """Rows in groups that each lie all over the network."""
@@ -412,10 +418,7 @@ class _Run:
 
         A pair without a path gains nothing here.
         """
-        least_s = self._pool.least_s[pairs]
-        slack_s = np.where(np.isinf(least_s), 0.0, least_s - self._shortest_s[pairs])
-        gain = self._pool.excess[pairs] + self._demand[pairs] * slack_s
-        better = (slack_s > _IMPROVES * least_s) & (gain > level)
+        gain, better = self._pool.gains(pairs, self._shortest_s, self._demand, level)
         if better.any():
             start, links = self._pricing.paths(k, pairs[better])
             cost = self._graph.fixed_cost_s[k]
@@ -436,8 +439,10 @@ class _Run:
         target, pool = self._options.relative_gap, self._pool
         self._gap = gap if np.isfinite(gap) else 0.0
         goal = self._total * max(_SHARE_OF_GAP * gap, _SHARE_OF_TARGET * target)
+        several = pool.several()
+        pool.excess[:] = 0.0
         for _ in range(_MOST_SWEEPS):
-            pool.scan(self._links.time_s)
+            pool.scan(self._links.time_s, several)
             if float(np.sum(pool.excess)) <= goal:
                 return
             level = _SKIPPED_SHARE * goal / self._demand.size
@@ -458,10 +463,11 @@ class _Run:
         self._customise(self._all_rows)
         pool.scan(links.time_s)
         flows = pool.state()
-        excess, level = np.empty(self._demand.size), self._level()
-        for k, pairs, chunk in self._price(self._all_rows, "pricing"):
-            excess[pairs] = self._add_better(k, pairs, level)
-            self._row_gain[chunk] = self._table.sums(chunk, excess[pairs])
+        excess = np.empty(self._demand.size)
+        for _, pairs, chunk in self._price(self._all_rows, "pricing"):
+            gain = pool.gains(pairs, self._shortest_s, self._demand, np.inf)[0]
+            excess[pairs] = gain
+            self._row_gain[chunk] = self._table.sums(chunk, gain)
         self._pass_ends()
         return self._record(flows, excess)
 
@@ -478,15 +484,11 @@ class _Run:
         seconds = time.monotonic() - self._began
         self._passes.append(SolvePass(self._number, seconds, gap, objective, flows.pair.size))
         volume = self._links.volume_pceh()
-        is_near = gap <= _NEAR_TARGET * self._options.relative_gap
-        near = self._near_volume
-        if near is None and self._last is not None and not is_near:
-            near = self._last.volume_pceh
         self._last = Equilibrium(
             flows=flows,
             volume_pceh=volume,
             time_s=self._links.time_s.copy(),
-            near_volume_pceh=near,
+            near_volume_pceh=self._near_volume(volume, gap),
             shortest_s=self._shortest_s.copy(),
             excess=excess,
             total=self._total,
@@ -494,6 +496,4 @@ class _Run:
             lower_bound=self._lower_bound,
             passes=tuple(self._passes),
         )
-        if self._near_volume is None and is_near:
-            self._near_volume = volume
         return gap
