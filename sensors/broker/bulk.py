@@ -4,7 +4,6 @@ paho keeps connecting, pings, subscriptions and QoS 2. Two of its private method
 they are missing, `missing_hooks` says so and the stock client does the same work more slowly.
 """
 
-import socket
 import ssl
 from collections.abc import Sequence
 from typing import Protocol
@@ -57,7 +56,6 @@ class BulkSocket:
 
     def __init__(self, wire: Wire, splitter: FrameSplitter) -> None:
         self.wire = wire
-        self._is_plain = type(wire) is socket.socket
         self._splitter = splitter
         self._others = b""
         self._position = 0
@@ -90,9 +88,8 @@ class BulkSocket:
     def _read(self, budget: int) -> None:
         self._is_budget_spent = False
         while budget > 0:
-            asked = min(READ_BYTES, budget)
             try:
-                chunk = self.wire.recv(asked)
+                chunk = self.wire.recv(min(READ_BYTES, budget))
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return
             except OSError:
@@ -101,8 +98,6 @@ class BulkSocket:
                 self._is_over = True
                 return
             self._splitter.feed(chunk)
-            if self._is_plain and len(chunk) < asked:  # that was all
-                return
             budget -= len(chunk)
         self._is_budget_spent = True
 
