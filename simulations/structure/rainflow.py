@@ -224,6 +224,11 @@ class Rainflow:
         feed(samples, self._numbers, self._counts, self._settings, closed)
 
     @property
+    def arrays(self) -> tuple[Floats, Counts, Floats]:
+        """Numbers, counts and settings that kernels hand to `feed`, not copied."""
+        return self._numbers, self._counts, self._settings
+
+    @property
     def half_cycles(self) -> Counts:
         """Half cycles per bin, shape (512,); for display, damage is summed per cycle."""
         return self._counts[HISTOGRAM:]
