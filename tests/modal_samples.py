@@ -71,3 +71,15 @@ def recording_of(*blocks: Floats, rate_hz: float = RATE_HZ) -> Recording:
     count = blocks[0].shape[1]
     names = tuple(f"a{number}" for number in range(count))
     return Recording(blocks, rate_hz, names, ("m/s2",) * count)
+
+
+def with_harmonic(samples: Floats, *, frequency_hz: float, share: float) -> Floats:
+    """Samples with a sine whose amplitude is this share of each channel's deviation."""
+    time_s = np.arange(len(samples)) / RATE_HZ
+    sine = np.sin(2.0 * np.pi * frequency_hz * time_s)
+    return samples + share * sine[:, None] * samples.std(axis=0)
+
+
+def bursts(samples: Floats, *, length: int = 200, every: int = 2000) -> list[Floats]:
+    """Short stretches of samples with gaps between."""
+    return [samples[begin : begin + length] for begin in range(0, len(samples) - length, every)]

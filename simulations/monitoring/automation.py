@@ -37,6 +37,9 @@ class Criteria:
         And least likeness of their shapes.
     least_presence
         A cluster is kept if it is present in more than this share of the orders.
+    most_damping_error
+        And if the standard deviation of its damping is at most this share of it: noise makes
+        clusters too, most of all where one channel leaves no shapes to compare.
     """
 
     most_damping: float = 0.10
@@ -45,6 +48,7 @@ class Criteria:
     damping_step: float = 0.20
     least_mac: float = 0.95
     least_presence: float = 0.5
+    most_damping_error: float = 0.5
 
 
 USUAL = Criteria()
@@ -105,9 +109,12 @@ def select(
     if not groups:
         return ()
     frequency_sd_hz, damping_sd = _all_deviations(kept, np.concatenate(groups), space, table)
-    return tuple(
+    modes = [
         _mode(kept.rows(rows), frequency_sd_hz[rows], damping_sd[rows], orders=orders)
         for rows in groups
+    ]
+    return tuple(
+        mode for mode in modes if not mode.damping_sd > criteria.most_damping_error * mode.damping
     )
 
 

@@ -118,8 +118,8 @@ def mean_shape(shapes: Complexes) -> Complexes:
 
     Examples
     --------
-    >>> mean_shape(np.array([[1, 2], [1j, 2j]])).round(12)
-    array([0.5+0.j, 1. +0.j])
+    >>> abs(mean_shape(np.array([[1, 2], [1j, 2j]]))).round(12)
+    array([0.5, 1. ])
     """
     lengths = np.sqrt(_squares(shapes))[:, None]
     _, _, rows = np.linalg.svd(shapes / lengths, full_matrices=False)
