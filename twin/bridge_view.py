@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from twin.city import Twin
-from twin.model.assets import Asset
+from twin.model.assets import Asset, Component
 from twin.model.bridge import PartStructure, Restriction, in_force
 from twin.model.bridge_status import NAME as STATUS
 from twin.model.bridge_status import BridgeStatus, status_of
@@ -81,6 +81,7 @@ class BridgeView:
     events: tuple[BridgeEvent, ...]
     streams: tuple[Datastream, ...]
     derived: tuple[Datastream, ...]
+    components: tuple[Component, ...]
     blind: tuple[str, ...]
 
     def of_kind(self, kind: str) -> tuple[InventoryRecord, ...]:
@@ -130,6 +131,7 @@ def read_bridge(twin: Twin, asset_id: str) -> BridgeView:
         ),
         streams=tuple(item for item in streams if item.source != ANALYSIS_SOURCE),
         derived=tuple(item for item in streams if item.source == ANALYSIS_SOURCE),
+        components=tuple(twin.components(asset_id)),
         blind=_blind(streams),
     )
 

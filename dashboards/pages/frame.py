@@ -26,7 +26,11 @@ class PageRequest:
     notices: Sequence[str] = ()
 
 
-NAVIGATION = (("/", "nav.overview"), ("/operations", "nav.operations"))
+NAVIGATION = (
+    ("/", "nav.overview"),
+    ("/bridge", "nav.bridges"),
+    ("/operations", "nav.operations"),
+)
 
 
 def frame(request: PageRequest, view: CityView, content: Sequence[Component]) -> list[Component]:

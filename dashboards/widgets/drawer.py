@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from dash import html
 from dash.development.base_component import Component
@@ -104,6 +104,7 @@ def head(subject: Subject, features: CityFeatures, texts: Texts) -> list[Compone
         ),
         html.P([capitalised(class_name), " ", html.Code(asset.id)], className="subtitle"),
         *whole,
+        *_more(asset, texts),
         html.Details(
             [
                 html.Summary(texts("drawer.facts", n=texts.number(len(asset.attributes)))),
@@ -117,6 +118,14 @@ def head(subject: Subject, features: CityFeatures, texts: Texts) -> list[Compone
         ),
         *cited,
     ]
+
+
+def _more(asset: Asset, texts: Texts) -> list[Component]:
+    """Link to the page of a bridge."""
+    if asset.asset_class != "bridge":
+        return []
+    query = urlencode({"lang": texts.language, "sel": f"bridge:{asset.id}"})
+    return [html.P(html.A(texts("drawer.more"), href=f"/bridge?{query}"))]
 
 
 def streams(subject: Subject, snapshot: Snapshot, texts: Texts) -> list[Component]:

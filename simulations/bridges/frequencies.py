@@ -135,7 +135,8 @@ def _found(outcome: AnalysisOutcome, judged: Judgements) -> Found:
         return Found(outcome)
     last = judged.rows[-1]
     if last.is_armed:
-        return Found(outcome)
+        charted = Phrase("state.chart", {"t2": last.t2, "limit": last.limit})
+        return Found(outcome, reason=charted)
     return Found(outcome, MonitoringState.NOT_ARMED, not_armed(last.not_armed[0]))
 
 

@@ -9,7 +9,8 @@ from datetime import timedelta
 from simulations.bridges.inputs import Bridge, bridges
 from twin.city import Twin
 from twin.errors import InsufficientData, ModelError, NotAvailable, TwinError
-from twin.model.bridge_status import AnalysisStatus, BridgeStatus
+from twin.model.bridge_status import NAME as STATUS
+from twin.model.bridge_status import AnalysisStatus, BridgeStatus, status_of
 from twin.model.findings import MonitoringState, Phrase
 from twin.model.monitoring import AnalysisOutcome
 from twin.model.times import from_us
@@ -103,7 +104,7 @@ class Rounds:
         return bridge.now - from_us(self._looked_us[key]) >= analysis.every
 
     def _look_at(self, bridge: Bridge, due: Sequence[Analysis]) -> None:
-        said = self._said.setdefault(bridge.asset.id, {})
+        said = self._said.setdefault(bridge.asset.id, _said_before(bridge))
         for analysis in due:
             found = look(bridge, analysis)
             self._twin.bridges.keep(found.outcome, at=bridge.now)
@@ -113,6 +114,13 @@ class Rounds:
             self._looked_us[bridge.asset.id, analysis.name] = int(bridge.now.timestamp() * 1e6)
         status = BridgeStatus(bridge.asset.id, bridge.now, tuple(said.values()))
         self._twin.bridges.keep(AnalysisOutcome(states=(status.record(),)), at=bridge.now)
+
+
+def _said_before(bridge: Bridge) -> dict[str, AnalysisStatus]:
+    """What the analyses said before this worker began."""
+    kept = bridge.twin.bridges.state(bridge.asset.id, STATUS)
+    analyses = () if kept is None else status_of(kept).analyses
+    return {item.analysis: item for item in analyses}
 
 
 def look(bridge: Bridge, analysis: Analysis) -> Found:

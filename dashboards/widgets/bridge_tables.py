@@ -1,0 +1,138 @@
+"""Tables of a bridge: modes, models against sensors, register of models, inspections."""
+
+from dash import html
+from dash.development.base_component import Component
+
+from dashboards.i18n.translate import Texts
+from dashboards.widgets.parts import empty, plain_table, tag
+from twin.bridge_view import BridgeView
+from twin.model.asb import label
+from twin.model.findings import Phrase
+from twin.model.inspection import Inspection
+from twin.model.monitoring import TrainedModel
+from twin.model.phrases import said
+from twin.model.reality import Check
+
+MOST_MODES = 4
+MOST_ANALYSES = 12
+
+
+def modes_table(view: BridgeView, texts: Texts) -> list[Component]:
+    """Modes of the last analyses, with their caveats."""
+    events = [item for item in view.events if item.kind == "modal"][:MOST_ANALYSES]
+    if not events:
+        return [empty(texts("bridge.no_modes"))]
+    rows = []
+    for event in events:
+        modes = [
+            f"{texts.with_unit(event.figures[f'frequency_{number}_hz'], 'Hz', 3)}"
+            f" ({texts.number(100.0 * event.figures[f'damping_{number}'], 1)} %)"
+            for number in range(1, MOST_MODES + 1)
+            if f"frequency_{number}_hz" in event.figures
+        ]
+        rows.append(
+            [
+                texts.time(event.at, has_date=True),
+                event.words.get("channels", ""),
+                "; ".join(modes) or texts("bridge.no_mode_found"),
+                ", ".join(texts(f"bridge.flag_{flag}") for flag in event.flags),
+            ]
+        )
+    head = [texts(f"bridge.{key}") for key in ("when", "channels", "frequencies", "doubts")]
+    return [plain_table(texts("bridge.modes_caption"), head, rows)]
+
+
+def model_tables(view: BridgeView, texts: Texts) -> list[Component]:
+    """Models against sensors, and the register of trained models."""
+    parts: list[Component] = []
+    if view.checks:
+        rows = [
+            [
+                said(Phrase(f"model.{check.model}"), texts.language),
+                check.channel,
+                texts.with_unit(check.predicted, check.unit, 2),
+                texts.with_unit(check.measured, check.unit, 2),
+                _error(check, texts),
+                texts("bridge.valid" if check.is_valid else "bridge.not_valid"),
+            ]
+            for check in view.checks
+        ]
+        head = [
+            texts(f"bridge.{key}")
+            for key in ("model", "sensor", "predicted", "measured", "error", "verdict")
+        ]
+        parts.append(plain_table(texts("bridge.checks"), head, rows, numbers=[2, 3, 4]))
+    if view.models:
+        rows = [
+            [
+                html.Span(model.purpose, lang="en"),
+                f"{model.version}",
+                f"{model.trained_from:%Y-%m-%d} \u2013 {model.trained_until:%Y-%m-%d}",
+                _metric(model, texts),
+                "; ".join(_limits(name, span, texts) for name, span in model.valid.items()),
+            ]
+            for model in view.models
+        ]
+        head = [
+            texts(f"bridge.{key}") for key in ("model", "version", "trained", "metric", "valid_in")
+        ]
+        parts.append(plain_table(texts("bridge.register"), head, rows))
+    return parts or [empty(texts("bridge.no_models"))]
+
+
+def inspection_tables(view: BridgeView, texts: Texts) -> list[Component]:
+    """Inspections that are due, and those that were made."""
+    if not view.records:
+        return [empty(texts("bridge.no_inspections"))]
+    day = view.at.date()
+    due_rows = [
+        [
+            label("inspection_kind", item.kind, language=texts.language),
+            str(item.due or item.year or texts("bridge.not_known")),
+            texts("bridge.overdue") if item.is_overdue(day) else "",
+            html.Span(item.source, lang="en", className="remark"),
+        ]
+        for item in view.due
+    ]
+    head = [texts(f"bridge.{key}") for key in ("inspection_kind", "due", "overdue_head", "source")]
+    rows = [
+        [
+            str(item.content.stated_year or "\u2013"),
+            label("inspection_kind", item.content.kind, language=texts.language),
+            _grade(item.content, texts),
+            tag(item.provenance.kind, texts),
+        ]
+        for item in view.of_kind("inspection")
+        if isinstance(item.content, Inspection)
+    ]
+    seen = [texts(f"bridge.{key}") for key in ("year", "inspection_kind", "grade", "origin")]
+    parts: list[Component] = []
+    if due_rows:
+        parts.append(plain_table(texts("bridge.due_dates"), head, due_rows))
+    if rows:
+        parts.append(plain_table(texts("bridge.timeline"), seen, rows))
+    return parts or [empty(texts("bridge.no_inspections"))]
+
+
+def _grade(inspection: Inspection, texts: Texts) -> str:
+    condition = inspection.condition
+    if condition is None:
+        return ""
+    if condition.grade is not None:
+        return texts.number(condition.grade, 1)
+    return label("grade_bands", condition.band, language=texts.language)
+
+
+def _error(check: Check, texts: Texts) -> str:
+    limit = texts.number(check.limit_percent)
+    return f"{texts.number(check.error_percent, 0)} % (\u00b1{limit} %)"
+
+
+def _metric(model: TrainedModel, texts: Texts) -> str:
+    name, value, count = model.metric
+    return f"{name.replace('_', ' ')} {texts.number(value, 2)} (n {texts.number(count)})"
+
+
+def _limits(name: str, span: tuple[float, float], texts: Texts) -> str:
+    least, most = (texts.number(value, 1) for value in span)
+    return f"{name.replace('_', ' ')} {least}\u2026{most}"
