@@ -198,7 +198,7 @@ def weigh(
             f"{rules.least_samples}, all of them finite: cut a longer window out of a signal "
             "without gaps"
         )
-    free, *_ = np.linalg.lstsq(effect, strain_umm, rcond=None)
+    free = np.asarray(np.linalg.lstsq(effect, strain_umm, rcond=None)[0], np.float64)
     gross = float(free.sum())
     noise = _noise(effect, strain_umm - effect @ free, rate_hz=rate_hz)
     share_sd = np.hypot(passage.speed_sd, rules.calibration_sd)

@@ -35,6 +35,7 @@ DAY_US = 24 * HOUR_US
 WEEK_US = 7 * DAY_US
 YEAR_H = 8766.0
 FOLDS = 5
+FORTNIGHT_H = 336.0
 LEAST_SHARE = 0.25
 SETTLED_AFTER = 20
 
@@ -285,12 +286,20 @@ def _chart(
     return Chart(
         sigma=sigma,
         explained=1.0 - (sigma / spread) ** 2,
+        slow_sd=_slow_sd(held_out, max(1, round(FORTNIGHT_H * rows_per_hour))),
         weight=rules.weight,
         clip=rules.clip,
         covariance=covariance,
         limit=rules.reserve * limit,
         false_alarms_per_year=rules.false_alarms_per_year,
     )
+
+
+def _slow_sd(held_out: Floats, rows: int) -> Floats:
+    """Standard deviation of the means of so many consecutive rows, per channel."""
+    whole = len(held_out) // rows * rows
+    means = np.nanmean(held_out[:whole].reshape(-1, rows, held_out.shape[1]), axis=1)
+    return np.sqrt(np.nanmean(means**2, axis=0))
 
 
 def inverted(covariance: Floats) -> Floats:

@@ -30,6 +30,9 @@ class Chart:
         Standard deviation of the residuals, in the unit of each channel.
     explained : (p,)
         Share of the variance that the compensation explains in rows that it did not see.
+    slow_sd : (p,)
+        Standard deviation of the means of fortnights of the residuals, in the unit of each channel:
+        what the compensation leaves for seasons, and a slow trend has to exceed.
     weight
         Weight of the newest residual in the averages, lambda.
     clip
@@ -44,6 +47,7 @@ class Chart:
 
     sigma: Floats
     explained: Floats
+    slow_sd: Floats
     weight: float
     clip: float
     covariance: Floats
@@ -69,7 +73,7 @@ class Compensation:
     ----------
     kind
         ``temperature`` or, without one, ``component``: then what moves all channels alike cannot be
-        told from temperature.
+        told from temperature, and the shares do not name the channel that changed.
     names
         Channels.
     step_us
@@ -189,7 +193,7 @@ def restored(content: bytes) -> Compensation:
     for name in ("mean", "scale", "coefficients", "least", "most"):
         fields[name] = floats(fields[name])
     chart = fields["chart"]
-    for name in ("sigma", "explained", "covariance"):
+    for name in ("sigma", "explained", "slow_sd", "covariance"):
         chart[name] = floats(chart[name])
     fields["chart"] = Chart(**chart)
     fields["period"] = Period(**fields["period"])

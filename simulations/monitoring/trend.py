@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from simulations.monitoring.bootstrap import drawn_blocks
 from simulations.monitoring.lags import HOUR_US, lagged
@@ -26,6 +27,7 @@ DAY_US = 24 * HOUR_US
 YEAR_D = 365.25
 LEAST_VALUES_A_DAY = 4
 RUNS = 400
+SLOPE_OF_UNIFORM = float(np.sqrt(12.0))  # days spread evenly over a span: sd is span / sqrt 12
 LOCKED_BELOW = 0.5
 HINDERED_BELOW = 0.8
 LAG_CANDIDATES_H = (0.1, 1.0, 3.0, 6.0, 12.0, 24.0, 48.0)
@@ -65,6 +67,7 @@ def slow_trend(
     residual: Floats,
     *,
     smallest: float,
+    slow_sd: float = 0.0,
     block_days: int = 7,
     confidence: float = 0.99,
     seed: int = 0,
@@ -79,6 +82,9 @@ def slow_trend(
         Measured less expected, in the unit of the channel; NaN where nothing was judged.
     smallest
         Smallest change over the window that matters [unit of the channel].
+    slow_sd
+        What the compensation leaves for seasons, `Chart.slow_sd` [unit of the channel]; it widens
+        the band as if it lay along the line.
     block_days
         Days that hang together.
     confidence
@@ -118,7 +124,10 @@ def slow_trend(
     )
     spread = left[rows] @ centred / (centred @ centred)
     low, high = np.quantile(spread, [0.5 - 0.5 * confidence, 0.5 + 0.5 * confidence])
-    least, most = slope - float(high), slope - float(low)
+    coherent = slow_sd * SLOPE_OF_UNIFORM / float(np.ptp(day))
+    margin = float(stats.norm.ppf(0.5 + 0.5 * confidence)) * coherent
+    least = slope - float(np.hypot(high, margin))
+    most = slope + float(np.hypot(low, margin))
     size = slope * float(np.ptp(day))
     return Trend(
         rate_per_year=slope * YEAR_D,
