@@ -14,7 +14,7 @@ References
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 import numpy as np
@@ -87,11 +87,16 @@ class FaultRules:
                 self._memory.register(
                     stream.number,
                     stream.uid,
-                    floor=smallest_scale(measured),
+                    floor=self._floor(stream, measured),
                     limits=(measured.lower_limit, measured.upper_limit),
                     is_upper_natural=measured.key in of_quantities("natural_upper"),
                     has_rails=measured.key not in of_quantities("no_rails"),
                 )
+
+    def _floor(self, stream: Datastream, measured: Quantity) -> float:
+        """Smallest scale of a stream; infinite where it is too slow for a spike to be told."""
+        is_slow = (stream.cadence_s or 0.0) > self._parameters.spike_slowest
+        return inf if is_slow else smallest_scale(measured)
 
     @property
     def size_bytes(self) -> int:

@@ -25,6 +25,7 @@ class FaultParameters:
     spike_enter: float
     spike_leave: float
     spike_longest: float
+    spike_slowest: float
     stuck_least: float
     stuck_factor: float
     stuck_quantile: float

@@ -1,6 +1,15 @@
 """The analyses that a worker makes at every bridge, in their order."""
 
-from simulations.bridges import bearings, floods, frequencies, modes, reality, trends
+from simulations.bridges import (
+    bearings,
+    faults,
+    floods,
+    frequencies,
+    loads,
+    modes,
+    reality,
+    trends,
+)
 from simulations.bridges.rounds import Analysis
 
 ANALYSES: tuple[Analysis, ...] = (
@@ -8,6 +17,8 @@ ANALYSES: tuple[Analysis, ...] = (
     frequencies.ANALYSIS,
     trends.ANALYSIS,
     bearings.ANALYSIS,
+    loads.ANALYSIS,
+    faults.ANALYSIS,
     floods.ANALYSIS,
     reality.ANALYSIS,
 )

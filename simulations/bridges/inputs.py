@@ -16,6 +16,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 HOUR = timedelta(hours=1)
 HOUR_US = 3_600_000_000
+HEAVY = ("traffic_flow", "heavy")
+"""Quantity and vehicle class of the streams that count lorries."""
 MOST_HOURS = 9_600
 """400 days: a year with its cold season, and room for what came after it."""
 
@@ -30,12 +32,15 @@ class Columns:
         End of each hour [us since 1970-01-01 UTC].
     value
         By uid, each (n,), in the unit of the stream; NaN where no good reading fell into the hour.
+    highest
+        By uid, each (n,): the highest good reading of the hour.
     bad
         By uid, each (n,): readings of the hour that are suspect and in no mean.
     """
 
     time_us: Ints
     value: Mapping[str, Floats]
+    highest: Mapping[str, Floats]
     bad: Mapping[str, Ints]
 
     def __len__(self) -> int:
@@ -44,12 +49,13 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """One bridge with its streams, at one time."""
+    """One bridge with its streams, at one time; ``heavy`` count the lorries that it carries."""
 
     twin: Twin
     asset: Asset
     streams: tuple[Datastream, ...]
     now: datetime
+    heavy: tuple[Datastream, ...] = ()
 
     def of(self, *quantities: str) -> tuple[Datastream, ...]:
         """Streams of some quantities that sensors send, by uid."""
@@ -66,12 +72,29 @@ class Bridge:
 
 def bridges(twin: Twin, *, asset_id: str | None = None) -> Sequence[Bridge]:
     """All bridges that have streams, or one of them, as they are now."""
-    now = twin.now()
-    return [
-        Bridge(twin, asset, tuple(twin.datastreams(asset.id)), now)
-        for asset in twin.assets("bridge")
-        if asset_id in (None, asset.id)
-    ]
+    now, carried = twin.now(), _carried_sections(twin)
+    found: list[Bridge] = []
+    for asset in twin.assets("bridge"):
+        if asset_id not in (None, asset.id):
+            continue
+        streams = tuple(twin.datastreams(asset.id))
+        counted = [
+            *streams,
+            *(s for road in carried.get(asset.id, ()) for s in twin.datastreams(road)),
+        ]
+        heavy = tuple(s for s in counted if (s.quantity, s.vehicle_class) == HEAVY)
+        found.append(Bridge(twin, asset, streams, now, heavy))
+    return found
+
+
+def _carried_sections(twin: Twin) -> Mapping[str, Sequence[str]]:
+    """Ids of the road sections that each bridge carries, by bridge."""
+    found: dict[str, list[str]] = {}
+    for section in twin.assets("road_section"):
+        bridge = section.attribute("bridge")
+        if bridge is not None:
+            found.setdefault(str(bridge.value), []).append(section.id)
+    return found
 
 
 def hourly(twin: Twin, uids: Sequence[str], *, until: datetime, hours: int) -> Columns:
@@ -79,17 +102,20 @@ def hourly(twin: Twin, uids: Sequence[str], *, until: datetime, hours: int) -> C
     end = until.replace(minute=0, second=0, microsecond=0)
     start = end - hours * HOUR
     value: dict[str, Floats] = {}
+    highest: dict[str, Floats] = {}
     bad: dict[str, Ints] = {}
     time_us = np.arange(hours, dtype=np.int64)
     for uid in uids:
         bins = twin.binned(uid, start=start, end=end, points=hours)
         rows = slice(0, hours)
         time_us = bins.start_us[rows] + HOUR_US
-        value[uid], bad[uid] = bins.mean[rows], bins.bad[rows]
+        value[uid], highest[uid] = bins.mean[rows], bins.maximum[rows]
+        bad[uid] = bins.bad[rows]
     there = [np.flatnonzero(np.isfinite(column)) for column in value.values()]
     first = min((int(rows[0]) for rows in there if len(rows)), default=hours)
     return Columns(
         time_us[first:],
         {uid: column[first:] for uid, column in value.items()},
+        {uid: column[first:] for uid, column in highest.items()},
         {uid: column[first:] for uid, column in bad.items()},
     )

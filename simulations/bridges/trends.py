@@ -9,6 +9,7 @@ import numpy as np
 from simulations.bridges.derived import COMPENSATED, all_of, derived_stream, readings_of
 from simulations.bridges.inputs import HOUR_US, Bridge, Columns, Floats
 from simulations.bridges.rounds import Analysis, Found
+from simulations.bridges.symptoms import Around, heavy_flow, symptoms_of
 from simulations.monitoring.channels import Channels
 from simulations.monitoring.compensate import TrainingRules, train
 from simulations.monitoring.compensation import Compensation, restored
@@ -20,7 +21,7 @@ from twin.model.findings import EvidenceWindow, Finding, Phrase, Reason
 from twin.model.monitoring import AnalysisOutcome, StateRecord, TrainedModel
 from twin.model.observations import Readings
 from twin.model.times import from_us, to_us
-from twin.rules.diagnosis import RULE_VERSION, Symptoms, diagnose
+from twin.rules.diagnosis import RULE_VERSION, diagnose
 
 NAME = "trend"
 VERSION = "1"
@@ -33,6 +34,7 @@ SMALLEST = {"crack_width": 0.05, "inclination": 0.1}
 """Smallest change over the window that matters [mm, mm/m]; own choice: ten times the noise."""
 CRITICAL_MM_A = 2.0
 """Opening of a crack per year that does not wait for the next inspection; own choice."""
+MOSTLY = 0.5
 EVIDENCE = timedelta(days=KEPT_BACK_D)
 
 
@@ -52,8 +54,8 @@ def look(bridge: Bridge) -> Found:
     warm = bridge.of("structure_temperature")[0]
     parts: list[_Seen] = []
     waiting: list[str] = []
+    columns = bridge.hourly([item.uid for item in (warm, *bridge.of(*SMALLEST), *bridge.heavy)])
     for stream in bridge.of(*SMALLEST):
-        columns = bridge.hourly([stream.uid, warm.uid])
         try:
             parts.append(_seen(bridge, stream, columns, warm))
         except InsufficientData as error:
@@ -101,7 +103,19 @@ def _seen(bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream
     )
     shown = np.ones(len(columns), np.bool_) if new else recent
     derived = derived_stream(bridge, f"{stream.route_key}#{COMPENSATED}")
-    change = _Change(stream, trend, columns, residual, float(inside[recent].mean()), model)
+    around = Around(
+        stream=stream,
+        columns=columns,
+        residual=residual,
+        temperature_c=columns.value[warm.uid],
+        heavy=heavy_flow(bridge, columns),
+        neighbours=[
+            columns.value[item.uid] - model.expected(average)[:, 0]
+            for item in bridge.of(stream.quantity)
+            if item.uid != stream.uid
+        ],
+    )
+    change = _Change(trend, around, float(inside[recent].mean()), model)
     return _Seen(
         readings_of(derived, columns.time_us[shown], residual[shown]),
         new,
@@ -126,18 +140,23 @@ def _trained(bridge: Bridge, channels: Channels, name: str) -> TrainedModel:
 class _Change:
     """A stream with its trend, and what lies around it."""
 
-    stream: Datastream
     trend: Trend
-    columns: Columns
-    residual: Floats
+    around: Around
     inside_share: float
     model: Compensation
 
 
 def _findings(bridge: Bridge, change: _Change) -> tuple[Finding, ...]:
-    stream, trend = change.stream, change.trend
-    since_us, grown = onset(change.columns.time_us, change.residual)
-    diagnosis = diagnose(_symptoms(change, since_us))
+    stream, trend, columns = change.around.stream, change.trend, change.around.columns
+    since_us, grown = onset(columns.time_us, change.around.residual)
+    least, most = float(change.model.least.min()), float(change.model.most.max())
+    symptoms = symptoms_of(
+        change.around,
+        since_us,
+        inside=change.inside_share > MOSTLY,
+        trained_cel=(least, most),
+    )
+    diagnosis = diagnose(symptoms)
     unit = "mm" if stream.quantity == "crack_width" else "mm/m"
     band = abs(trend.rate_most - trend.rate_least) / 2.0 / YEAR_D * trend.days
     statement = {
@@ -161,7 +180,7 @@ def _findings(bridge: Bridge, change: _Change) -> tuple[Finding, ...]:
             key=stream.uid,
             statement=Phrase(key, statement),
             next_step=Phrase("step.inspect_crack", {"channel": stream.uid}),
-            at=from_us(int(change.columns.time_us[-1])),
+            at=from_us(int(columns.time_us[-1])),
             cause=diagnosis.cause,
             reasons=(
                 Reason(
@@ -192,20 +211,6 @@ def _findings(bridge: Bridge, change: _Change) -> tuple[Finding, ...]:
             ),
             evidence=(EvidenceWindow(stream.uid, bridge.now - EVIDENCE, bridge.now),),
         ),
-    )
-
-
-def _symptoms(change: _Change, since_us: int) -> Symptoms:
-    recent = change.columns.time_us > since_us
-    bad = float(np.count_nonzero(change.columns.bad[change.stream.uid][recent]))
-    least, most = float(change.model.least.min()), float(change.model.most.max())
-    lasted_d = float(change.columns.time_us[-1] - since_us) / (24 * HOUR_US)
-    return Symptoms(
-        flagged_percent=100.0 * bad / max(int(np.count_nonzero(recent)), 1),
-        flags=("suspect",) if bad else (),
-        is_temperature_trained=change.inside_share > 0.5,  # noqa: PLR2004 - most of the window
-        trained_cel=(least, most),
-        lasted_d=lasted_d,
     )
 
 

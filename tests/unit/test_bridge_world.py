@@ -64,7 +64,10 @@ def test_a_crack_grows_linearly_and_its_neighbour_does_not() -> None:
     sound = world(truth)
     broken = world(truth, damages=[Damage("crack_trend", 240, 0.01)])
     grown = broken.values["crack_1"] - sound.values["crack_1"]
-    np.testing.assert_allclose(grown[240:], 0.01 * np.arange(HOURS - 240) / 24.0, atol=1e-12)
+    expected = 0.01 * np.arange(HOURS - 240) / 24.0
+    assert np.abs(grown[:240]).max() == 0.0
+    assert np.all(grown[240:] >= expected - 1e-12)
+    np.testing.assert_allclose(grown[240:], expected, rtol=0.2, atol=1e-9)
     np.testing.assert_array_equal(sound.values["crack_2"], broken.values["crack_2"])
 
 

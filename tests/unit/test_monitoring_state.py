@@ -85,7 +85,7 @@ def test_a_faulty_sensor_hides_a_normal_state_but_no_warning() -> None:
         (Symptoms(is_temperature_trained=False, came_back=True, lasted_d=1.0), "temperature"),
         (Symptoms(is_temperature_trained=True, heavy_percent=400.0), "traffic"),
         (
-            Symptoms(is_temperature_trained=True, heavy_percent=98.0, breathing_percent=210.0,
+            Symptoms(is_temperature_trained=True, heavy_percent=98.0, breathing_percent=310.0,
                      lasted_d=30.0),
             "structure",
         ),

@@ -27,7 +27,10 @@ WARMEST_HOUR = 14.0
 COLDEST_DAY = 17.0
 MASS_EFFECT = 0.0015
 """Relative loss of frequency under a full lane of lorries; own assumption."""
-CRACK_PER_LORRY_MM = 0.0004
+CRACK_PER_LORRY_MM = 0.003
+"""Opening of a crack under the usual heavy traffic; own assumption."""
+BREATHING_PER_MM = 10.0
+"""A crack that has opened by a tenth of a millimetre answers twice as much to traffic."""
 FIRST_WEEKDAY = 3  # 1970-01-01 was a Thursday
 HEAVY_WEEK = (1.0, 1.0, 1.0, 1.0, 1.0, 0.45, 0.2)
 """Lorries by day of the week from Monday on; own assumption, as in ``parameters.csv``."""
@@ -98,7 +101,7 @@ def play(
         **_movements(truth, drivers, random),
     }
     for damage in damages:
-        _damaged(values, damage)
+        _damaged(values, damage, usual_heavy=truth.numbers["heavy_flow_veh_h"])
     times = dict.fromkeys(values, time_us)
     for fault in faults:
         spoil(values, times, fault, random)
@@ -133,8 +136,9 @@ def _climate(
     air += numbers["air_daily_k"] * daily + _weather(truth, len(hour))
     for loading in loadings:
         if loading.kind == "temperature_swing":
+            swing = loading.size * np.hanning(loading.end_h - loading.start_h + 2)[1:-1]
             inside = slice(loading.start_h + warm_up, loading.end_h + warm_up)
-            air[inside] += loading.size * np.hanning(loading.end_h - loading.start_h + 2)[1:-1]
+            air[inside] += swing[: len(air[inside])]
     keep = float(np.exp(-1.0 / numbers["lag_h"]))
     body, _ = lfilter([1.0 - keep], [1.0, -keep], air, zi=np.array([keep * air[0]]))
     return air[warm_up:], np.asarray(body)[warm_up:]
@@ -201,11 +205,13 @@ def _movements(
     return values
 
 
-def _damaged(values: dict[str, Floats], damage: Damage) -> None:
+def _damaged(values: dict[str, Floats], damage: Damage, *, usual_heavy: float) -> None:
     after = slice(damage.onset_h, None)
     if damage.kind == "crack_trend":
         days = np.arange(len(values["crack_1"]) - damage.onset_h) / DAY_H
-        values["crack_1"][after] += damage.size * days
+        grown = damage.size * days
+        load = values["heavy_flow"][after] / usual_heavy
+        values["crack_1"][after] += grown * (1.0 + BREATHING_PER_MM * CRACK_PER_LORRY_MM * load)
     elif damage.kind == "bearing_locked":
         held = values["travel_1"][damage.onset_h]
         values["travel_1"][after] -= damage.size * (values["travel_1"][after] - held)
