@@ -128,7 +128,8 @@ def mean_shape(shapes: Complexes) -> Complexes:
 
 def scaled(mode: Mode, factors: Floats) -> Mode:
     """The mode with its shape in units of channels that were divided by factors (channels,)."""
-    return replace(mode, shape=unit_shapes((mode.shape * factors)[None])[0])
+    shapes = unit_shapes((mode.shape * factors)[None])
+    return replace(mode, shape=shapes[0], collinearity=float(collinearity(shapes)[0]))
 
 
 def _squares(shapes: Complexes) -> Floats:
