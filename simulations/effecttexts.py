@@ -21,9 +21,13 @@ def heavy_lines(report: Report, words: Words, names: Mapping[str, str]) -> Itera
     unit = "vehd" if bridges[0]["base_heavy_vehd"] is not None else "vehh"
     yield f"{label(words('heavy_' + unit))}{column_heads(words)}"
     for item in sorted(bridges, key=lambda one: -_heavy_change(one, unit)):
-        values = [item[f"{side}_heavy_{unit}"] for side in ("base", "scenario")]
+        before, after = (item[f"{side}_heavy_{unit}"] for side in ("base", "scenario"))
         yield row(
-            names.get(item["asset"], item["asset"]), *values, item[f"heavy_floor_{unit}"], words
+            names.get(item["asset"], item["asset"]),
+            before,
+            after,
+            item[f"heavy_floor_{unit}"],
+            words,
         )
     changed = [
         item

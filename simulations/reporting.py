@@ -105,7 +105,7 @@ def report_on(
         "warnings": documents(found.warnings, links=names),
         "bridge_assumptions": documents(_beside(loads_said, found, sides), links=names),
     }
-    columns = _links(found, edited) | _indicated(sides)
+    columns = {**_links(found, edited), **_indicated(sides)}
     return RunReport(columns, loads, indicators, units, found.assumptions, document)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from simulations.effecttexts import emission_lines, heavy_lines, load_lines, reach_lines
+from simulations.statetexts import validity_lines
 from simulations.wording import Words, column_heads, label, listed, row
 from twin.model.scenario_words import sentences
 from twin.model.scenarios import from_document
@@ -29,9 +30,15 @@ def report_text(report: Report, *, language: str, names: Mapping[str, str]) -> s
         ``de`` or ``en``.
     names
         Readable names of links and assets by id.
+
+    Notes
+    -----
+    A report with the key ``validity`` (`twin.model.traffic_state.validity`) says first whether live
+    counts contradict its base.
     """
     words = Words(language)
     parts = (
+        validity_lines(report.get("validity", {"status": "not_watched"}), words),
         _head(report, words, names),
         _unserved(report, words),
         _summary(report, words, names),

@@ -32,6 +32,7 @@ from twin.model.bases import StoredBase
 from twin.model.questions import require_gap
 from twin.model.scenarios import Run, Scenario, from_json
 from twin.model.traffic import SolveOptions
+from twin.model.traffic_state import live_of, validity
 from twin.runtime import open_twin
 from twin.settings import Settings
 from twin.signals import stop_on_signal
@@ -180,7 +181,8 @@ def _end(
     content = twin.traffic.run_part(run.id, "report")
     if content is None:
         raise SolveError(f"run {run.id} has no report; it was answered by another programme")
-    report = named(json.loads(content), name)
+    live = live_of(twin.traffic.states("live"), run.base)
+    report = {**named(json.loads(content), name), "validity": validity(live, twin.now())}
     if is_json:
         sys.stdout.write(json.dumps(_document(run, report), ensure_ascii=False, indent=2) + "\n")
         return 0

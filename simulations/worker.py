@@ -2,10 +2,11 @@
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from simulations.capacity import capacity_of, prepare_process
+from simulations.currenttraffic import LiveWatch
 from simulations.running import (
     TRAFFIC_GROUP,
     Limits,
@@ -41,17 +42,23 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:  # noqa: ARG00
     limits = Limits(capacity, settings.traffic.time_limit_s)
     twin = open_twin(settings, role="work")
     try:
-        solvers = installed_solvers(limits)
-        work(twin, engines=solvers, stop=stop, instance=settings.ingest.instance)
+        bases = OpenBases()
+        work(
+            twin,
+            engines=installed_solvers(limits, bases),
+            stop=stop,
+            instance=settings.ingest.instance,
+            look=LiveWatch(settings, bases).look,
+        )
     finally:
         twin.close()
     return 0
 
 
-def installed_solvers(limits: Limits) -> Mapping[str, Solver]:
+def installed_solvers(limits: Limits, bases: OpenBases | None = None) -> Mapping[str, Solver]:
     """Engines of all groups by name; one that does not load or fit is logged and left out."""
     solvers: dict[str, Solver] = {}
-    bases = OpenBases()
+    bases = bases or OpenBases()
     loaded, broken = load_all(TRAFFIC_GROUP)
     for name, engine in loaded.items():
         if is_traffic_engine(engine):
@@ -66,9 +73,17 @@ def installed_solvers(limits: Limits) -> Mapping[str, Solver]:
 
 
 def work(
-    twin: Twin, *, engines: Mapping[str, Solver], stop: threading.Event, instance: str
+    twin: Twin,
+    *,
+    engines: Mapping[str, Solver],
+    stop: threading.Event,
+    instance: str,
+    look: Callable[[Twin], None] = lambda _: None,
 ) -> None:
-    """Claim and solve runs until ``stop`` is set; the database may go away and come back."""
+    """Claim and solve runs until ``stop`` is set; the database may go away and come back.
+
+    ``look`` is called between runs; it takes the live state of the traffic when that is due.
+    """
     tally = _Tally(twin, engines=len(engines), instance=instance)
     rounds = _rounds(twin)
     over = threading.Event()
@@ -82,6 +97,7 @@ def work(
                 if run is not None:
                     solve(twin, run, engines[run.engine], stop=stop)
                     tally.solved += 1
+                look(twin)
             except StoreUnavailableError as error:
                 logger.warning("store_unavailable", extra={"reason": str(error)})
             if run is None and not _look_at_bridges(rounds):

@@ -211,6 +211,8 @@ class TrafficSettings:
         Compiled kernels; empty lies in the data folder.
     reach_minutes
         Limits within which emergency services should arrive; the legal time differs by state.
+    live_minutes
+        The worker compares today's base with live counts so often; 0 does not.
     answer_days
         Answered questions are kept so long; 0 keeps them for ever.
     emission_table
@@ -228,6 +230,7 @@ class TrafficSettings:
     reach_minutes: tuple[float, ...] = (8.0, 10.0, 12.0)
     emission_table: str = ""
     answer_days: int = 365
+    live_minutes: int = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -451,6 +454,11 @@ def _validate_traffic(traffic: TrafficSettings, file: Path) -> None:
         raise SettingsError(
             f"{file}: traffic.time_limit_s must be positive; threads and memory_bytes must not be "
             "negative, 0 takes what is granted"
+        )
+    if traffic.live_minutes and (traffic.live_minutes < 5 or 60 % traffic.live_minutes):  # noqa: PLR2004 - the finest rollup
+        raise SettingsError(
+            f"{file}: traffic.live_minutes must be 0, or 5 or more and divide an hour, "
+            f"got {traffic.live_minutes}"
         )
     if traffic.answer_days < 0:
         raise SettingsError(f"{file}: traffic.answer_days must not be negative; 0 keeps for ever")

@@ -27,6 +27,7 @@ from twin.model.scenario_schema import schema
 from twin.model.scenario_words import sentences
 from twin.model.scenarios import Run, Scenario, from_json, to_document
 from twin.model.statements import documents
+from twin.model.traffic_state import STATE_KINDS, live_of, validity
 from twin.plugins import RouterOffer
 from twin.settings import Settings
 
@@ -53,6 +54,7 @@ def offer(twin: Twin, settings: Settings) -> RouterOffer:
     reading = {
         "whatif_schema": ("/schema", read_schema),
         "whatif_bases": ("/bases", list_bases),
+        "whatif_states": ("/states", list_states),
         "whatif_runs": ("/runs", list_runs),
         "whatif_run": ("/runs/{number}", follow_run),
         "whatif_report": ("/runs/{number}/report", fetch_report),
@@ -83,6 +85,12 @@ async def read_schema() -> Response:
 async def list_bases(request: Request) -> Response:
     """Stored bases with their figures, errors and assumptions."""
     return await _answered(request, _bases)
+
+
+async def list_states(request: Request) -> Response:
+    """State of the running traffic (``kind`` live, forecast, indicators) with age and errors."""
+    kind = request.query_params.get("kind", "")
+    return await _answered(request, lambda view: _states(view, kind))
 
 
 async def check_scenario(request: Request) -> Response:
@@ -177,7 +185,11 @@ def _language(request: Request) -> str:
 
 
 def _bases(view: CityView) -> tuple[int, object]:
-    return 200, {"bases": [_base_document(base) for base in view.twin.traffic.bases()]}
+    found = [
+        {**_base_document(base), "validity": _validity(view, base.facts.content_hash)}
+        for base in view.twin.traffic.bases()
+    ]
+    return 200, {"bases": found}
 
 
 def _base_document(base: StoredBase) -> Mapping[str, object]:
@@ -314,8 +326,33 @@ def _part(view: CityView, number: str, name: str) -> bytes:
     return content
 
 
-def _report(view: CityView, number: str) -> Response:
-    return Response(_part(view, number, "report"), media_type="application/json")
+def _report(view: CityView, number: str) -> tuple[int, object]:
+    """Report behind what live counts say of its base now."""
+    content = json.loads(_part(view, number, "report"))
+    return 200, {"validity": _validity(view, view.twin.run(_number(number)).base), **content}
+
+
+def _validity(view: CityView, content_hash: str) -> Mapping[str, object]:
+    twin = view.twin
+    return validity(live_of(twin.traffic.states("live"), content_hash), twin.now())
+
+
+def _states(view: CityView, kind: str) -> tuple[int, object]:
+    if kind not in ("", *STATE_KINDS):
+        raise FieldError("kind", f"must be one of {', '.join(STATE_KINDS)}")
+    now = view.twin.now()
+    return 200, {
+        "states": [
+            {
+                "kind": state.kind,
+                "subject": state.subject,
+                "made_at": state.made_at.isoformat(),
+                "age_s": (now - state.made_at).total_seconds(),
+                "content": state.document(),
+            }
+            for state in view.twin.traffic.states(kind)
+        ]
+    }
 
 
 def _columns(view: CityView, number: str, part: str, form: str) -> Response:

@@ -30,6 +30,8 @@ LARGEST_RATIO = 1.5
 LEAST_RUNNING_COVERAGE = 0.8
 SLOW_SHARE = 0.5
 NEAR_CAPACITY = 0.85
+LEAST_PROOF, LEAST_PROOF_DAYS = 2.0, 5
+"""A gain over the reference must be so many standard errors of the daily means of so many days."""
 TRAINING_SHARE, CALIBRATION_SHARE = 0.6, 0.2
 
 
@@ -353,11 +355,16 @@ def evaluate(
     }
     scores: dict[str, ForecastScore] = {}
     bands: dict[str, Band] = {}
+    errors: dict[str, Values] = {}
     for name, predict in predictors.items():
         forecast = predict(series)
         bands[name] = calibrated_band(forecast[is_calibration], aim[is_calibration])
         scores[name] = _score(forecast[is_judged], aim[is_judged], hard[is_judged], bands[name])
-    shipped, refusals = choose(scores, tuple(candidates))
+        errors[name] = np.abs(forecast - aim)[is_judged]
+    proofs = {
+        name: _proof(errors[REFERENCE] - errors[name], series.day[is_judged]) for name in candidates
+    }
+    shipped, refusals = choose(scores, tuple(candidates), proofs)
     return Evaluation(
         horizon=horizon,
         scores=MappingProxyType(scores),
@@ -366,6 +373,17 @@ def evaluate(
         refusals=MappingProxyType(refusals),
         predictor=predictors.get(shipped),
     )
+
+
+def _proof(gain: Values, day: Rows) -> float:
+    """Mean gain of a day over its standard error; days are taken as independent."""
+    known = np.isfinite(gain)
+    days, row = np.unique(day[known], return_inverse=True)
+    if days.size < LEAST_PROOF_DAYS:
+        return 0.0
+    daily = np.bincount(row.ravel(), weights=gain[known]) / np.bincount(row.ravel())
+    error = float(daily.std(ddof=1)) / float(np.sqrt(days.size))
+    return float(daily.mean()) / error if error > 0.0 else 0.0
 
 
 def _score(forecast: Values, aim: Values, hard: Flags, band: Band) -> ForecastScore:
@@ -387,13 +405,16 @@ def _score(forecast: Values, aim: Values, hard: Flags, band: Band) -> ForecastSc
 
 
 def choose(
-    scores: Mapping[str, ForecastScore], candidates: tuple[str, ...]
+    scores: Mapping[str, ForecastScore],
+    candidates: tuple[str, ...],
+    proofs: Mapping[str, float] = MappingProxyType({}),
 ) -> tuple[str, dict[str, str]]:
     """Which model ships, and why the others do not.
 
     A candidate must beat the reference in mean absolute error overall and in the congested part,
-    and its band must cover 90 % within 3 points. The best of those that pass ships, else the
-    reference if its band holds.
+    and its band must cover 90 % within 3 points. Where ``proofs`` has its mean daily gain over the
+    standard error, that must be 2 or more: a gain by chance is none. The best of those that pass
+    ships, else the reference if its band holds.
 
     Examples
     --------
@@ -403,7 +424,10 @@ def choose(
     ('profile_and_deviation', {'new': 'MAE when congested 21 is not below 20'})
     """
     reference = scores[REFERENCE]
-    refusals = {name: _refusal(scores[name], reference) for name in candidates}
+    refusals = {
+        name: _refusal(scores[name], reference) or _chance(proofs.get(name, np.inf))
+        for name in candidates
+    }
     passed = [name for name, reason in refusals.items() if not reason]
     uncovered = _uncovered(reference)
     if passed:
@@ -425,6 +449,12 @@ def _refusal(candidate: ForecastScore, reference: ForecastScore) -> str:
             f"{reference.mae_congested:.4g}"
         )
     return _uncovered(candidate)
+
+
+def _chance(proof: float) -> str:
+    if proof >= LEAST_PROOF:
+        return ""
+    return f"its daily gain is {proof:.1f} standard errors, {LEAST_PROOF:g} are asked for"
 
 
 def _uncovered(model: ForecastScore) -> str:

@@ -10,7 +10,7 @@ from twin.model.bases import BaseFacts
 from twin.model.provenance import Provenance
 from twin.model.scenarios import Intervention, Result, Run, Scenario
 from twin.model.times import utc_now
-from twin.model.traffic_state import TrafficState, invalid_reasons
+from twin.model.traffic_state import TrafficState
 from twin.ports import Store
 
 NOW = utc_now()
@@ -212,4 +212,3 @@ def test_the_newest_state_of_the_traffic_replaces_the_one_before(store: Store) -
         store.traffic.keep_state(state)
     assert store.traffic.states() == (other, second)
     assert store.traffic.states("live") == (second,)
-    assert invalid_reasons(second) == ("old",)

@@ -17,6 +17,7 @@ from simulations.capacity import Capacity
 from simulations.running import Limits, OpenBases
 from simulations.worker import TrafficRuns, solve
 from twin.model.scenarios import from_document
+from twin.model.traffic_state import TrafficState
 
 CLOSE = {
     "name": "close the fast bridge",
@@ -220,3 +221,26 @@ def test_a_stored_gap_that_is_no_number_breaks_no_list(web: Served, client: http
     assert rows[0]["options"] == {"relative_gap": None}
     assert rows[0]["scenario"] == {"name": CLOSE["name"], "base": "today", "intervention_count": 1}
     assert client.get(f"/runs/{old.id}").json()["scenario"] == {**CLOSE}
+
+
+def test_an_answer_says_first_that_live_counts_contradict_its_base(
+    web: Served, client: httpx.Client
+) -> None:
+    number = client.post("/runs", json=CLOSE).json()["number"]
+    _work(web)
+    assert client.get(f"/runs/{number}/report").json()["validity"]["status"] == "not_watched"
+    content = {
+        "base": {"content_hash": client.get(f"/runs/{number}").json()["base"]},
+        "is_valid": False,
+        "reasons": [{"en": "too far off", "de": "zu weit weg"}],
+    }
+    now = web.town.twin.now()
+    web.town.twin.traffic.keep_state(TrafficState("live", "today", now, json.dumps(content)))
+    report = client.get(f"/runs/{number}/report").json()
+    assert next(iter(report)) == "validity"
+    assert report["validity"]["reasons"] == content["reasons"]
+    (base,) = client.get("/bases").json()["bases"]
+    assert base["validity"]["status"] == "not_valid_now"
+    (state,) = client.get("/states", params={"kind": "live"}).json()["states"]
+    assert (state["subject"], state["age_s"] >= 0.0) == ("today", True)
+    assert client.get("/states", params={"kind": "x"}).status_code == 422

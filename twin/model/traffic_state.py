@@ -1,9 +1,9 @@
 """What was computed last of the running traffic: live state, forecasts, indicators."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 STATE_KINDS = ("live", "forecast", "indicators")
@@ -42,15 +42,36 @@ class TrafficState:
         return dict(json.loads(self.content))
 
 
-def invalid_reasons(live: TrafficState | None) -> tuple[str, ...]:
-    """Why what is derived from a base is not valid now; empty if it is, or nobody looks.
+OLD = timedelta(hours=1)
+"""Without a newer look nothing is known of the present."""
+
+
+def live_of(states: Iterable[TrafficState], content_hash: str) -> TrafficState | None:
+    """The live state of the base with this content, or None if nobody looks at it."""
+    for state in states:
+        if state.kind == "live" and state.document()["base"]["content_hash"] == content_hash:
+            return state
+    return None
+
+
+def validity(live: TrafficState | None, now: datetime) -> Mapping[str, Any]:
+    """Whether what is derived from a base holds now, as plain values.
+
+    ``status`` is ``valid``, ``not_valid_now`` (with ``reasons`` in both languages), ``unknown``
+    when the last look is older than an hour, or ``not_watched``.
 
     Examples
     --------
-    >>> invalid_reasons(None)
-    ()
+    >>> validity(None, datetime.now())["status"]
+    'not_watched'
     """
     if live is None:
-        return ()
-    found = live.document()
-    return () if found.get("is_valid", True) else tuple(found.get("reasons", ()))
+        return {"status": "not_watched", "reasons": []}
+    age_s = (now - live.made_at).total_seconds()
+    found: dict[str, Any] = {"made_at": live.made_at.isoformat(), "age_s": age_s, "reasons": []}
+    document = live.document()
+    if age_s > OLD.total_seconds():
+        return found | {"status": "unknown"}
+    if document["is_valid"]:
+        return found | {"status": "valid"}
+    return found | {"status": "not_valid_now", "reasons": document["reasons"]}
