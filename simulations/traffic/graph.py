@@ -18,6 +18,7 @@ from twin.model.network import CostFunction, Network
 from twin.model.traffic import VehicleClass
 
 _NONE = np.int32(-1)
+_TABLE_SPREAD = 64  # node ids may be so many times sparser than nodes; beyond, bisection
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,8 +52,6 @@ class RoadGraph:
         Arc of each link of the network; -1 for a self-loop.
     link_id : (m,)
         Id of the link; -1 for a turn arc.
-    reverse : (m,)
-        Arc of the opposite direction; -1 where there is none.
     length_m, t0_s, capacity_pceh, preload_pceh : (m,)
         0 on turn arcs, apart from ``t0_s``, which is the penalty. ``t0_s`` is the time of the
         empty link.
@@ -84,7 +83,6 @@ class RoadGraph:
     link_of: IndexArray
     row_of: IndexArray
     link_id: IdArray
-    reverse: IndexArray
     length_m: FloatArray
     t0_s: FloatArray
     capacity_pceh: FloatArray
@@ -108,6 +106,11 @@ class RoadGraph:
     def arcs(self) -> int:
         """Links and turn arcs."""
         return self.tail.size
+
+    @property
+    def reverse(self) -> IndexArray:
+        """Arc of the opposite direction, (m,); -1 where there is none."""
+        return _reverse(self.network, self.row_of, self.arcs)
 
     @property
     def zone_id(self) -> IdArray:
@@ -178,8 +181,8 @@ def build(network: Network, classes: Sequence[VehicleClass]) -> RoadGraph:
     arcs = expand(
         network,
         link_of=kept,
-        tail=np.searchsorted(sorted_ids, network.tail[kept]),
-        head=np.searchsorted(sorted_ids, network.head[kept]),
+        tail=_rows_of(sorted_ids, network.tail[kept]),
+        head=_rows_of(sorted_ids, network.head[kept]),
         no_through=network.no_through[node_order],
     )
     graph = _assemble(network, tuple(classes), arcs, node_order)
@@ -192,12 +195,27 @@ def build(network: Network, classes: Sequence[VehicleClass]) -> RoadGraph:
     return _frozen(replace(graph, warnings=sentences))
 
 
+def _rows_of(ids: IdArray, wanted: IdArray) -> IdArray:
+    """Positions of ids in a sorted column that holds them all."""
+    if ids.size and int(ids[-1]) - int(ids[0]) < _TABLE_SPREAD * ids.size:
+        table = np.zeros(int(ids[-1]) - int(ids[0]) + 1, dtype=np.int64)
+        table[ids - ids[0]] = np.arange(ids.size)
+        return table[wanted - ids[0]]
+    return np.searchsorted(ids, wanted)
+
+
+def _sorted_arcs(arcs: Arcs, arc_id: IdArray) -> IdArray:
+    """Rows of arcs by tail, head and id."""
+    ends = arcs.tail * arcs.node_of.size + arcs.head
+    return np.lexsort((arc_id, ends))
+
+
 def _assemble(
     network: Network, classes: tuple[VehicleClass, ...], arcs: Arcs, node_order: IdArray
 ) -> RoadGraph:
     is_link = arcs.link_of >= 0
     arc_id = np.where(is_link, network.link_id[arcs.link_of], -1)
-    order = np.lexsort((arc_id, arcs.head, arcs.tail))
+    order = _sorted_arcs(arcs, arc_id)
     link_of = arcs.link_of[order]
     row_of = np.full(network.link_id.size, _NONE, dtype=np.int32)
     row_of[link_of[link_of >= 0]] = np.flatnonzero(link_of >= 0)
@@ -220,13 +238,12 @@ def _assemble(
         y_m=network.y_m[nodes].astype(np.float64),
         no_through=arcs.no_through,
         zone=np.flatnonzero(network.is_zone[node_order]).astype(np.int32),
-        first_out=np.searchsorted(tail, np.arange(nodes.size + 1)).astype(np.int32),
+        first_out=np.cumsum(np.bincount(tail + 1, minlength=nodes.size + 1), dtype=np.int32),
         tail=tail,
         head=arcs.head[order].astype(np.int32),
         link_of=link_of.astype(np.int32),
         row_of=row_of,
         link_id=arc_id[order].astype(np.int64),
-        reverse=_reverse(network, row_of, order.size),
         mask=mask,
         open_mask=np.array([right.is_open for right in all_rights]),
         fixed_cost_s=fixed_costs(network, classes, t0_s=costs["t0_s"], link_of=link_of),

@@ -89,6 +89,14 @@ def _follow(
     return entry
 
 
+@njit(types.void(READ_INDEX, types.int64, READ_ID, WRITE_INDEX), cache=True, nogil=True)
+def _look_up(table, least, wanted, found):
+    """Entries of a table that begins with the id ``least``; its last entry for all other ids."""
+    for i in range(wanted.size):
+        at = wanted[i] - least
+        found[i] = table[at] if 0 <= at < table.size else table[table.size - 1]
+
+
 def warm_start(
     problem: Problem, paths: PathState, classes: tuple[VehicleClass, ...]
 ) -> WarmStart | None:
@@ -173,8 +181,9 @@ def _arcs(graph: RoadGraph, link_id: IdArray) -> IndexArray:
     if most - least < _TABLE_SPREAD * max(ids.size, 1):
         table = np.full(most - least + 2, -1, dtype=np.int32)
         table[ids - least] = graph.row_of
-        inside = (link_id >= least) & (link_id <= most)
-        return table[np.where(inside, link_id - least, most - least + 1)]
+        found = np.empty(link_id.size, dtype=np.int32)
+        _look_up(table, least, link_id, found)
+        return found
     order = np.argsort(ids)
     at = order[np.minimum(np.searchsorted(ids[order], link_id), ids.size - 1)]
     return np.where(ids[at] == link_id, graph.row_of[at], -1).astype(np.int32)
