@@ -28,7 +28,7 @@ from twin.model.structure import AxleStream
 Floats = NDArray[np.float64]
 Longs = NDArray[np.int64]
 
-DAY_TOLERANCE = 1e-4
+DAY_TOLERANCE = 5e-4
 """As `LINE_TOLERANCE`, for day histories: fewer nodes, ranges within twice this share."""
 LEAST_RATE_HZ = 20.0
 _BUFFER = 4096

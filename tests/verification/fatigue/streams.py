@@ -1,5 +1,7 @@
 """Streams, lines and an independent response for the tests of traffic on bridges."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,7 +37,7 @@ def reaction(length_m: float = 30.0) -> InfluenceLine:
 
 
 def detail(
-    *lines: InfluenceLine, curve: SnCurve | None = None, modulus_m3: float = 0.05, **more: object
+    *lines: InfluenceLine, curve: SnCurve | None = None, modulus_m3: float = 0.05, **more: Any
 ) -> FatigueDetail:
     factor = section_modulus_factor(modulus_m3)
     return FatigueDetail(
@@ -43,7 +45,7 @@ def detail(
         sn_curve(71.0) if curve is None else curve,
         lines or (mid_span(),),
         factor,
-        **more,  # pyrefly: ignore [bad-argument-type] - what a test wants
+        **more,
     )
 
 

@@ -1,6 +1,7 @@
 """Vehicles on bridges: FLM3, tools A, B and C against each other and against numpy."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ from simulations.structure.sn import sn_curve
 from simulations.structure.templates import template_damage, unit_table
 from simulations.structure.weights import SampledTraffic, VehicleTemplate, sample_traffic
 from twin.errors import ModelError
-from twin.model.structure import AxleStream
+from twin.model.structure import AxleStream, InfluenceLine
 
 FLM3 = VehicleTemplate(
     key="flm3", mass_distribution_id="flm3", share=1.0, offset_m=FLM3_OFFSETS_M,
@@ -36,14 +37,14 @@ FLM3 = VehicleTemplate(
 FLM3_DAMAGE = 0.114447 / 0.5e6
 
 
-def crossed(vehicles: AxleStream, *lines: object, **more: object) -> CrossingDamage:
-    found = crossing_damage(vehicles, detail(*lines, **more))  # pyrefly: ignore [bad-argument-type]
+def crossed(vehicles: AxleStream, *lines: InfluenceLine, **more: Any) -> CrossingDamage:
+    found = crossing_damage(vehicles, detail(*lines, **more))
     assert isinstance(found, CrossingDamage)
     return found
 
 
-def of_day(vehicles: AxleStream, *lines: object, **more: object) -> DayDamage:
-    found = day_damage(vehicles, detail(*lines, **more))  # pyrefly: ignore [bad-argument-type]
+def of_day(vehicles: AxleStream, *lines: InfluenceLine, **more: Any) -> DayDamage:
+    found = day_damage(vehicles, detail(*lines, **more))
     assert isinstance(found, DayDamage)
     return found
 
@@ -107,10 +108,10 @@ def test_tool_b_agrees_with_numpy_at_small_steps_and_all_nodes(seed: int) -> Non
 
 
 @pytest.mark.parametrize("line", [mid_span(), over_support(), reaction()])
-def test_tools_a_and_b_agree_for_vehicles_of_the_templates(line: object) -> None:
+def test_tools_a_and_b_agree_for_vehicles_of_the_templates(line: InfluenceLine) -> None:
     traffic = random_traffic(4)
-    modulus = 0.05 if line is not None and line.effect == "moment" else 0.005  # pyrefly: ignore
-    tested = detail(line, modulus_m3=modulus)  # pyrefly: ignore [bad-argument-type]
+    modulus = 0.05 if line.effect == "moment" else 0.005
+    tested = detail(line, modulus_m3=modulus)
     slow, fast = crossing_damage(traffic.stream, tested), template_damage(traffic, tested)
     assert isinstance(slow, CrossingDamage)
     assert isinstance(fast, CrossingDamage)
