@@ -1,7 +1,7 @@
-"""Sentences of the traffic model in both languages: assumptions, warnings, origins of numbers.
+"""Sentences of the models in both languages: assumptions, warnings, origins of numbers.
 
 Results and stored bases hold the English sentence, which is also what identifies it: the table
-``run_sentences.csv`` has its pattern, a key, and the German pattern. A sentence that the table does
+``run_sentences.csv`` (traffic) or ``structure_sentences.csv`` has its pattern, a key, and the German pattern. A sentence that the table does
 not know, of a plugin for example, stands for itself in both languages.
 """
 
@@ -129,7 +129,8 @@ def _words() -> Mapping[str, str]:
 @cache
 def _patterns() -> tuple[tuple[str, re.Pattern[str], str, str], ...]:
     """Key, pattern of the English sentence, and both templates; the most literal pattern first."""
-    found = sorted(rows("run_sentences"), key=lambda row: -len(_PLACE.sub("", row["english"])))
+    known = (*rows("run_sentences"), *rows("structure_sentences"))
+    found = sorted(known, key=lambda row: -len(_PLACE.sub("", row["english"])))
     return tuple(
         (row["key"], _pattern(row["english"]), row["english"], row["german"]) for row in found
     )
