@@ -1,8 +1,9 @@
 """Sentences of the models in both languages: assumptions, warnings, origins of numbers.
 
-Results and stored bases hold the English sentence, which is also what identifies it: the table
-``run_sentences.csv`` (traffic) or ``structure_sentences.csv`` has its pattern, a key, and the German pattern. A sentence that the table does
-not know, of a plugin for example, stands for itself in both languages.
+Results and stored bases hold the English sentence, which is also what identifies it: the tables
+``run_sentences.csv`` and ``structure_sentences.csv`` have its pattern, a key, and the German
+pattern. A sentence that they do not know, of a plugin for example, stands for itself in both
+languages.
 """
 
 import re

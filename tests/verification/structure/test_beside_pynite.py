@@ -1,8 +1,8 @@
 """Beams, modes and grillages beside PyNiteFEA, a frame programme that shares nothing with ours.
 
-Forces and deflections agree to 1e-6 of the largest value (rounding of both, in practice 1e-11). Frequencies agree
-to 1e-6 where the meshes are equal; PyNiteFEA does not carry the mass of hinged members over to the
-released rotation, so bridges with hinges are compared without their frequencies.
+Forces and deflections agree to 1e-6 of the largest value (rounding of both, in practice 1e-11).
+Frequencies agree to 1e-5 where the meshes are about equal; PyNiteFEA does not carry the mass of
+hinged members over to the released rotation, so frequencies are compared without hinges.
 """
 
 import math
