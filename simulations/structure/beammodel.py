@@ -89,14 +89,11 @@ class BeamModel:
                 "strain on level L0: the section is not known; give section type and depth (L1)"
             )
         check_effect(effect, section)
-        stations = load_stations(self.beam, step_m=self.step_m)
-        at = np.array([section.station_m])
-        self._system.element_at(at)
-        stations = (
-            around_jump(stations, section.station_m)
-            if effect == "shear"
-            else load_stations(self.beam, step_m=self.step_m, sections_m=[section.station_m])
-        )
+        self._system.element_at(np.array([section.station_m]))
+        if effect == "shear":
+            stations = around_jump(load_stations(self.beam, step_m=self.step_m), section.station_m)
+        else:
+            stations = load_stations(self.beam, step_m=self.step_m, sections_m=[section.station_m])
         y = self._ordinates(UnitLoads(self._system, stations), section, effect)
         line = InfluenceLine(
             section.station_m, effect, stations, PER_KN[effect] * y, None, self.level,

@@ -167,6 +167,12 @@ def test_first_frequency_of_unequal_spans() -> None:
     assert bridge(24.0, 30.0, 24.0).modes(1).frequency_hz[0] == pytest.approx(4.0730, rel=1e-3)
 
 
+def test_spans_with_a_hinge_over_the_support_vibrate_alone() -> None:
+    beam = continuous_beam([30.0, 20.0], bending_nm2=EI, mass_kg_per_m=MASS, hinges_m=[30.0])
+    alone = [3.218228, 3.218228 * 2.25, 4.0 * 3.218228]
+    assert BeamModel(beam).modes(3).frequency_hz == pytest.approx(alone, rel=1e-5)
+
+
 def test_settlement_of_the_middle_support() -> None:
     beam = bridge(30.0, 30.0).beam
     found = settled(beam, {1: 0.010}, sections_m=np.array([30.0]))
