@@ -1,1 +1,1 @@
-LOCK TABLE bridge_record IN SHARE ROW EXCLUSIVE MODE
+SELECT pg_advisory_xact_lock(hashtextextended('twin bridge_record', 0))

@@ -1,1 +1,1 @@
-LOCK TABLE bridge_work_item IN SHARE ROW EXCLUSIVE MODE
+SELECT pg_advisory_xact_lock(hashtextextended('twin bridge_work_item', 0))
