@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from simulations.answering import solve_base
 from simulations.capacity import Capacity, capacity_of, prepare_process
-from simulations.running import open_base, traffic_engine
+from simulations.detailtexts import spillback_table, table
+from simulations.running import engine_of, open_base
 from simulations.traffic.detail import (
     check,
     child,
@@ -26,10 +27,14 @@ from simulations.traffic.detail import (
 from simulations.watching import Told
 from simulations.whatif import read_scenario
 from twin.errors import DetailError
-from twin.model.bases import TrafficBase
+from twin.model.bases import StoredBase, TrafficBase
 from twin.model.detail import DetailResult, SpillbackResult, Spread, spread
 from twin.model.network import Network
+from twin.model.scenarios import to_document
+from twin.model.statements import documents
 from twin.model.traffic import SolveOptions, TrafficResult
+from twin.model.traffic_state import TrafficState
+from twin.ports import TrafficEngine
 from twin.runtime import open_twin
 from twin.settings import Settings
 from twin.signals import stop_on_signal
@@ -38,7 +43,6 @@ if TYPE_CHECKING:
     from twin.model.scenarios import Scenario
 
 RADIUS_M = 800.0
-SHOWN_LINKS = 20
 Content = Mapping[str, object]
 Look = Callable[[Network, TrafficResult, Told], tuple[Content, str]]
 COLUMNS = ("flow_vehh", "speed_kmh", "time_loss_s", "queue_veh", "longest_queue_veh")
@@ -48,7 +52,7 @@ SECONDS_PER_MINUTE = 60.0
 def command(settings: Settings, arguments: Sequence[str]) -> int:
     """Simulate streets vehicle by vehicle, on the routes of the equilibrium."""
     options = _parser(settings).parse_args(arguments)
-    look = _looking(options)
+    look = _looking(options, settings.dashboards.languages[0])
     scenario = read_scenario(options.scenario) if options.scenario else None
     told = Told(stop_on_signal())
     capacity = capacity_of(settings)
@@ -56,30 +60,72 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
     twin = open_twin(settings, role="work")
     try:
         name = options.base or (scenario.base if scenario else settings.traffic.base)
-        base = open_base(twin, twin.base(name).facts.content_hash)
+        stored = twin.base(name)
+        engine = engine_of(stored.facts)
+        base = open_base(twin, stored.facts.content_hash)
     finally:
         twin.close()
-    network, static = state(base, scenario, settings, capacity, told)
+    network, static = state(base, scenario, engine, settings, capacity=capacity, told=told)
     content, text = look(network, static, told)
     told.end()
-    sys.stdout.write((json.dumps(content, indent=2) if options.json else text) + "\n")
+    content = {**_about(stored, scenario, options), **content}
+    _keep(settings, content)
+    if options.json:
+        text = json.dumps(content, indent=2, ensure_ascii=False)
+    sys.stdout.write(text + "\n")
     return 0
 
 
-def _looking(options: argparse.Namespace) -> Look:
+def _about(
+    stored: StoredBase, scenario: "Scenario | None", options: argparse.Namespace
+) -> Mapping[str, object]:
+    """What was looked at."""
+    return {
+        "around": "" if options.spillback else options.around,
+        "radius_m": None if options.spillback else options.radius,
+        "close_at_minute": options.close_at,
+        "base": {
+            "name": stored.facts.name,
+            "version": stored.version,
+            "content_hash": stored.facts.content_hash,
+        },
+        "scenario": None if scenario is None else to_document(scenario),
+        "provenance": ["simulated"],
+    }
+
+
+def _keep(settings: Settings, content: Content) -> None:
+    """Store the newest check of this place, base and scenario."""
+    base, scenario = (
+        dict(cast("Mapping[str, Any]", content[key] or {})) for key in ("base", "scenario")
+    )
+    subject = "/".join(
+        part
+        for part in (str(base["name"]), str(content["around"]), str(scenario.get("name", "")))
+        if part
+    )
+    twin = open_twin(settings, role="work")
+    try:
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False)
+        twin.traffic.keep_state(TrafficState("detail", subject, twin.now(), text))
+    finally:
+        twin.close()
+
+
+def _looking(options: argparse.Namespace, language: str) -> Look:
     """What is to be done; the programme for it is there."""
     if options.spillback:
-        return partial(_city, child.locate_uxsim(options.python))
+        return partial(_city, child.locate_uxsim(options.python), language=language)
     if not options.around:
         raise DetailError("name a bridge or a link to look at, or ask for --spillback")
-    return partial(_sub_area, child.locate_sumo(options.python), options)
+    return partial(_sub_area, child.locate_sumo(options.python), options, language=language)
 
 
 def _city(
-    installed: child.Uxsim, network: Network, static: TrafficResult, told: Told
+    installed: child.Uxsim, network: Network, static: TrafficResult, told: Told, *, language: str
 ) -> tuple[Content, str]:
     found = spillback.check(network, static, installed=installed, control=told)
-    return spillback_document(found), spillback_table(found, _names(network))
+    return spillback_document(found), spillback_table(found, _names(network), language=language)
 
 
 def _sub_area(
@@ -88,6 +134,8 @@ def _sub_area(
     network: Network,
     static: TrafficResult,
     told: Told,
+    *,
+    language: str,
 ) -> tuple[Content, str]:
     around = links_of(network, options.around)
     found = check.check(
@@ -99,7 +147,7 @@ def _sub_area(
         options=_sumo_options(options),
         control=told,
     )
-    return document(found), table(found, _names(network))
+    return document(found), table(found, _names(network), language=language)
 
 
 def _names(network: Network) -> Mapping[int, str]:
@@ -149,7 +197,9 @@ def _sudden(links: np.ndarray, minute: float | None) -> tuple[closures.SuddenClo
 def state(
     base: TrafficBase,
     scenario: "Scenario | None",
+    engine: TrafficEngine,
     settings: Settings,
+    *,
     capacity: Capacity,
     told: Told,
 ) -> tuple[Network, TrafficResult]:
@@ -160,7 +210,7 @@ def state(
 
     solved = solve_base(
         base,
-        traffic_engine(settings.traffic.engine),
+        engine,
         scenario=scenario,
         options=SolveOptions(
             relative_gap=settings.traffic.relative_gap,
@@ -203,8 +253,8 @@ def document(found: DetailResult) -> Content:
         "period_s": found.period_s,
         "versions": dict(found.versions),
         "review": [asdict(item) for item in found.review],
-        "assumptions": list(found.assumptions),
-        "warnings": list(found.warnings),
+        "assumptions": documents(found.assumptions),
+        "warnings": documents(found.warnings),
     }
 
 
@@ -218,41 +268,6 @@ def _values(column: np.ndarray) -> list[float | None]:
 
 def _value(number: float) -> float | None:
     return number if math.isfinite(number) else None
-
-
-def table(found: DetailResult, names: Mapping[int, str]) -> str:
-    """The streets with the longest queues, where the vehicles ended, and what to review."""
-    flow, speed = spread(found.flow_vehh), spread(found.speed_kmh)
-    queue = spread(found.longest_queue_veh)
-    seeds = ", ".join(map(str, found.seeds))
-    lines = [
-        f"{found.versions['sumo']}, step {found.step_length_s:g} s; mean of seeds {seeds} (range)",
-        f"{'street':24} {'equilibrium':>20} {'simulated veh/h':>24} {'km/h':>16} {'queue veh':>16}",
-    ]
-    for row in np.argsort(-queue.mean, kind="stable")[:SHOWN_LINKS].tolist():
-        link = int(found.link_id[row])
-        static = f"{found.static_flow_vehh[row]:.0f} at {found.static_speed_kmh[row]:.0f}"
-        lines.append(
-            f"{names.get(link, str(link)):24} {static:>20} {_cell(flow, row):>24} "
-            f"{_cell(speed, row):>16} {_cell(queue, row):>16}"
-        )
-    lines += [
-        f"seed {run.seed}: of {run.vehicles} vehicles {run.arrived} arrived, {run.stranded} "
-        f"stranded, {run.waiting} never got in, {run.driving} still under way, {run.teleports} "
-        f"teleports; {run.time_loss_s:.0f} s lost per vehicle"
-        for run in found.runs
-    ]
-    kinds = sorted({item.kind for item in found.review})
-    counts = [f"{sum(item.kind == kind for item in found.review)} {kind}" for kind in kinds]
-    lines += [f"to review: {', '.join(counts) or 'nothing'} (--json lists them)"]
-    lines += [f"warning: {text}" for text in found.warnings]
-    return "\n".join(lines + [f"assumed: {text}" for text in found.assumptions])
-
-
-def _cell(values: Spread, row: int) -> str:
-    if math.isnan(values.mean[row]):
-        return "none"
-    return f"{values.mean[row]:.0f} ({values.low[row]:.0f} to {values.high[row]:.0f})"
 
 
 def spillback_document(found: SpillbackResult) -> Content:
@@ -269,26 +284,6 @@ def spillback_document(found: SpillbackResult) -> Content:
         "seed": found.seed,
         "period_s": found.period_s,
         "versions": dict(found.versions),
-        "assumptions": list(found.assumptions),
-        "warnings": list(found.warnings),
+        "assumptions": documents(found.assumptions),
+        "warnings": documents(found.warnings),
     }
-
-
-def spillback_table(found: SpillbackResult, names: Mapping[int, str]) -> str:
-    """The streets that a queue covers with every platoon size, the longest time first."""
-    sizes = " and ".join(map(str, found.platoons))
-    least = found.full_s.min(axis=0)
-    full = np.flatnonzero(found.spills_back())
-    lines = [
-        f"UXsim {found.versions['uxsim']}, platoons of {sizes} vehicles, seed {found.seed}",
-        f"{full.size} of {len(found.link_id)} streets are covered by a queue at some time",
-    ]
-    for row in full[np.argsort(-least[full], kind="stable")][:SHOWN_LINKS].tolist():
-        link = int(found.link_id[row])
-        queues = " and ".join(f"{each:.0f}" for each in found.longest_queue_veh[:, row])
-        lines.append(f"{names.get(link, str(link)):24} longest queue {queues} car units")
-    lines.append(
-        f"standing vehicles differ by {found.platoon_spread:.0%} between the platoon sizes"
-    )
-    lines += [f"warning: {text}" for text in found.warnings]
-    return "\n".join(lines + [f"assumed: {text}" for text in found.assumptions])

@@ -58,8 +58,8 @@ def indicators_state(
     both = [np.sum(totals[name], axis=0) for name in ("all", "heavy")]
     content = {
         "asset": asset,
-        "from": start.isoformat(),
-        "until": end.isoformat(),
+        "from": start.astimezone(zone).isoformat(),
+        "until": end.astimezone(zone).isoformat(),
         "rows": rows,
         "total": _indicators(both[0], both[1], start, zone),
         "assumptions": documents([NO_HOLIDAYS]),
@@ -127,8 +127,8 @@ def forecast_state(
         rows.append({"direction": item.direction, "capacity_vehh": _finite(capacity), **found})
     content = {
         "asset": asset,
-        "from": start.isoformat(),
-        "until": end.isoformat(),
+        "from": start.astimezone(zone).isoformat(),
+        "until": end.astimezone(zone).isoformat(),
         "step_minutes": STEP_MINUTES,
         "rows": rows,
         "assumptions": documents([NO_HOLIDAYS]),

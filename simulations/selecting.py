@@ -11,7 +11,7 @@ import numpy as np
 
 from simulations.capacity import capacity_of, prepare_process
 from simulations.detailing import links_of, state
-from simulations.running import open_base
+from simulations.running import engine_of, open_base
 from simulations.watching import Told
 from simulations.whatif import read_scenario
 from simulations.wording import Words, listed
@@ -41,13 +41,14 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
     try:
         name = options.base or (scenario.base if scenario else settings.traffic.base)
         stored = twin.base(name)
+        engine = engine_of(stored.facts)
         base = open_base(twin, stored.facts.content_hash)
         names = twin.target_names()
     finally:
         twin.close()
     from simulations.traffic.selectlink import select  # noqa: PLC0415 - kernels need a prepared process
 
-    network, result = state(base, scenario, settings, capacity, told)
+    network, result = state(base, scenario, engine, settings, capacity=capacity, told=told)
     told.end()
     links = np.unique(np.concatenate([links_of(network, one) for one in options.through]))
     found = select(result, links, through="all" if options.all else "any")

@@ -111,8 +111,8 @@ def _indicators(content: Document, words: Words, names: Mapping[str, str]) -> It
 
 def _span(content: Document, words: Words) -> str:
     form = "%d.%m.%Y" if words.language == "de" else "%Y-%m-%d"
-    ends = [datetime.fromisoformat(content[end]) for end in ("from", "until")]
-    return " - ".join(end.strftime(form) for end in ends)
+    first, after = (datetime.fromisoformat(content[end]) for end in ("from", "until"))
+    return f"{first.strftime(form)} - {(after - timedelta(seconds=1)).strftime(form)}"
 
 
 def _forecast(content: Document, words: Words, names: Mapping[str, str]) -> Iterable[str]:

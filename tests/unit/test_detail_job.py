@@ -46,14 +46,22 @@ def found() -> DetailResult:
 
 def test_the_table_shows_spread_counts_review_and_assumptions() -> None:
     text = table(found(), {100: "L050/ab"})
-    assert "SUMO 1.28.0, step 1 s; mean of seeds 1, 2, 3, 4, 5 (range)" in text
+    assert "SUMO 1.28.0, step 1.0 s; mean of seeds 1, 2, 3, 4, 5 (range)" in text
     assert "4 (0 to 8)" in text
     assert "L050/ab" in text
     assert "none" in text
     assert "seed 5: of 50 vehicles 40 arrived, 4 stranded, 3 never got in" in text
     assert "to review: 1 signal" in text
-    assert "warning: seed 1: look closer" in text
-    assert text.endswith("assumed: the same routes")
+    assert "Warnings:\n  - seed 1: look closer" in text
+    assert text.endswith("Assumptions:\n  - the same routes")
+
+
+def test_the_table_speaks_german() -> None:
+    text = table(found(), {100: "L050/ab"}, language="de")
+    assert "Mittel der Startwerte 1, 2, 3, 4, 5 (Spanne)" in text
+    assert "Startwert 5: von 50 Fahrzeugen 40 angekommen" in text
+    assert "zu prüfen: 1 Signal" in text
+    assert "Annahmen:" in text
 
 
 def test_the_document_is_plain_json_and_has_no_nan() -> None:

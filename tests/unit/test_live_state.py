@@ -216,6 +216,7 @@ def test_indicators_tell_days_hours_and_coverage() -> None:
     assert row["values"]["msv30"]["is_estimated"]
     text = state_text("indicators", found, made_at=NOW, now=NOW, language="de", names={})
     assert "9.600" in text
+    assert "19.11.2026 - 22.11.2026" in text, "local days, the last one that is over"
     assert "geschätzt" in text
 
 

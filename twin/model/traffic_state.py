@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-STATE_KINDS = ("live", "forecast", "indicators")
+STATE_KINDS = ("live", "forecast", "indicators", "detail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class TrafficState:
     kind
         One of ``STATE_KINDS``.
     subject
-        Name of a base (``live``), or id of an asset.
+        Name of a base (``live``), id of an asset, or base, place and scenario (``detail``).
     made_at
         When it was computed, aware UTC.
     content
