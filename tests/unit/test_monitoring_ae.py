@@ -1,0 +1,135 @@
+"""Acoustic emission: location, candidates for broken wires, and when the logger was blind."""
+
+import numpy as np
+import pytest
+
+from simulations.monitoring.ae import (
+    Burst,
+    Hit,
+    Judged,
+    Site,
+    TendonZone,
+    bursts,
+    cumulative,
+    judge,
+    linear_location,
+    listening,
+)
+from twin.errors import ModelError
+
+SPEED_MS = 3500.0
+SENSORS = {"s1": 0.0, "s2": 10.0, "s3": 20.0, "s4": 30.0}
+SITE = Site(
+    SENSORS,
+    SPEED_MS,
+    least_amplitude_db=70.0,
+    least_energy=1e4,
+    zones=(TendonZone("span 1", 1.0, 14.0), TendonZone("span 2", 16.0, 29.0)),
+)
+
+
+def heard(x_m: float, *, at_us: int = 1_000_000, energy: float = 5e4, reach_m: float = 99.0):
+    """Hits of a source at a station, with clocks that are exact to a microsecond."""
+    return [
+        Hit(at_us + round(1e6 * abs(x_m - station) / SPEED_MS), channel, 85.0, energy)
+        for channel, station in SENSORS.items()
+        if abs(x_m - station) <= reach_m
+    ]
+
+
+def only_burst(hits: list[Hit]) -> Burst:
+    (burst,) = bursts(hits, SITE)
+    return burst
+
+
+def test_the_truth_case_of_the_specification_is_located() -> None:
+    found = linear_location(-4.0 / 3500.0, x1_m=0.0, x2_m=10.0, wave_speed_ms=3500.0)
+    assert found == pytest.approx(3.0, abs=1e-12)
+
+
+def test_every_station_of_the_line_is_found_to_the_clock() -> None:
+    for x_m in np.linspace(0.2, 29.8, 75):
+        burst = only_burst(heard(x_m))
+        assert burst.x_m == pytest.approx(x_m, abs=SPEED_MS * 1e-6)
+        assert len(burst.hits) == 4
+
+
+@pytest.mark.parametrize("x_m", [-8.0, -0.5, 30.5, 45.0])
+def test_outside_of_the_line_there_is_no_number(x_m: float) -> None:
+    burst = only_burst(heard(x_m))
+    assert (burst.place, burst.x_m) == ("outside", None)
+    assert judge(burst, SITE).judgement == "not_located"
+
+
+def test_one_sensor_alone_locates_nothing() -> None:
+    burst = only_burst(heard(3.0, reach_m=4.0))
+    assert (burst.place, burst.x_m) == ("unknown", None)
+    assert judge(burst, SITE).judgement == "weak"
+
+
+def test_sources_after_one_another_are_apart_and_echoes_are_not() -> None:
+    echoes = [Hit(hit.time_us + 900, hit.channel, 60.0, 1e3) for hit in heard(3.0)]
+    found = list(bursts([*heard(22.0, at_us=2_000_000), *heard(3.0), *echoes], SITE))
+    assert [round(burst.x_m or 0.0, 2) for burst in found] == [3.0, 22.0]
+
+
+@pytest.mark.parametrize(
+    ("x_m", "energy", "marked", "judgement", "section"),
+    [
+        (3.0, 5e4, (), "wire_break_candidate", "span 1"),
+        (22.0, 5e4, (), "wire_break_candidate", "span 2"),
+        (15.0, 5e4, (), "outside_zone", ""),
+        (3.0, 5e3, (), "weak", ""),
+        (3.0, 5e4, ((900_000, 1_100_000),), "marked_window", "span 1"),
+        (3.0, 5e4, ((0, 900_000),), "wire_break_candidate", "span 1"),
+    ],
+)
+def test_a_candidate_is_strong_in_a_zone_and_outside_of_tests(
+    x_m: float, energy: float, marked, judgement: str, section: str
+) -> None:
+    judged = judge(only_burst(heard(x_m, energy=energy)), SITE, marked=marked)
+    assert (judged.judgement, judged.section) == (judgement, section)
+
+
+def test_one_strong_sensor_is_not_enough() -> None:
+    hits = heard(3.0, energy=5e3)
+    loud = Hit(hits[0].time_us, hits[0].channel, 99.0, 1e6)
+    assert judge(only_burst([loud, *hits[1:]]), SITE).judgement == "weak"
+
+
+def counted(judged: list[Judged], signs: list[int], *, confirmed: tuple[int, ...] = ()):
+    return cumulative(
+        judged,
+        sections=["span 1", "span 2"],
+        confirmed_us=confirmed,
+        periods=listening(signs, silence_us=100),
+        within=(0, 1000),
+        silence_us=100,
+    )
+
+
+def test_breaks_add_up_per_section_with_the_uptime() -> None:
+    judged = [judge(only_burst(heard(3.0, at_us=at)), SITE) for at in (-800, -600, 5000)]
+    one, two = counted(judged, list(range(0, 1001, 50)), confirmed=(judged[0].burst.time_us,))
+    assert (one.candidates, one.confirmed, one.uptime) == (1, 1, 1.0)
+    assert (two.candidates, two.confirmed, two.blind_since_us) == (0, 0, None)
+
+
+def test_a_silent_logger_is_blind_and_has_not_heard_that_nothing_broke() -> None:
+    one, _ = counted([], [0, 100, 200, 300])
+    assert (one.uptime, one.blind_since_us) == (0.3, 300)
+    never, _ = counted([], [])
+    assert (never.uptime, never.blind_since_us) == (0.0, 0)
+    back, _ = counted([], [0, 100, 900, 990])
+    assert (back.uptime, back.blind_since_us) == (0.19, None)
+
+
+def test_unknown_channels_and_impossible_sites_are_refused() -> None:
+    with pytest.raises(ModelError, match="channel s9"):
+        list(bursts([Hit(0, "s9", 80.0, 1e5)], SITE))
+    with pytest.raises(ModelError, match="speed must be positive"):
+        Site(SENSORS, 0.0, 70.0, 1e4)
+    with pytest.raises(ModelError, match="share a station"):
+        Site({"s1": 1.0, "s2": 1.0}, SPEED_MS, 70.0, 1e4)
+    with pytest.raises(ModelError, match="before the second"):
+        linear_location(0.0, x1_m=3.0, x2_m=3.0, wave_speed_ms=SPEED_MS)
