@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from bridge_samples import trained_model
 from store_samples import city, readings, stream
 
 from twin.errors import ModelError, RegistryError, StoreError
@@ -14,7 +15,6 @@ from twin.model.monitoring import (
     BridgeEvent,
     Kept,
     StateRecord,
-    TrainedModel,
 )
 from twin.model.times import to_us, utc_now
 from twin.ports import Store
@@ -25,20 +25,7 @@ EVENT = BridgeEvent(
     "bridge", "crossing", "2026-1", NOW, {"gross_kn": 402.5}, {"class": "tractor"}, ("uncertain",)
 )
 STATE = StateRecord("rainflow", "bridge", 1, 1000, bytes(range(256)))
-MODEL = TrainedModel(
-    name="compensation",
-    asset_id="bridge",
-    version=1,
-    purpose="frequencies without temperature",
-    owner="bridge-office",
-    trained_from=NOW - 200 * HOUR,
-    trained_until=NOW - HOUR,
-    trained_at=NOW,
-    metric=("residual_sd", 0.3, 4800),
-    valid={"temperature_cel": (-8.0, 31.5)},
-    risk_class="limited",
-    content=b"\0model",
-)
+MODEL = trained_model("bridge", at=NOW)
 FINDING = Finding(
     asset_id="bridge",
     rule="crack-trend",

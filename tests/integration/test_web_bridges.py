@@ -8,13 +8,14 @@ from datetime import date, timedelta
 
 import httpx
 import pytest
+from bridge_samples import trained_model
 from serving_town import Served, served
 from town import START
 
 from twin.model.bridge import PartStructure, Restriction
 from twin.model.findings import EvidenceWindow, Finding, Phrase, Reason
 from twin.model.inspection import Condition, Damage, Inspection
-from twin.model.monitoring import AnalysisOutcome, BridgeEvent, TrainedModel
+from twin.model.monitoring import AnalysisOutcome, BridgeEvent
 from twin.model.provenance import Provenance
 from twin.model.records import Attachment, InventoryRecord, WorkItem
 
@@ -63,20 +64,7 @@ FINDING = Finding(
     evidence=(EvidenceWindow("B1-strain", START - HOUR, START),),
 )
 EVENT = BridgeEvent("B1", "crossing", "1", START - HOUR, {"gross_kn": float("nan")})
-MODEL = TrainedModel(
-    name="compensation",
-    asset_id="B1",
-    version=1,
-    purpose="frequencies",
-    owner="bridge-office",
-    trained_from=START - 200 * HOUR,
-    trained_until=START - HOUR,
-    trained_at=START,
-    metric=("residual_sd", 0.3, 4800),
-    valid={"temperature_cel": (-8.0, 31.5)},
-    risk_class="limited",
-    content=b"secret weights",
-)
+MODEL = trained_model("B1", at=START, content=b"secret weights")
 
 
 @pytest.fixture(scope="module")
