@@ -55,11 +55,14 @@ class Tracks:
         Nodes of track i are the rows ``start[i]:start[i + 1]``.
     distance_m, effect : (nodes,)
         Way from the entry of the line, and effect per kN there.
+    kink : (nodes,)
+        Change of the slope of the line there, from and to zero at its ends.
     """
 
     start: Longs
     distance_m: Floats
     effect: Floats
+    kink: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +108,13 @@ def _sift_up(time: float, axle: int, times: Floats, axles: Longs, count: int) ->
 
 
 @njit(
-    _V(_READ_L, _READ, _READ, _READ, _READ_L, _READ_L, _READ, _READ, _F,
+    _V(_READ_L, _READ, _READ, _READ, _READ_L, _READ_L, _READ, _READ, _READ, _F,
        _FA, _IA, _IA, _FA, _FA, _FA, _IA, _READ),
     cache=True, nogil=True,
 )  # fmt: skip
-def superpose(  # noqa: PLR0915, PLR0917 - one event after the other
+def superpose(  # noqa: PLR0917 - one event after the other
     order: Longs, entry_s: Floats, speed_ms: Floats, load_kn: Floats, track: Longs,
-    start: Longs, distance_m: Floats, effect: Floats, stress_mpa: float,
+    start: Longs, distance_m: Floats, effect: Floats, kink: Floats, stress_mpa: float,
     times: Floats, axles: Longs, node: Longs, buffer: Floats, extremes: Floats,
     numbers: Floats, counts: Longs, settings: Floats,
 ) -> None:  # fmt: skip
@@ -140,13 +143,9 @@ def superpose(  # noqa: PLR0915, PLR0917 - one event after the other
         extremes[0], extremes[1] = min(extremes[0], value), max(extremes[1], value)
         if enters:
             value += load * effect[at]
-        if at > first:
-            step = (effect[at] - effect[at - 1]) / (distance_m[at] - distance_m[at - 1])
-            slope -= load * speed * step
+        slope += load * speed * kink[at]
         if at < last:
-            step = (effect[at + 1] - effect[at]) / (distance_m[at + 1] - distance_m[at])
-            slope += load * speed * step
-            following = entry_s[axle] + (distance_m[at + 1] - distance_m[first]) / speed
+            following = entry_s[axle] + distance_m[at + 1] / speed
             node[axle] = at + 1
             if enters:
                 _sift_up(following, axle, times, axles, active)
@@ -172,13 +171,13 @@ def superpose(  # noqa: PLR0915, PLR0917 - one event after the other
 
 
 @njit(
-    _V(_READ_L, _READ_L, _READ, _READ, _READ, _READ_L, _READ_L, _READ, _READ, _F,
+    _V(_READ_L, _READ_L, _READ, _READ, _READ, _READ_L, _READ_L, _READ, _READ, _READ, _F,
        _FA, _IA, _READ, _FA, _FA, _FA),
     cache=True, nogil=True,
 )  # fmt: skip
 def _cross_alone(  # noqa: PLR0917
     first_axle: Longs, order: Longs, entry_s: Floats, speed_ms: Floats, load_kn: Floats,
-    track: Longs, start: Longs, distance_m: Floats, effect: Floats, stress_mpa: float,
+    track: Longs, start: Longs, distance_m: Floats, effect: Floats, kink: Floats, stress_mpa: float,
     numbers: Floats, counts: Longs, settings: Floats,
     damage: Floats, lowest: Floats, highest: Floats,
 ) -> None:  # fmt: skip
@@ -196,8 +195,8 @@ def _cross_alone(  # noqa: PLR0917
         extremes[:] = 0.0
         superpose(
             order[first_axle[vehicle] : first_axle[vehicle + 1]], entry_s, speed_ms, load_kn,
-            track, start, distance_m, effect, stress_mpa, times, axles, node, buffer, extremes,
-            numbers, counts, settings,
+            track, start, distance_m, effect, kink, stress_mpa, times, axles, node, buffer,
+            extremes, numbers, counts, settings,
         )  # fmt: skip
         total = numbers[DAMAGE]
         top = RESIDUE + counts[HELD]
@@ -335,6 +334,9 @@ def tracks_of(
         start=np.concatenate(([0], np.cumsum(sizes))).astype(np.int64),
         distance_m=np.concatenate([x for x, _ in columns]),
         effect=np.concatenate([y for _, y in columns]),
+        kink=np.concatenate(
+            [np.diff(np.diff(y) / np.diff(x), prepend=0.0, append=0.0) for x, y in columns]
+        ),
     )
     return tracks, np.array(entries)
 
@@ -386,7 +388,7 @@ def crossing_damage(stream: AxleStream, detail: FatigueDetail) -> CrossingDamage
     counter = Rainflow(detail.curve)
     _cross_alone(
         axles.first_axle, order, axles.entry_s, axles.speed_ms, axles.load_kn, axles.track,
-        tracks.start, tracks.distance_m, tracks.effect, detail.stress_mpa,
+        tracks.start, tracks.distance_m, tracks.effect, tracks.kink, detail.stress_mpa,
         *counter.arrays, damage, lowest, highest,
     )  # fmt: skip
     said = (*detail.assumptions, ALONE)

@@ -61,12 +61,35 @@ class DamageTable:
     assumptions: tuple[str, ...]
     lanes_of: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
-    def per_vehicle(self, distribution: str, *, limit_t: float = np.inf) -> Floats:
-        """Mean damage of a vehicle up to a mass limit, shape (3, lanes) [-]."""
-        allowed = self.mass_t[distribution] <= limit_t
-        if not allowed.any():
-            return np.zeros((_BANDS, len(self.lanes)))
-        return self.damage[distribution][:, :, allowed].mean(axis=2)
+    def split(self, distribution: str, limit_t: float = np.inf) -> "SplitDamage":
+        """Vehicles up to a mass limit, and those above it."""
+        masses, damage = self.mass_t[distribution], self.damage[distribution]
+        lawful = masses <= limit_t
+        none = np.zeros(damage.shape[:2])
+        return SplitDamage(
+            heavy=float((masses > HEAVY_T).mean()),
+            above=float((~lawful).mean()),
+            lawful_damage=damage[:, :, lawful].mean(axis=2) if lawful.any() else none,
+            above_damage=none if lawful.all() else damage[:, :, ~lawful].mean(axis=2),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SplitDamage:
+    """A distribution of gross weights on both sides of a mass limit.
+
+    Parameters
+    ----------
+    heavy, above
+        Shares of vehicles above 3.5 t, and above the limit [-].
+    lawful_damage, above_damage : (3, lanes)
+        Mean damage of a vehicle up to the limit, and above it: low, expected, high weights [-].
+    """
+
+    heavy: float
+    above: float
+    lawful_damage: Floats
+    above_damage: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +229,15 @@ def bridge_fatigue(
     mine = [row for row in rows if row.part_id == table.part_id]
     before = {_place(row): row for row in base}
     sums: dict[tuple[str, tuple[int, ...]], Floats] = {}
+    kinds = {(row.mass_distribution_id, row.mass_limit_t) for row in mine}
+    splits = {kind: table.split(*kind) for kind in kinds}
     for row in mine:
         columns = _columns(row, table)
         if isinstance(columns, NotAssessable):
             return columns
         place = (row.direction, row.link_ids)
-        sums[place] = sums.get(place, np.zeros(_SUMS)) + _of_row(row, table, columns, before)
+        split = splits[row.mass_distribution_id, row.mass_limit_t]
+        sums[place] = sums.get(place, np.zeros(_SUMS)) + _of_row(row, split, columns, before)
     found = np.zeros(_SUMS)
     for direction in {direction for direction, _ in sums}:
         links = [total for (one, _), total in sums.items() if one == direction]
@@ -271,17 +297,13 @@ def _columns(row: BridgeTraffic, table: DamageTable) -> Floats | NotAssessable:
 
 
 def _of_row(
-    row: BridgeTraffic, table: DamageTable, lanes: Floats,
+    row: BridgeTraffic, split: SplitDamage, lanes: Floats,
     before: Mapping[tuple[object, ...], BridgeTraffic],
 ) -> Floats:  # fmt: skip
     """Damage (low, expected, high), heavy vehicles and those above the limit, of one row."""
-    masses = table.mass_t[row.mass_distribution_id]
-    above = float((masses > row.mass_limit_t).mean())
-    keep = table.per_vehicle(row.mass_distribution_id, limit_t=row.mass_limit_t) @ lanes
     counts = row.hours * np.array([row.flow_low_vehh, row.flow_vehh, row.flow_high_vehh])
-    heavy = counts[1] * float((masses > HEAVY_T).mean())
-    total = np.concatenate((counts * keep, (heavy, 0.0)))
-    if row.obey_share == 1.0 or above == 0.0:
+    total = np.append(counts * (split.lawful_damage @ lanes), (counts[1] * split.heavy, 0.0))
+    if row.obey_share == 1.0 or split.above == 0.0:
         return total
     other = before.get(_place(row))
     if other is None:
@@ -291,9 +313,8 @@ def _of_row(
             "measure, give them as base"
         )
     flows = np.array([other.flow_low_vehh, other.flow_vehh, other.flow_high_vehh])
-    still = (1.0 - row.obey_share) * above * row.hours * flows
-    damage = table.damage[row.mass_distribution_id][:, :, masses > row.mass_limit_t]
-    return total + np.concatenate((still * (damage.mean(axis=2) @ lanes), (still[1], still[1])))
+    still = (1.0 - row.obey_share) * split.above * row.hours * flows
+    return total + np.append(still * (split.above_damage @ lanes), (still[1], still[1]))
 
 
 def _hours(rows: Sequence[BridgeTraffic]) -> float:

@@ -136,7 +136,7 @@ def _feed(
     extremes = np.zeros(2)
     superpose(
         np.argsort(axles.entry_s, kind="stable"), axles.entry_s, axles.speed_ms, axles.load_kn,
-        axles.track, tracks.start, tracks.distance_m, tracks.effect, stress_mpa,
+        axles.track, tracks.start, tracks.distance_m, tracks.effect, tracks.kink, stress_mpa,
         np.empty(count + 1), np.empty(count + 1, dtype=np.int64), np.empty(count, dtype=np.int64),
         np.empty(_BUFFER), extremes, *counter.arrays,
     )  # fmt: skip
