@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from uuid import uuid4
 
 import numpy as np
@@ -58,7 +59,8 @@ def city() -> City:
 def twin_of(world: HourlyWorld) -> Twin:
     """A city that has heard the bridge all the time; fault rules marked what they doubt."""
     now = from_us(int(world.true_time_us[-1])) + timedelta(hours=1, minutes=1)
-    twin = Twin(MemoryStore(), clock=lambda: now)
+    ticks = count()
+    twin = Twin(MemoryStore(), clock=lambda: now + timedelta(microseconds=next(ticks)))
     twin.load(city())
     numbers = {item.name: item.number or 0 for item in twin.datastreams()}
     rules = FaultRules(twin.datastreams())
@@ -79,13 +81,13 @@ def readings_of(world: HourlyWorld, numbers: Mapping[str, int]) -> Readings:
     for channel, number in numbers.items():
         value = world.values[channel]
         there = np.isfinite(value)
-        count = int(there.sum())
+        rows = int(there.sum())
         parts.append(
             Readings(
-                number=np.full(count, number, np.int32),
+                number=np.full(rows, number, np.int32),
                 time_us=world.time_us[channel][there],
                 value=value[there],
-                quality=np.zeros(count, np.int16),
+                quality=np.zeros(rows, np.int16),
             )
         )
     merged = Readings(

@@ -10,7 +10,7 @@ from dashboards.components.series_chart import SeriesChart
 from dashboards.i18n.translate import Texts
 from dashboards.widgets.parts import empty, plain_table
 from twin.model.datastreams import Datastream
-from twin.model.finding_steps import StoredFinding
+from twin.model.finding_steps import SEVERITIES, StoredFinding
 from twin.model.findings import EvidenceWindow, Reason
 from twin.model.phrases import said
 from twin.model.quantities import quantity
@@ -22,7 +22,11 @@ def finding_list(
     findings: Sequence[StoredFinding], streams: Sequence[Datastream], texts: Texts
 ) -> list[Component]:
     """All findings, the open ones in full, the closed ones as a table."""
-    open_ = [item for item in findings if item.is_open]
+    open_ = sorted(
+        (item for item in findings if item.is_open),
+        key=lambda item: SEVERITIES.index(item.finding.severity),
+        reverse=True,
+    )
     closed = [item for item in findings if not item.is_open]
     known = {stream.uid: stream for stream in streams}
     parts: list[Component] = [_finding(item, known, texts) for item in open_]

@@ -7,15 +7,16 @@ import numpy as np
 
 from simulations.bridges.derived import COMPENSATED, all_of, derived_stream, readings_of
 from simulations.bridges.inputs import HOUR_US, Bridge, Columns
+from simulations.bridges.register import newest
 from simulations.bridges.rounds import Analysis, Found
 from simulations.monitoring.lags import lagged
 from simulations.monitoring.trend import Expansion, bearing_motion, expansion
 from twin.errors import InsufficientData
 from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, Phrase, Reason
-from twin.model.monitoring import AnalysisOutcome, StateRecord, TrainedModel
+from twin.model.monitoring import AnalysisOutcome, TrainedModel
 from twin.model.observations import Readings
-from twin.model.times import from_us, to_us
+from twin.model.times import from_us
 from twin.rules.diagnosis import RULE_VERSION, Symptoms, diagnose
 
 NAME = "bearing"
@@ -49,15 +50,13 @@ def look(bridge: Bridge) -> Found:
         columns = bridge.hourly([stream.uid, warm.uid])
         model, new = _learned(bridge, stream, columns, warm)
         models += new
-        known = Expansion(**json.loads(model.content))
+        known = _restored(model.content)
         now = _recent(stream, columns, warm, lag_h=known.lag_h)
         findings += _findings(bridge, stream, model, now)
         readings.append(_shown(bridge, stream, columns, warm, known))
-    state = StateRecord(NAME, bridge.asset.id, 1, to_us(bridge.now), b"{}")
     return Found(
         AnalysisOutcome(
             readings=all_of(readings),
-            states=(state,),
             models=tuple(models),
             findings=tuple(findings),
         )
@@ -68,9 +67,9 @@ def _learned(
     bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream
 ) -> tuple[TrainedModel, tuple[TrainedModel, ...]]:
     name = f"{NAME}.{stream.uid}"
-    models = [item for item in bridge.twin.bridges.models(bridge.asset.id) if item.name == name]
-    if models:
-        return models[-1], ()
+    registered, version = newest(bridge, name, _restored)
+    if registered is not None:
+        return registered, ()
     old = columns.time_us <= columns.time_us[-1] - KEPT_BACK_D * 24 * HOUR_US
     if np.count_nonzero(old) < LEAST_D * 24:
         raise InsufficientData(
@@ -85,7 +84,7 @@ def _learned(
     model = TrainedModel(
         name=name,
         asset_id=bridge.asset.id,
-        version=1,
+        version=version,
         purpose=f"travel of {stream.uid} per kelvin of the structure",
         owner=OWNER,
         trained_from=from_us(int(columns.time_us[0])),
@@ -97,6 +96,10 @@ def _learned(
         content=content,
     )
     return model, (model,)
+
+
+def _restored(content: bytes) -> Expansion:
+    return Expansion(**json.loads(content))
 
 
 def _recent(stream: Datastream, columns: Columns, warm: Datastream, *, lag_h: float) -> Expansion:
@@ -121,7 +124,7 @@ def _shown(
 def _findings(
     bridge: Bridge, stream: Datastream, model: TrainedModel, now: Expansion
 ) -> tuple[Finding, ...]:
-    known = Expansion(**json.loads(model.content))
+    known = _restored(model.content)
     motion = bearing_motion(now, expected_mm_per_k=known.slope_mm_per_k)
     if motion not in ("locked", "hindered"):
         return ()

@@ -10,8 +10,7 @@ from simulations.bridges.symptoms import MOST_LAG_H, lag_moved_h
 from twin.errors import InsufficientData
 from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, Phrase
-from twin.model.monitoring import AnalysisOutcome, StateRecord
-from twin.model.times import to_us
+from twin.model.monitoring import AnalysisOutcome
 from twin.rules.diagnosis import MOVED_LAG_H, RULE_VERSION, Symptoms, diagnose
 
 NAME = "faults"
@@ -46,8 +45,7 @@ def look(bridge: Bridge) -> Found:
     findings = [
         finding for stream in streams for finding in _findings(bridge, stream, columns, warm)
     ]
-    state = StateRecord(NAME, bridge.asset.id, 1, to_us(bridge.now), b"{}")
-    return Found(AnalysisOutcome(states=(state,), findings=tuple(findings)))
+    return Found(AnalysisOutcome(findings=tuple(findings)))
 
 
 def _findings(

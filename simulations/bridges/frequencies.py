@@ -13,12 +13,13 @@ from simulations.bridges.derived import (
     readings_of,
 )
 from simulations.bridges.inputs import HOUR_US, Bridge, Columns
+from simulations.bridges.register import newest
 from simulations.bridges.rounds import Analysis, Found
 from simulations.monitoring.channels import Channels
 from simulations.monitoring.compensate import train
 from simulations.monitoring.compensation import Compensation, restored
 from simulations.monitoring.lags import lagged
-from simulations.monitoring.watch import Judgement, Judgements, NotArmed, Watch, opened
+from simulations.monitoring.watch import Judgement, Judgements, NotArmed, Watch
 from twin.errors import InsufficientData
 from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, MonitoringState, Phrase, Reason
@@ -56,15 +57,15 @@ def look(bridge: Bridge) -> Found:
     modes, warm = bridge.of("natural_frequency"), bridge.of("structure_temperature")
     columns = bridge.hourly([item.uid for item in (*modes, *warm[:1])])
     channels = channels_of(columns, modes, warm[:1])
-    models = [item for item in bridge.twin.bridges.models(bridge.asset.id) if item.name == NAME]
-    trained = () if models else (_trained(bridge, channels),)
-    watch = _watch(bridge, (*models, *trained))
+    known, version = newest(bridge, NAME, restored)
+    model = known or _trained(bridge, channels, version)
+    trained = () if known else (model,)
+    watch = _watch(bridge, model)
     rows = channels.time_us > max(watch.position_us, watch.model.period.until_us)
     first = int(np.argmax(rows)) if rows.any() else len(channels)
     judged = watch.run(channels.between(first, len(channels)))
     shown = channels if trained else channels.between(first, len(channels))
-    version = (*models, *trained)[-1].version
-    state = watch.record(asset_id=bridge.asset.id, name=f"{NAME}.{version}")
+    state = watch.record(asset_id=bridge.asset.id, name=f"{NAME}.{model.version}")
     findings = _findings(bridge, watch.model, judged)
     outcome = AnalysisOutcome(
         readings=all_of(
@@ -90,23 +91,24 @@ def channels_of(
     )
 
 
-def _trained(bridge: Bridge, channels: Channels) -> TrainedModel:
+def _trained(bridge: Bridge, channels: Channels, version: int) -> TrainedModel:
     if len(channels) <= KEPT_BACK_H:
         raise InsufficientData(
             f"{len(channels)} hours are stored; the newest {KEPT_BACK_H} are not trained on"
         )
     model = train(channels.between(0, len(channels) - KEPT_BACK_H))
     return model.entry(
-        asset_id=bridge.asset.id, name=NAME, version=1, owner=OWNER, trained_at=bridge.now
+        asset_id=bridge.asset.id,
+        name=NAME,
+        version=version,
+        owner=OWNER,
+        trained_at=bridge.now,
     )
 
 
-def _watch(bridge: Bridge, models: Sequence[TrainedModel]) -> Watch:
-    newest = models[-1]
-    kept = bridge.twin.bridges.state(bridge.asset.id, f"{NAME}.{newest.version}")
-    states = () if kept is None else (kept,)
-    found = opened(models, states, asset_id=bridge.asset.id, name=NAME)
-    return Watch(restored(newest.content)) if found is None else found
+def _watch(bridge: Bridge, model: TrainedModel) -> Watch:
+    kept = bridge.twin.bridges.state(bridge.asset.id, f"{NAME}.{model.version}")
+    return Watch(restored(model.content), state=None if kept is None else kept.content)
 
 
 def _compensated(

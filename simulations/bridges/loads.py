@@ -10,8 +10,8 @@ from simulations.bridges.symptoms import heavy_flow
 from twin.errors import InsufficientData
 from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, Phrase, Reason
-from twin.model.monitoring import AnalysisOutcome, StateRecord
-from twin.model.times import from_us, to_us
+from twin.model.monitoring import AnalysisOutcome
+from twin.model.times import from_us
 from twin.rules.diagnosis import RULE_VERSION, Symptoms, diagnose
 
 NAME = "load"
@@ -45,8 +45,7 @@ def look(bridge: Bridge) -> Found:
     findings = [
         finding for stream in streams for finding in _findings(bridge, stream, columns, heavy)
     ]
-    state = StateRecord(NAME, bridge.asset.id, 1, to_us(bridge.now), b"{}")
-    return Found(AnalysisOutcome(states=(state,), findings=tuple(findings)))
+    return Found(AnalysisOutcome(findings=tuple(findings)))
 
 
 def _findings(

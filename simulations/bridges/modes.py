@@ -19,7 +19,6 @@ from simulations.monitoring.tracking import (
 )
 from twin.errors import InsufficientData
 from twin.model.datastreams import Datastream
-from twin.model.findings import MonitoringState
 from twin.model.monitoring import AnalysisOutcome, BridgeEvent, StateRecord
 from twin.model.observations import Waveform
 from twin.model.quality import SUSPECT_MASK
@@ -28,7 +27,6 @@ from twin.model.times import to_us
 
 NAME = "modes"
 VERSION = "1"
-FORMAT_VERSION = 1
 WINDOW = timedelta(hours=1)
 TOGETHER = 0.8
 """Channels whose blocks begin together this often are analysed as one recording."""
@@ -81,10 +79,7 @@ def look(bridge: Bridge) -> Found:
         events.append(_event(bridge, analysis, tracked))
     if not events:
         raise InsufficientData("; ".join(waiting))
-    mark = StateRecord(NAME, bridge.asset.id, FORMAT_VERSION, to_us(bridge.now), b"{}")
-    return Found(
-        AnalysisOutcome(events=tuple(events), states=(*states, mark)), MonitoringState.NORMAL
-    )
+    return Found(AnalysisOutcome(events=tuple(events), states=tuple(states)))
 
 
 def _channel(bridge: Bridge, stream: Datastream) -> Channel:

@@ -8,12 +8,11 @@ from datetime import timedelta
 
 from simulations.bridges.inputs import Bridge, bridges
 from twin.city import Twin
-from twin.errors import InsufficientData, ModelError, NotAvailable, TwinError
+from twin.errors import InsufficientData, ModelError, NotAvailable, StoreUnavailableError
 from twin.model.bridge_status import NAME as STATUS
 from twin.model.bridge_status import AnalysisStatus, BridgeStatus, status_of
 from twin.model.findings import MonitoringState, Phrase
 from twin.model.monitoring import AnalysisOutcome
-from twin.model.times import from_us
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +36,7 @@ class Analysis:
     Parameters
     ----------
     name, version
-        Its name also names its state record.
+        As the status tells them.
     every
         Distance between two of its looks at a bridge.
     concerns
@@ -68,7 +67,6 @@ class Rounds:
     def __init__(self, twin: Twin, analyses: Sequence[Analysis]) -> None:
         self._twin = twin
         self._analyses = tuple(analyses)
-        self._looked_us: dict[tuple[str, str], int] = {}
         self._said: dict[str, dict[str, AnalysisStatus]] = {}
         self._rests_until = 0.0
 
@@ -97,30 +95,27 @@ class Rounds:
     def _is_due(self, analysis: Analysis, bridge: Bridge) -> bool:
         if not analysis.concerns(bridge):
             return False
-        key = bridge.asset.id, analysis.name
-        if key not in self._looked_us:
-            state = self._twin.bridges.state(bridge.asset.id, analysis.name)
-            self._looked_us[key] = 0 if state is None else state.position_us
-        return bridge.now - from_us(self._looked_us[key]) >= analysis.every
+        last = self._said_of(bridge).get(analysis.name)
+        return last is None or bridge.now - last.at >= analysis.every
+
+    def _said_of(self, bridge: Bridge) -> dict[str, AnalysisStatus]:
+        """What the analyses said last, also before this worker began."""
+        if bridge.asset.id not in self._said:
+            kept = self._twin.bridges.state(bridge.asset.id, STATUS)
+            analyses = () if kept is None else status_of(kept).analyses
+            self._said[bridge.asset.id] = {item.analysis: item for item in analyses}
+        return self._said[bridge.asset.id]
 
     def _look_at(self, bridge: Bridge, due: Sequence[Analysis]) -> None:
-        said = self._said.setdefault(bridge.asset.id, _said_before(bridge))
+        said = self._said_of(bridge)
         for analysis in due:
             found = look(bridge, analysis)
             self._twin.bridges.keep(found.outcome, at=bridge.now)
             said[analysis.name] = AnalysisStatus(
-                analysis.name, analysis.version, found.state, found.reason
+                analysis.name, analysis.version, found.state, bridge.now, found.reason
             )
-            self._looked_us[bridge.asset.id, analysis.name] = int(bridge.now.timestamp() * 1e6)
         status = BridgeStatus(bridge.asset.id, bridge.now, tuple(said.values()))
         self._twin.bridges.keep(AnalysisOutcome(states=(status.record(),)), at=bridge.now)
-
-
-def _said_before(bridge: Bridge) -> dict[str, AnalysisStatus]:
-    """What the analyses said before this worker began."""
-    kept = bridge.twin.bridges.state(bridge.asset.id, STATUS)
-    analyses = () if kept is None else status_of(kept).analyses
-    return {item.analysis: item for item in analyses}
 
 
 def look(bridge: Bridge, analysis: Analysis) -> Found:
@@ -137,9 +132,19 @@ def look(bridge: Bridge, analysis: Analysis) -> Found:
             extra={"asset": bridge.asset.id, "analysis": analysis.name, "reason": str(error)},
         )
         return _silent(analysis, MonitoringState.NOT_ARMED, error)
+    except StoreUnavailableError:
+        raise
+    except Exception as error:
+        logger.exception(
+            "analysis_failed", extra={"asset": bridge.asset.id, "analysis": analysis.name}
+        )
+        return _silent(analysis, MonitoringState.NOT_ARMED, error)
 
 
-def _silent(analysis: Analysis, state: MonitoringState, error: TwinError) -> Found:
+def _silent(analysis: Analysis, state: MonitoringState, error: Exception) -> Found:
     key = "state.learning" if state is MonitoringState.LEARNING else "state.not_armed"
-    values: Mapping[str, float | str] = {"analysis": analysis.name, "reason": str(error)}
+    values: Mapping[str, float | str] = {
+        "analysis": analysis.name,
+        "reason": str(error) or repr(error),
+    }
     return Found(state=state, reason=Phrase(key, values))

@@ -8,6 +8,7 @@ import numpy as np
 
 from simulations.bridges.derived import COMPENSATED, all_of, derived_stream, readings_of
 from simulations.bridges.inputs import HOUR_US, Bridge, Columns, Floats
+from simulations.bridges.register import newest
 from simulations.bridges.rounds import Analysis, Found
 from simulations.bridges.symptoms import Around, heavy_flow, symptoms_of
 from simulations.monitoring.channels import Channels
@@ -18,9 +19,9 @@ from simulations.monitoring.trend import YEAR_D, Trend, daily_means, slow_trend
 from twin.errors import InsufficientData
 from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, Phrase, Reason
-from twin.model.monitoring import AnalysisOutcome, StateRecord, TrainedModel
+from twin.model.monitoring import AnalysisOutcome, TrainedModel
 from twin.model.observations import Readings
-from twin.model.times import from_us, to_us
+from twin.model.times import from_us
 from twin.rules.diagnosis import RULE_VERSION, diagnose
 
 NAME = "trend"
@@ -62,11 +63,9 @@ def look(bridge: Bridge) -> Found:
             waiting.append(f"{stream.uid}: {error}")
     if not parts:
         raise InsufficientData("; ".join(waiting))
-    state = StateRecord(NAME, bridge.asset.id, 1, to_us(bridge.now), b"{}")
     return Found(
         AnalysisOutcome(
             readings=all_of(part.readings for part in parts),
-            states=(state,),
             models=tuple(model for part in parts for model in part.models),
             findings=tuple(finding for part in parts for finding in part.findings),
         )
@@ -91,9 +90,10 @@ def _seen(bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream
         columns.bad[warm.uid] > 0,
     )
     name = f"{NAME}.{stream.uid}"
-    models = [item for item in bridge.twin.bridges.models(bridge.asset.id) if item.name == name]
-    new = () if models else (_trained(bridge, channels, name),)
-    model = restored((*models, *new)[-1].content)
+    known, version = newest(bridge, name, restored)
+    registered = known or _trained(bridge, channels, name, version)
+    new = () if known else (registered,)
+    model = restored(registered.content)
     average = lagged(channels.time_us, channels.usable_temperature_c, lags_h=model.lags_h)
     inside = np.all(model.is_inside(average), axis=1)
     residual = np.where(inside, (channels.value - model.expected(average))[:, 0], np.nan)
@@ -123,7 +123,7 @@ def _seen(bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream
     )
 
 
-def _trained(bridge: Bridge, channels: Channels, name: str) -> TrainedModel:
+def _trained(bridge: Bridge, channels: Channels, name: str, version: int) -> TrainedModel:
     rows = channels.time_us <= channels.time_us[-1] - KEPT_BACK_D * 24 * HOUR_US
     count = int(np.count_nonzero(rows))
     if not count:
@@ -132,7 +132,11 @@ def _trained(bridge: Bridge, channels: Channels, name: str) -> TrainedModel:
         )
     model = train(channels.between(0, count), rules=RULES)
     return model.entry(
-        asset_id=bridge.asset.id, name=name, version=1, owner=OWNER, trained_at=bridge.now
+        asset_id=bridge.asset.id,
+        name=name,
+        version=version,
+        owner=OWNER,
+        trained_at=bridge.now,
     )
 
 

@@ -15,10 +15,9 @@ from twin.rules.diagnosis import CAUSES, Symptoms, diagnose
 from twin.rules.monitoring import monitoring_state, watched_states
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-LEARNING = AnalysisStatus(
-    "compensation", "1", MonitoringState.LEARNING, Phrase("state.learning", {"analysis": "a"})
-)
-JUDGING = AnalysisStatus("trend", "1", MonitoringState.NORMAL)
+WAITS = Phrase("state.learning", {"analysis": "a"})
+LEARNING = AnalysisStatus("compensation", "1", MonitoringState.LEARNING, NOW, WAITS)
+JUDGING = AnalysisStatus("trend", "1", MonitoringState.NORMAL, NOW)
 WARNING = Finding("B1", "crack_trend", "1", "warning", "B1.crack", Phrase("x"), Phrase("y"), at=NOW)
 
 

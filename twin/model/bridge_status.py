@@ -21,12 +21,13 @@ class AnalysisStatus:
     """One analysis of one bridge: whether it judges, and why not.
 
     ``state`` is ``LEARNING``, ``NOT_ARMED`` or ``NORMAL`` (it judges); what it found lies in the
-    findings.
+    findings. ``at`` is when it last looked.
     """
 
     analysis: str
     version: str
     state: MonitoringState
+    at: datetime
     reason: Phrase | None = None
 
 
@@ -45,6 +46,7 @@ class BridgeStatus:
                 "analysis": item.analysis,
                 "version": item.version,
                 "state": item.state.name,
+                "at": item.at.isoformat(),
                 "reason": None
                 if item.reason is None
                 else {"key": item.reason.key, "values": dict(item.reason.values)},
@@ -102,4 +104,5 @@ def _analysis(row: Mapping[str, object]) -> AnalysisStatus:
     if isinstance(reason, dict):
         phrase = Phrase(str(reason["key"]), dict(reason["values"]))
     state = MonitoringState[str(row["state"])]
-    return AnalysisStatus(str(row["analysis"]), str(row["version"]), state, phrase)
+    at = datetime.fromisoformat(str(row["at"]))
+    return AnalysisStatus(str(row["analysis"]), str(row["version"]), state, at, phrase)
