@@ -28,7 +28,7 @@ FLOOR_SHARE = 0.1
 # Bins around a peak belong to its bell as long as they move alike [3]_.
 BELL_MAC = 0.8
 # The free decay is read between these shares of its beginning [3]_.
-DECAY_FROM, DECAY_TO = 0.95, 0.20
+DECAY_FROM, DECAY_TO = 0.90, 0.30
 FEWEST_CYCLES = 4
 
 
