@@ -78,8 +78,8 @@ def day_damage(
     """Damage of a stream with all its meetings, from kink to kink of the response.
 
     The response to axles that move steadily over a line of straight pieces is itself made of
-    straight pieces; only their ends are computed, at their exact times. A grid would have to be
-    finer than 1,000 Hz to come as close.
+    straight pieces; only their ends are computed, at their exact times. A grid of 50 Hz loses 0.6 %
+    of the damage of a day, because peaks lie between its samples.
 
     Parameters
     ----------
