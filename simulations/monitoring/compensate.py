@@ -36,6 +36,7 @@ WEEK_US = 7 * DAY_US
 YEAR_H = 8766.0
 FOLDS = 5
 FORTNIGHT_H = 336.0
+SHORTEST_STEP_US = HOUR_US // 6
 LEAST_SHARE = 0.25
 SETTLED_AFTER = 20
 
@@ -95,7 +96,8 @@ def train(channels: Channels, *, rules: TrainingRules | None = None, seed: int =
     Parameters
     ----------
     channels
-        A time without damage, in order of arrival; hours with a cold season.
+        A time without damage, in order of arrival; means of hours, at least of ten minutes, with a
+        cold season among them.
     rules
         What the training has to hold; the defaults are those of the specification.
     seed
@@ -106,7 +108,7 @@ def train(channels: Channels, *, rules: TrainingRules | None = None, seed: int =
     InsufficientData
         If it is too short, holds no cold season, or times are in doubt; names all reasons.
     ModelError
-        If a channel never changes.
+        If a channel never changes, or rows follow each other faster than ten minutes.
 
     Examples
     --------
@@ -208,7 +210,13 @@ def _period(channels: Channels, usable: Bools, is_cold: Bools) -> Period:
 def _step_us(channels: Channels) -> int:
     if len(channels) < 2:  # noqa: PLR2004
         raise InsufficientData("the training holds no two rows: wait for data")
-    return int(np.median(np.diff(channels.time_us)))
+    step_us = int(np.median(np.diff(channels.time_us)))
+    if step_us < SHORTEST_STEP_US:
+        raise ModelError(
+            f"the rows are {step_us / 1e6:.0f} s apart, needed are at least "
+            f"{SHORTEST_STEP_US / 1e6:.0f} s: give means of hours"
+        )
+    return step_us
 
 
 def _lacks_cold(period: Period, rules: TrainingRules) -> list[str]:

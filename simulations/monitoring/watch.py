@@ -136,6 +136,9 @@ class _State:
 class Watch:
     """A trained compensation at work on a stream, row by row.
 
+    The rows have to be as far apart as those of the training: the stated rate of false alarms is
+    one of rows.
+
     Parameters
     ----------
     model

@@ -178,6 +178,9 @@ def test_short_and_summer_trainings_are_refused_with_all_reasons(seen) -> None:
     doubtful = replace(seen, is_doubtful=np.ones(len(seen), np.bool_))
     with pytest.raises(InsufficientData, match="without a temperature needed are 300"):
         train(doubtful.between(0, TRAINED), rules=QUICK)
+    fast = replace(seen, time_us=seen.time_us[0] + np.arange(len(seen)) * 1_000_000)
+    with pytest.raises(ModelError, match="give means of hours"):
+        train(fast.between(0, TRAINED), rules=QUICK)
     still = replace(seen, value=np.full_like(seen.value, 3.0))
     with pytest.raises(ModelError, match="stuck"):
         train(still.between(0, TRAINED), rules=QUICK)
