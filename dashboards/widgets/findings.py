@@ -74,6 +74,7 @@ def _finding(stored: StoredFinding, known: dict[str, Datastream], texts: Texts) 
             html.P(
                 [html.Strong(texts("finding.next")), " ", said(finding.next_step, texts.language)]
             ),
+            *_comparable(finding.comparable, texts),
             _reasons(finding.reasons, texts),
             *(
                 _evidence(window, known.get(window.datastream), texts)
@@ -81,9 +82,16 @@ def _finding(stored: StoredFinding, known: dict[str, Datastream], texts: Texts) 
             ),
             _log(stored, texts),
         ],
-        className=f"finding {finding.severity}",
+        className=f"finding is-{finding.severity}",
         id=f"finding-{stored.id}",
     )
+
+
+def _comparable(numbers: Sequence[int], texts: Texts) -> list[Component]:
+    if not numbers:
+        return []
+    listed = ", ".join(str(number) for number in numbers)
+    return [html.P(texts("finding.comparable", numbers=listed), className="note")]
 
 
 def _reasons(reasons: Sequence[Reason], texts: Texts) -> Component:

@@ -138,6 +138,7 @@ def _finding_document(stored: StoredFinding, language: str) -> dict[str, object]
         "cause": finding.cause,
         "statement": said(finding.statement, language),
         "next_step": said(finding.next_step, language),
+        "comparable": list(finding.comparable),
         "opened_at": stored.opened_at.isoformat(),
         "at": finding.at.isoformat(),
         "reasons": [
@@ -230,6 +231,9 @@ def _findings(view: BridgeView, language: str) -> Iterator[str]:
         for window in finding.evidence:
             start, end = (f"{time:%Y-%m-%d %H:%M}" for time in (window.start, window.end))
             yield f"    = {window.datastream}, {start} - {end} UTC"
+        if finding.comparable:
+            listed = ", ".join(str(number) for number in finding.comparable)
+            yield f"    ~ {_word('label.comparable', language)}: {listed}"
         yield f"    > {said(finding.next_step, language)}"
 
 

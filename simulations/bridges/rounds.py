@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from simulations.bridges.inputs import Bridge, bridges
@@ -11,13 +11,14 @@ from twin.city import Twin
 from twin.errors import InsufficientData, ModelError, NotAvailable, StoreUnavailableError
 from twin.model.bridge_status import NAME as STATUS
 from twin.model.bridge_status import AnalysisStatus, BridgeStatus, status_of
-from twin.model.findings import MonitoringState, Phrase
+from twin.model.findings import Finding, MonitoringState, Phrase
 from twin.model.monitoring import AnalysisOutcome
 
 logger = logging.getLogger(__name__)
 
 LOCK = "bridge-analyses"
 REST_S = 10.0
+MOST_COMPARABLE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +107,30 @@ class Rounds:
             self._said[bridge.asset.id] = {item.analysis: item for item in analyses}
         return self._said[bridge.asset.id]
 
+    def _compared(self, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+        """Findings with the numbers of like ones: same rule and cause, elsewhere or closed."""
+        if not findings:
+            return ()
+        known = self._twin.bridges.findings(only_open=False)
+        return tuple(
+            replace(
+                finding,
+                comparable=tuple(
+                    item.id
+                    for item in known
+                    if (item.finding.rule, item.finding.cause) == (finding.rule, finding.cause)
+                    and (not item.is_open or item.finding.asset_id != finding.asset_id)
+                )[:MOST_COMPARABLE],
+            )
+            for finding in findings
+        )
+
     def _look_at(self, bridge: Bridge, due: Sequence[Analysis]) -> None:
         said = self._said_of(bridge)
         for analysis in due:
             found = look(bridge, analysis)
-            self._twin.bridges.keep(found.outcome, at=bridge.now)
+            outcome = replace(found.outcome, findings=self._compared(found.outcome.findings))
+            self._twin.bridges.keep(outcome, at=bridge.now)
             said[analysis.name] = AnalysisStatus(
                 analysis.name, analysis.version, found.state, bridge.now, found.reason
             )

@@ -79,6 +79,22 @@ def test_a_model_that_cannot_be_read_is_trained_anew_under_the_next_version(
     assert [item.version for item in models] == [1, 2]
 
 
+def test_a_closed_finding_is_named_as_comparable_to_the_next_one(cracked: Twin) -> None:
+    (known,) = cracked.bridges.findings()
+    for stage in ("seen", "judged", "closed"):
+        cracked.bridges.move_finding(
+            known.id, stage, person="inspector", reason="gauge read by hand", at=cracked.now()
+        )
+    hour = timedelta(hours=1)
+    again = replace(known.finding, at=cracked.now() + hour)
+    found = Found(AnalysisOutcome(findings=(again,)))
+    analysis = Analysis("again", "1", timedelta(), always, lambda _: found)
+    assert Rounds(cracked, [analysis]).step()
+    (reopened,) = cracked.bridges.findings()
+    assert reopened.id != known.id
+    assert reopened.finding.comparable == (known.id,)
+
+
 def test_the_text_tells_each_quantity_and_every_reason_in_both_languages(cracked: Twin) -> None:
     view = read_bridge(cracked, BRIDGE_ID)
     german, english = (text(view, language=language) for language in ("de", "en"))
@@ -94,7 +110,7 @@ def test_the_text_tells_each_quantity_and_every_reason_in_both_languages(cracked
 def test_the_json_holds_findings_checks_and_models(cracked: Twin) -> None:
     found = document(read_bridge(cracked, BRIDGE_ID), language="en")
     assert found["monitoring"] == "warning"
-    (finding,) = found["findings"]  # type: ignore[misc]
+    finding = found["findings"][0]  # type: ignore[index]
     assert finding["cause"] == "structure"
     assert finding["evidence"][0]["datastream"] == "T1.crack_1"
     assert found["models"]
