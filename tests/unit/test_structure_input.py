@@ -46,7 +46,12 @@ def bridge() -> BeamModel:
     ],
 )
 def test_a_beam_names_the_bad_field(field: str, changes: dict) -> None:
-    given: dict[str, Any] = {"spans_m": [20.0, 25.0], "bending_nm2": 3e10, "mass_kg_per_m": 1e4, **changes}
+    given: dict[str, Any] = {
+        "spans_m": [20.0, 25.0],
+        "bending_nm2": 3e10,
+        "mass_kg_per_m": 1e4,
+        **changes,
+    }
     with pytest.raises(ModelError, match=field):
         continuous_beam(given.pop("spans_m"), **given)
 
