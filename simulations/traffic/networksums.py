@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from simulations.traffic.arrays import BoolArray, FloatArray, IdArray
+from simulations.traffic.classes import rights
 from simulations.traffic.costs import slopes
 from simulations.traffic.diversion import Pairs, PathValues, path_values
 from simulations.traffic.pathflows import Paths, on_network, rows_of
@@ -214,17 +215,55 @@ def bridge_changes(network: Network, base: Side, scenario: Side) -> tuple[Bridge
     smallest = min(item.pce for item in base.result.classes)
     movement = MOVEMENTS * (base.movement_pceh + scenario.movement_pceh) / smallest
     heavy_rows = np.flatnonzero(is_heavy(base.result.classes))
+    pce = np.array([item.pce for item in base.result.classes])
     out = []
     for index, name in enumerate(names.tolist()):
         noise = _asset_noise(network, row[asset == index], movement)
         counts = [side[index].sum() for side in flows]
         heavy = [side[index, heavy_rows].sum() for side in flows]
-        floors = [max(np.sqrt((b + s) / 2.0), noise) for b, s in (counts, heavy)]
+        sides = np.array([side[index] for side in flows])
+        open_to = _open_classes(scenario, row[asset == index])
+        moved = _moved_classes(noise * smallest / pce, sides, open_to)
+        several = min(
+            noise * smallest / pce[heavy_rows].min(initial=np.inf),
+            float(sides[:, heavy_rows].max(axis=0)[open_to[heavy_rows]].sum()),
+        )
+        floors = [
+            max(np.sqrt((b + s) / 2.0), limit)
+            for (b, s), limit in ((counts, noise), (heavy, several))
+        ]
         totals = map(float, (*counts, floors[0], *heavy, floors[1]))
-        mean = (flows[0][index] + flows[1][index]) / 2.0
-        columns = (flows[0][index], flows[1][index], np.maximum(np.sqrt(mean), noise))
-        out.append(BridgeChange(name, *totals, *(tuple(item.tolist()) for item in columns)))
+        columns = (sides[0], sides[1], np.maximum(np.sqrt(sides.mean(axis=0)), moved))
+        by_class = [tuple(item.tolist()) for item in columns]
+        out.append(
+            BridgeChange(
+                name,
+                *totals,
+                base_class_vehh=by_class[0],
+                scenario_class_vehh=by_class[1],
+                class_floor_vehh=by_class[2],
+            )
+        )
     return tuple(sorted(out, key=lambda item: (-item.difference_vehh, item.asset_id)))
+
+
+def _open_classes(side: Side, rows: IdArray) -> BoolArray:
+    """Which classes may use any of some links on this side, (classes,)."""
+    net = side.network
+    there = rows[rows < net.link_id.size]
+    mask = net.mask[there]
+    return np.array(
+        [rights(net, item, mask=mask, link_of=there).is_open.any() for item in side.result.classes],
+        dtype=np.bool_,
+    )
+
+
+def _moved_classes(noise: FloatArray, sides: FloatArray, open_to: BoolArray) -> FloatArray:
+    """What convergence may have moved of each class, (classes,): no more than there is.
+
+    A class that may not cross any more has nothing left to converge: its loss is no noise.
+    """
+    return np.where(open_to, np.minimum(noise, sides.max(axis=0)), 0.0)
 
 
 def _asset_flows(side: Side, row: IdArray, asset: IdArray, assets: int) -> FloatArray:

@@ -109,6 +109,18 @@ def test_the_file_for_bridges_adds_up_to_the_flows_of_both_sides() -> None:
     assert np.all(columns["flow_vehh"] <= columns["flow_high_vehh"])
 
 
+def test_the_loss_of_a_banned_class_is_no_noise_however_the_rest_converged() -> None:
+    limit = Scenario("7.5 t", "today", (Intervention("limit_weight", ("B1",), {"mass_t": 7.5}),))
+    restless = replace(STATE, movement_pceh=np.full_like(STATE.movement_pceh, 500.0))
+    base = TrafficBase(NETWORK, DEMAND, restless, AROUND)
+    found = answer(base, engine, scenario=limit, options=SolveOptions()).report()
+    rows = {item["asset"]: item for item in cast("dict[str, Any]", found)["bridges"]}
+    lost = rows["B1"]["base_heavy_vehh"] - rows["B1"]["scenario_heavy_vehh"]
+    assert lost > 0.0
+    assert lost > rows["B1"]["heavy_floor_vehh"]
+    assert rows["B1"]["floor_vehh"] > 500.0, "of all vehicles it stays noise"
+
+
 def test_load_bands_share_out_all_vehicle_km() -> None:
     found = report(AROUND)
     total = next(item for item in found["sums"] if item["key"] == "vehicle_km")
@@ -123,7 +135,7 @@ def test_emissions_come_from_the_table_with_label_and_error(tmp_path: Path) -> N
     (row,) = found["emissions"]["rows"]
     assert (row["pollutant"], row["largest_fitting_error"]) == ("CO2", 0.2)
     assert row["scenario"] > row["base"] > 0.0, "the long bridge is longer and fuller"
-    for language, said in (("de", "Modell nach HBEFA 4"), ("en", "HBEFA-4-based model")):
+    for language, said in (("de", "nach HBEFA 4"), ("en", "HBEFA-4-based model")):
         assert said in report_text(found, language=language, names={})
 
 
