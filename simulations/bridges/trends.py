@@ -99,7 +99,10 @@ def _seen(bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream
     residual = np.where(inside, (channels.value - model.expected(average))[:, 0], np.nan)
     recent = columns.time_us > columns.time_us[-1] - WINDOW_D * 24 * HOUR_US
     trend = slow_trend(
-        columns.time_us[recent], residual[recent], smallest=SMALLEST[stream.quantity]
+        columns.time_us[recent],
+        residual[recent],
+        smallest=SMALLEST[stream.quantity],
+        slow_sd=float(model.chart.slow_sd[0]),
     )
     shown = np.ones(len(columns), np.bool_) if new else recent
     derived = derived_stream(bridge, f"{stream.route_key}#{COMPENSATED}")
