@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.city import Twin
+from twin.errors import InsufficientData
 from twin.model.assets import Asset
 from twin.model.datastreams import Datastream
 from twin.model.monitoring import ANALYSIS_SOURCE
@@ -66,8 +67,17 @@ class Bridge:
         )
 
     def hourly(self, uids: Sequence[str], *, hours: int = MOST_HOURS) -> Columns:
-        """Hourly means up to the last full hour."""
-        return hourly(self.twin, uids, until=self.now, hours=hours)
+        """Hourly means up to the last full hour.
+
+        Raises
+        ------
+        InsufficientData
+            If none of the streams has reported yet.
+        """
+        found = hourly(self.twin, uids, until=self.now, hours=hours)
+        if not len(found):
+            raise InsufficientData(f"no full hour is stored of {', '.join(uids)}")
+        return found
 
 
 def bridges(twin: Twin, *, asset_id: str | None = None) -> Sequence[Bridge]:

@@ -7,7 +7,7 @@ import numpy as np
 from simulations.bridges.inputs import Bridge
 from simulations.bridges.rounds import Analysis, Found
 from simulations.monitoring.trend import expansion
-from twin.errors import InsufficientData
+from twin.errors import InsufficientData, NotAvailable
 from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, Phrase, Reason
 from twin.model.monitoring import AnalysisOutcome
@@ -36,6 +36,8 @@ def look(bridge: Bridge) -> Found:
     ------
     InsufficientData
         If none can be checked yet; names why.
+    NotAvailable
+        If no sensor measures what a model predicts.
     """
     checks: list[Check] = []
     waiting: list[str] = []
@@ -46,8 +48,10 @@ def look(bridge: Bridge) -> Found:
             waiting.append(f"{stream.uid}: {error}")
         else:
             checks += () if check is None else (check,)
+    if waiting and not checks:
+        raise InsufficientData("; ".join(waiting))
     if not checks:
-        raise InsufficientData("; ".join(waiting) or "no prediction has a sensor")
+        raise NotAvailable("no prediction of a model has a sensor at this bridge")
     state = record_of(checks, asset_id=bridge.asset.id, at=bridge.now)
     findings = tuple(_finding(bridge, check) for check in checks if not check.is_valid)
     return Found(AnalysisOutcome(states=(state,), findings=findings))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from bridge_city import BRIDGE_ID, twin_of
 from fault_world import CASES, world_of
@@ -120,3 +121,16 @@ def test_a_bridge_is_found_by_id_or_part_of_its_name(cracked: Twin) -> None:
     assert bridge_id(cracked, "T1") == bridge_id(cracked, "probe") == "T1"
     with pytest.raises(RegistryError, match="no bridge for 'x'; there are: T1 Probebrücke"):
         bridge_id(cracked, "x")
+
+
+def test_a_bridge_that_has_not_reported_yet_is_still_learning() -> None:
+    world = world_of(GROWING, 3)
+    silent = replace(world, values={name: v * np.nan for name, v in world.values.items()})
+    twin = twin_of(silent)
+    assert Rounds(twin, ANALYSES).all_due() == 1
+    kept = twin.bridges.state(BRIDGE_ID, NAME)
+    assert kept is not None
+    said = {item.analysis: item for item in status_of(kept).analyses}
+    assert said.pop("reality").state is MonitoringState.NOT_ARMED
+    assert {item.state for item in said.values()} == {MonitoringState.LEARNING}
+    assert all("no full hour is stored" in str(item.reason) for item in said.values())
