@@ -77,7 +77,7 @@ def label(text: str) -> str:
     Examples
     --------
     >>> label("x" * 60)[-3:], len(label("x"))
-    ('xx…', 54)
+    ('x… ', 54)
     """
     shown = text if len(text) < WIDTH else f"{text[: WIDTH - 2]}…"
     return f"{shown:<{WIDTH}}"

@@ -232,7 +232,7 @@ def onset(time_us: Sequence[int] | np.ndarray, residual: Floats) -> tuple[int, f
     >>> grown = np.maximum(hours / 24 - 60.0, 0.0) * 0.01
     >>> start_us, size = onset(hours * HOUR_US, grown)
     >>> start_us // (24 * HOUR_US), round(size, 2)
-    (60, 0.39)
+    (60, 0.4)
     """
     day, mean = daily_means(np.asarray(time_us), residual)
     best, found = np.inf, (int(day[0]), 0.0)

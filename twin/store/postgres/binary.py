@@ -119,7 +119,7 @@ def encode_values(kind: str, values: Sequence[float]) -> bytes:
 
     Examples
     --------
-    >>> encode_values("i2", [7]).hex(" ", 4)
+    >>> encode_values("i2", [7]).hex(" ", -4)
     '00000001 00000000 00000015 00000001 00000001 00000002 0007'
     """
     element, size, packed = _PACKED[kind]
