@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import get_args
 
 from twin.city import Twin
 from twin.model.assets import Asset, Component
@@ -18,7 +19,7 @@ from twin.model.inspection import (
     InspectionCycle,
     due_inspections,
 )
-from twin.model.monitoring import ANALYSIS_SOURCE, BridgeEvent, TrainedModel
+from twin.model.monitoring import ANALYSIS_SOURCE, BridgeEvent, EventKind, TrainedModel
 from twin.model.reality import NAME as REALITY
 from twin.model.reality import Check, checks_of
 from twin.model.records import InventoryRecord, StoredRecord
@@ -124,16 +125,25 @@ def read_bridge(twin: Twin, asset_id: str) -> BridgeView:
         findings=tuple(shelf.findings(asset_id, only_open=False, limit=MOST_FINDINGS)),
         checks=() if checks is None else checks_of(checks),
         models=tuple(shelf.models(asset_id)),
-        events=tuple(
-            shelf.events(
-                asset_id, start=now - timedelta(days=EVENT_DAYS), end=now, limit=MOST_EVENTS
-            )
-        ),
+        events=_events(twin, asset_id),
         streams=tuple(item for item in streams if item.source != ANALYSIS_SOURCE),
         derived=tuple(item for item in streams if item.source == ANALYSIS_SOURCE),
         components=tuple(twin.components(asset_id)),
         blind=_blind(streams),
     )
+
+
+def _events(twin: Twin, asset_id: str) -> tuple[BridgeEvent, ...]:
+    """The last ones of each kind, so that many crossings hide no modal analysis."""
+    now = twin.now()
+    found = [
+        event
+        for kind in get_args(EventKind)
+        for event in twin.bridges.events(
+            asset_id, kind, start=now - timedelta(days=EVENT_DAYS), end=now, limit=MOST_EVENTS
+        )
+    ]
+    return tuple(sorted(found, key=lambda event: event.at, reverse=True))
 
 
 def _conditions(records: Sequence[InventoryRecord]) -> tuple[InventoryRecord, ...]:

@@ -9,7 +9,12 @@ from dashboards.components.series_chart import SeriesChart
 from dashboards.i18n.translate import Texts
 from dashboards.pages.frame import PageRequest
 from dashboards.view import CityView
-from dashboards.widgets.bridge_tables import inspection_tables, model_tables, modes_table
+from dashboards.widgets.bridge_tables import (
+    crossings_table,
+    inspection_tables,
+    model_tables,
+    modes_table,
+)
 from dashboards.widgets.elevation import Station, elevation
 from dashboards.widgets.findings import finding_list
 from dashboards.widgets.parts import definition, empty, plain_table, tag
@@ -30,7 +35,7 @@ LIVE_S = 3600
 PIXELS = 700
 LIVE = ("strain", "inclination", "crack_width", "displacement", "structure_temperature")
 TRENDS = ("crack_width", "displacement", "inclination", "natural_frequency")
-SECTIONS = ("findings", "structure", "live", "trend", "modes", "models", "inspection")
+SECTIONS = ("findings", "structure", "live", "trend", "modes", "crossings", "models", "inspection")
 
 
 def layout(request: PageRequest, view: CityView) -> list[Component]:
@@ -103,10 +108,11 @@ def _bridge(view: BridgeView, texts: Texts) -> list[Component]:
         "live": _live(view, texts),
         "trend": _trend(view, texts),
         "modes": modes_table(view, texts),
+        "crossings": crossings_table(view, texts),
         "models": model_tables(view, texts),
         "inspection": inspection_tables(view, texts),
     }
-    links = [html.A(texts(f"bridge.{key}"), href=f"#{key}") for key in SECTIONS]
+    links = [html.A(texts(f"bridge.{key}"), href=f"#{key}") for key in SECTIONS if sections[key]]
     parts: list[Component] = [
         html.Div(
             [
@@ -122,8 +128,10 @@ def _bridge(view: BridgeView, texts: Texts) -> list[Component]:
         *_quantities(view, texts),
         html.Nav(links, className="sections", **{"aria-label": texts("bridge.sections")}),
     ]
-    for key, content in sections.items():
-        parts.append(html.Section([html.H2(texts(f"bridge.{key}")), *content], id=key))
+    for key in SECTIONS:
+        if not sections[key]:
+            continue
+        parts.append(html.Section([html.H2(texts(f"bridge.{key}")), *sections[key]], id=key))
     return parts
 
 

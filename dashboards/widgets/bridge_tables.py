@@ -9,12 +9,14 @@ from twin.bridge_view import BridgeView
 from twin.model.asb import label
 from twin.model.findings import Phrase
 from twin.model.inspection import Inspection
-from twin.model.monitoring import TrainedModel
+from twin.model.monitoring import BridgeEvent, TrainedModel
 from twin.model.phrases import said
 from twin.model.reality import Check
 
 MOST_MODES = 4
 MOST_ANALYSES = 12
+MOST_CROSSINGS = 30
+KMH_PER_MS = 3.6
 
 
 def modes_table(view: BridgeView, texts: Texts) -> list[Component]:
@@ -40,6 +42,46 @@ def modes_table(view: BridgeView, texts: Texts) -> list[Component]:
         )
     head = [texts(f"bridge.{key}") for key in ("when", "channels", "frequencies", "doubts")]
     return [plain_table(texts("bridge.modes_caption"), head, rows)]
+
+
+def crossings_table(view: BridgeView, texts: Texts) -> list[Component]:
+    """The last crossings of heavy vehicles with their weights; nothing if there are none."""
+    events = [item for item in view.events if item.kind == "crossing"][:MOST_CROSSINGS]
+    if not events:
+        return []
+    rows = [_crossing(event, texts) for event in events]
+    keys = ("gross", "axles", "class", "speed", "sections", "flags")
+    head = [
+        texts("bridge.when"),
+        *(said(Phrase(f"crossing.{key}"), texts.language) for key in keys),
+    ]
+    caption = texts("bridge.crossings_caption", calibration=events[0].words["calibration"])
+    return [plain_table(caption, head, rows, numbers=[2, 4])]
+
+
+def _crossing(event: BridgeEvent, texts: Texts) -> list[Component | str]:
+    figures = event.figures
+    gross_t, gross_kn = (
+        f"{texts.number(figures[f'gross_{unit}'], decimals)} \u00b1 "
+        f"{texts.with_unit(figures[f'gross_sd_{unit}'], name, decimals)}"
+        for unit, name, decimals in (("t", "t", 1), ("kn", "kN", 0))
+    )
+    words = [
+        said(Phrase(key), texts.language)
+        for key in (
+            f"axleclass.{event.words['vehicle_class']}",
+            *(f"crossing_flag.{flag}" for flag in event.flags),
+        )
+    ]
+    return [
+        texts.time(event.at, has_date=True),
+        f"{gross_t} ({gross_kn})",
+        texts.number(figures["axles"]),
+        words[0],
+        texts.with_unit(abs(figures["speed_ms"]) * KMH_PER_MS, "km/h"),
+        event.words["sections"],
+        ", ".join(words[1:]),
+    ]
 
 
 def model_tables(view: BridgeView, texts: Texts) -> list[Component]:

@@ -2,6 +2,7 @@
 
 from simulations.bridges import (
     bearings,
+    crossings,
     faults,
     floods,
     frequencies,
@@ -18,6 +19,7 @@ ANALYSES: tuple[Analysis, ...] = (
     trends.ANALYSIS,
     bearings.ANALYSIS,
     loads.ANALYSIS,
+    crossings.ANALYSIS,
     faults.ANALYSIS,
     floods.ANALYSIS,
     reality.ANALYSIS,

@@ -19,6 +19,8 @@ from twin.runtime import open_twin
 from twin.settings import Settings
 
 WIDTH = 34
+MOST_CROSSINGS = 10
+KMH_PER_MS = 3.6
 
 
 def command(settings: Settings, arguments: Sequence[str]) -> int:
@@ -172,6 +174,7 @@ def text(view: BridgeView, *, language: str) -> str:
         _quantities(view, language),
         _findings(view, language),
         _analyses(view, language),
+        _crossings(view, language),
         _checks(view, language),
     )
     return "\n\n".join("\n".join(lines) for part in parts if (lines := list(part))) + "\n"
@@ -246,6 +249,24 @@ def _analyses(view: BridgeView, language: str) -> Iterator[str]:
         shown = Phrase("state.armed", {"analysis": item.analysis})
         reason = said(item.reason or shown, language)
         yield f"  {_word(f'analysis.{item.analysis}', language)}: {reason}"
+
+
+def _crossings(view: BridgeView, language: str) -> Iterator[str]:
+    events = [item for item in view.events if item.kind == "crossing"][:MOST_CROSSINGS]
+    if events:
+        yield f"{_word('analysis.crossings', language)} ({_word('crossing.gross', language)}):"
+    for event in events:
+        figures = event.figures
+        vehicle = _word(f"axleclass.{event.words['vehicle_class']}", language)
+        numbers = (
+            f"{figures['gross_t']:.1f} +-{figures['gross_sd_t']:.1f} t = {figures['gross_kn']:.0f} "
+            f"+-{figures['gross_sd_kn']:.0f} kN, {figures['axles']:.0f} "
+            f"{_word('crossing.axles', language)}, {abs(figures['speed_ms']) * KMH_PER_MS:.0f} km/h"
+        )
+        shown = numbers.replace(".", ",") if language == "de" else numbers
+        flags = "".join(f"; {_word(f'crossing_flag.{flag}', language)}" for flag in event.flags)
+        where = f"{_word('crossing.sections', language)} {event.words['sections']}"
+        yield f"  {event.at:%Y-%m-%d %H:%M:%S} UTC  {shown}, {vehicle}, {where}{flags}"
 
 
 def _checks(view: BridgeView, language: str) -> Iterator[str]:

@@ -1,0 +1,288 @@
+"""Crossings of heavy vehicles, weighed by the strain of two or more sections of one span."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from simulations.bridges.inputs import Bridge, Floats
+from simulations.bridges.overloads import overloads
+from simulations.bridges.rounds import Analysis, Found
+from simulations.monitoring.bwim import WeighingRules, weigh
+from simulations.monitoring.detection import crossings, without_baseline
+from simulations.monitoring.sections import fitted_passage
+from twin.errors import InsufficientData, NotAvailable
+from twin.model.datastreams import Datastream
+from twin.model.monitoring import AnalysisOutcome, BridgeEvent, StateRecord
+from twin.model.quality import SUSPECT_MASK
+from twin.model.structure import InfluenceLine
+from twin.model.times import from_us, to_us
+
+NAME = "crossings"
+VERSION = "1"
+EVERY = timedelta(minutes=5)
+LOOK_BACK = timedelta(hours=1)
+"""What is older was not weighed in time and is left."""
+CONTEXT = timedelta(minutes=10)
+"""Signal before the new part, for the running median of the baseline; also longer than a block."""
+MARGIN_S = 1.0
+AT_THE_PEAK = 0.5
+"""Share of a vehicle that stands at the sections when the strain is highest; own choice."""
+LEAST_KN = 35.0
+"""Gross weight of the lightest vehicle of interest: 3.5 t, above which one counts as heavy."""
+TOLERANCE = 1.5
+SECOND_US = 1_000_000
+
+CALIBRATION = "bwim_calibration"
+"""Attributes of a bridge: strain per bending moment [um/m per kN.m] and its standard deviation
+[%], day of the calibration, length and first station of the simply supported span [m]."""
+CALIBRATION_SD = "bwim_calibration_sd_percent"
+CALIBRATED_ON = "bwim_calibrated_on"
+SPAN = "bwim_span_m"
+SPAN_START = "bwim_span_start_m"
+NEEDED = (CALIBRATION, CALIBRATION_SD, CALIBRATED_ON, SPAN)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Strain sections of one span that is calibrated.
+
+    Parameters
+    ----------
+    streams, lines
+        Streams by station, and the influence line of each.
+    calibration_sd
+        Standard deviation of the calibration, as a share.
+    origin
+        Day of the calibration and how it came about.
+    """
+
+    streams: tuple[Datastream, ...]
+    lines: tuple[InfluenceLine, ...]
+    calibration_sd: float
+    origin: str
+
+    @property
+    def line(self) -> InfluenceLine:
+        """Influence line of the sum of all sections."""
+        x_m = np.unique(np.concatenate([line.x_m for line in self.lines]))
+        parts = [np.interp(x_m, line.x_m, line.y) for line in self.lines]
+        middle = float(np.mean([line.section_m for line in self.lines]))
+        return InfluenceLine(middle, "strain", x_m, np.sum(parts, axis=0))
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Strain of all sections without gaps, on the clock of the first one."""
+
+    start_us: int
+    rate_hz: float
+    strain_umm: Floats
+
+    @property
+    def end_us(self) -> int:
+        """Time after its last sample."""
+        return self.start_us + round(len(self.strain_umm) / self.rate_hz * SECOND_US)
+
+
+def is_concerned(bridge: Bridge) -> bool:
+    """Whether a bridge sends strain waveforms of two sections."""
+    return len(_waveforms(bridge)) > 1
+
+
+def look(bridge: Bridge) -> Found:
+    """Weigh the vehicles that crossed since the last look.
+
+    Raises
+    ------
+    NotAvailable
+        If the calibration, the span or the stations are missing; names them.
+    InsufficientData
+        If no sound blocks of all sections are stored.
+    """
+    site = site_of(bridge)
+    kept = bridge.twin.bridges.state(bridge.asset.id, NAME)
+    oldest_us = to_us(bridge.now - LOOK_BACK)
+    position_us = oldest_us if kept is None else max(kept.position_us, oldest_us)
+    stretches = list(_stretches(bridge, site, from_us(position_us) - CONTEXT))
+    if not stretches:
+        raise InsufficientData("no sound strain blocks of all sections were stored lately")
+    events: list[BridgeEvent] = []
+    for stretch in stretches:
+        found, position_us = _weighed(bridge, site, stretch, position_us)
+        events += found
+    state = StateRecord(NAME, bridge.asset.id, 1, position_us, b"")
+    uids = [stream.uid for stream in site.streams]
+    findings = overloads(bridge, events, uids)
+    return Found(AnalysisOutcome(events=tuple(events), states=(state,), findings=findings))
+
+
+def site_of(bridge: Bridge) -> Site:
+    """Sections and influence lines of a bridge.
+
+    The line is that of the bending moment of a simply supported span, times the calibration.
+
+    Raises
+    ------
+    NotAvailable
+        If an attribute, or the stations of two sections inside the span are missing.
+    """
+    missing = [name for name in NEEDED if bridge.asset.attribute(name) is None]
+    if missing:
+        raise NotAvailable(
+            f"weighing needs a calibration; the bridge has no {', '.join(missing)}: "
+            "docs/bridges.md says how to state it"
+        )
+    scale, spread = _number(bridge, CALIBRATION), _number(bridge, CALIBRATION_SD)
+    length, start = _number(bridge, SPAN), _number(bridge, SPAN_START, default=0.0)
+    if min(scale, spread, length) <= 0.0:
+        raise NotAvailable(f"{CALIBRATION}, {CALIBRATION_SD} and {SPAN} have to be positive")
+    stations = {part.id: part.station_m for part in bridge.twin.components(bridge.asset.id)}
+    placed = [
+        (station, stream)
+        for stream in _waveforms(bridge)
+        if (station := stations.get(stream.component_id or "")) is not None
+        and start < station < start + length
+    ]
+    placed.sort(key=lambda pair: (pair[0], pair[1].uid))
+    if len({station for station, _ in placed}) < 2:  # noqa: PLR2004
+        raise NotAvailable("weighing needs strain waveforms at two stations inside the span")
+    lines = []
+    for station, _ in placed:
+        from_m = station - start
+        peak = scale * from_m * (length - from_m) / length
+        x_m = np.array([start, station, start + length])
+        lines.append(InfluenceLine(station, "strain", x_m, np.array([0.0, peak, 0.0])))
+    made, day = bridge.asset.attribute(CALIBRATION), bridge.asset.attribute(CALIBRATED_ON)
+    origin = f"{day.value if day else ''} ({made.provenance.kind if made else ''})"
+    return Site(tuple(stream for _, stream in placed), tuple(lines), spread / 100.0, origin)
+
+
+def _number(bridge: Bridge, name: str, *, default: float = math.nan) -> float:
+    found = bridge.asset.attribute(name)
+    try:
+        value = default if found is None else float(found.value)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise NotAvailable(f"{name} of the bridge is no number")
+    return value
+
+
+def _waveforms(bridge: Bridge) -> list[Datastream]:
+    return [item for item in bridge.of("strain") if item.kind == "waveform"]
+
+
+def _stretches(bridge: Bridge, site: Site, start: datetime) -> Iterator[Stretch]:
+    """Stretches in which every section reports, on the clock of the first section."""
+    signals: list[tuple[Floats, Floats]] = []
+    rate_hz = 0.0
+    for stream in site.streams:
+        blocks = [
+            block
+            for block in bridge.twin.waveforms(stream.uid, start=start, end=bridge.now)
+            if not block.quality & int(SUSPECT_MASK)
+        ]
+        if not blocks:
+            return
+        blocks.sort(key=lambda block: block.t0_us)
+        rate_hz = rate_hz or blocks[0].rate_hz
+        times: list[Floats] = [
+            b.t0_us + np.arange(len(b.samples)) * (SECOND_US / b.rate_hz) for b in blocks
+        ]
+        value = np.concatenate([b.samples for b in blocks])
+        signals.append((np.asarray(np.concatenate(times), np.float64), value.astype(np.float64)))
+    grid = signals[0][0]
+    step_us = TOLERANCE * SECOND_US / rate_hz
+    is_there = np.ones(len(grid), np.bool_)
+    columns = []
+    for time_us, value in signals:
+        after = np.clip(np.searchsorted(time_us, grid), 1, len(time_us) - 1)
+        is_inside = (grid >= time_us[0] - step_us) & (grid <= time_us[-1] + step_us)
+        is_near = np.minimum(abs(grid - time_us[after - 1]), abs(time_us[after] - grid)) <= step_us
+        is_there &= is_inside & is_near
+        columns.append(np.interp(grid, time_us, value))
+    rows = np.flatnonzero(is_there)
+    cuts = np.flatnonzero((np.diff(rows) > 1) | (np.diff(grid[rows]) > step_us)) + 1
+    strain = np.column_stack(columns)
+    for part in np.split(rows, cuts):
+        if len(part) > 2.0 * MARGIN_S * rate_hz:
+            yield Stretch(round(float(grid[part[0]])), rate_hz, strain[part])
+
+
+def _weighed(
+    bridge: Bridge, site: Site, stretch: Stretch, position_us: int
+) -> tuple[list[BridgeEvent], int]:
+    """Crossings of a stretch after a time, and the time up to which it is used up.
+
+    A crossing that is not over yet is left for the next look.
+    """
+    rate_hz, line = stretch.rate_hz, site.line
+    total = stretch.strain_umm.sum(axis=1)
+    level = np.column_stack(
+        [without_baseline(one, rate_hz=rate_hz) for one in stretch.strain_umm.T]
+    )
+    events: list[BridgeEvent] = []
+    done_us = stretch.end_us - round(MARGIN_S * SECOND_US)
+    least_umm = AT_THE_PEAK * LEAST_KN * float(line.y.max())
+    for one in crossings(total, rate_hz=rate_hz, least_peak_umm=least_umm):
+        middle_us = stretch.start_us + round(0.5 * (one.start_s + one.end_s) * SECOND_US)
+        if middle_us <= position_us:
+            continue
+        if stretch.start_us + (one.end_s + MARGIN_S) * SECOND_US > stretch.end_us:
+            done_us = min(done_us, stretch.start_us + round((one.start_s - MARGIN_S) * SECOND_US))
+            break
+        rows = slice(
+            max(0, round((one.start_s - MARGIN_S) * rate_hz)),
+            round((one.end_s + MARGIN_S) * rate_hz),
+        )
+        try:
+            event = _event(bridge, site, level[rows], stretch, rows.start)
+        except InsufficientData:
+            continue
+        if event.figures["gross_kn"] >= LEAST_KN:
+            events.append(event)
+    return events, max(position_us, done_us)
+
+
+def _event(bridge: Bridge, site: Site, level: Floats, stretch: Stretch, first: int) -> BridgeEvent:
+    fitted = fitted_passage(level, rate_hz=stretch.rate_hz, lines=site.lines)
+    passage = fitted.passage
+    weighing = weigh(
+        level.sum(axis=1),
+        rate_hz=stretch.rate_hz,
+        line=site.line,
+        passage=passage,
+        share=fitted.vehicle.share,
+        rules=WeighingRules(calibration_sd=site.calibration_sd),
+    )
+    at_us = stretch.start_us + round((first / stretch.rate_hz + passage.enters_s) * SECOND_US)
+    at = from_us(at_us)
+    event = weighing.event(
+        passage,
+        asset_id=bridge.asset.id,
+        key=f"{at:%Y-%m-%dT%H:%M:%S.%fZ}",
+        at=at,
+        lane=0,
+        vehicle_class=fitted.vehicle.key,
+        peaks={"peak_umm": float(level.max()), "misfit": fitted.misfit},
+    )
+    figures = {name: value for name, value in event.figures.items() if name != "lane"}
+    figures["gross_sd_t"] = figures["gross_t"] * weighing.gross_sd_kn / weighing.gross_kn
+    words = {
+        **event.words,
+        "sections": _sections(site.lines),
+        "calibration": site.origin,
+        "method": f"{NAME} {VERSION}",
+    }
+    flags = event.flags if fitted.is_clear else (*event.flags, "axles_uncertain")
+    return replace(event, figures=figures, words=words, flags=flags)
+
+
+def _sections(lines: Sequence[InfluenceLine]) -> str:
+    return ", ".join(f"{line.section_m:g} m" for line in lines)
+
+
+ANALYSIS = Analysis(NAME, VERSION, EVERY, is_concerned, look)

@@ -1,0 +1,189 @@
+"""Lorries of the simulated span are found in its strain blocks, weighed, kept once and shown."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from bridge_city import BRIDGE_ID, MADE, city
+
+from sensors.simulator.bridge_world.crossings import LORRIES, Lorry, Span, lorries, strains
+from simulations.bridges import crossings
+from simulations.bridges.command import text
+from simulations.bridges.rounds import Rounds
+from twin.bridge_view import read_bridge
+from twin.city import Twin
+from twin.model.assets import Attribute, Component
+from twin.model.bridge import Restriction
+from twin.model.bridge_status import NAME, status_of
+from twin.model.datastreams import Datastream
+from twin.model.findings import MonitoringState
+from twin.model.monitoring import BridgeEvent
+from twin.model.observations import Batch, Tally, Waveform
+from twin.model.records import InventoryRecord
+from twin.model.times import to_us
+from twin.store.memory import MemoryStore
+
+START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+RATE_HZ = 100.0
+BLOCK = 1000
+SPAN = Span()
+FACTS: tuple[tuple[str, float | str, str], ...] = (
+    (crossings.CALIBRATION, SPAN.strain_per_moment, "um/m/(kN.m)"),
+    (crossings.CALIBRATION_SD, 1.0, "%"),
+    (crossings.CALIBRATED_ON, "2026-02-01", ""),
+    (crossings.SPAN, SPAN.length_m, "m"),
+)
+
+
+def stream(number: int) -> Datastream:
+    uid = f"{BRIDGE_ID}.strain_wave_{number}"
+    return Datastream(
+        uid=uid,
+        name=uid,
+        asset_id=BRIDGE_ID,
+        component_id=f"{BRIDGE_ID}/section_{number}",
+        quantity="strain",
+        sensor_id="S1",
+        source="demo",
+        route_key=f"{BRIDGE_ID}/strain_wave_{number}",
+        provenance="simulated",
+        kind="waveform",
+    )
+
+
+def twin_of(
+    passing: Sequence[Lorry], *, duration_s: float, facts: Sequence[tuple] = FACTS, seed: int = 1
+) -> Twin:
+    """A bridge that sent the strain of two sections in blocks of ten seconds."""
+    base = city()
+    sections = range(1, len(SPAN.gauges_m) + 1)
+    attributes = tuple(Attribute(name, value, unit, MADE) for name, value, unit in facts)
+    ticks = count()
+    now = START + timedelta(seconds=duration_s)
+    twin = Twin(MemoryStore(), clock=lambda: now + timedelta(microseconds=next(ticks)))
+    twin.load(
+        replace(
+            base,
+            assets=(replace(base.assets[0], attributes=attributes),),
+            components=tuple(
+                Component(
+                    f"{BRIDGE_ID}/section_{n}", BRIDGE_ID, f"S{n}", "section", station_m=gauge
+                )
+                for n, gauge in zip(sections, SPAN.gauges_m, strict=True)
+            ),
+            datastreams=tuple(stream(n) for n in sections),
+        )
+    )
+    _, strain = strains(tuple(passing), SPAN, rate_hz=RATE_HZ, duration_s=duration_s, seed=seed)
+    numbers = {item.uid: item.number or 0 for item in twin.datastreams()}
+    blocks = tuple(
+        Waveform(
+            number=numbers[stream(n).uid],
+            t0_us=to_us(START) + round(first / RATE_HZ * 1e6),
+            rate_hz=RATE_HZ,
+            samples=strain[first : first + BLOCK, n - 1].astype(np.float32),
+        )
+        for n in sections
+        for first in range(0, len(strain), BLOCK)
+    )
+    twin.record(Batch(uuid4(), 1, waveforms=blocks, tallies={"demo": Tally()}))
+    return twin
+
+
+def weighed(twin: Twin) -> list[BridgeEvent]:
+    found = twin.bridges.events(
+        BRIDGE_ID, "crossing", start=START, end=START + timedelta(hours=2), limit=500
+    )
+    return sorted(found, key=lambda event: event.at)
+
+
+def gross_kn(lorry: Lorry) -> float:
+    return sum(lorry.axle_load_kn)
+
+
+@pytest.mark.parametrize("name", LORRIES)
+def test_single_lorries_are_counted_and_weighed_within_five_percent(name: str) -> None:
+    passing = lorries(8, gap_s=15.0, name=name, seed=5)
+    twin = twin_of(passing, duration_s=160.0)
+    assert Rounds(twin, [crossings.ANALYSIS]).all_due() == 1
+    found = weighed(twin)
+    assert len(found) == len(passing)
+    errors = [
+        event.figures["gross_kn"] / gross_kn(lorry) - 1.0
+        for event, lorry in zip(found, passing, strict=True)
+    ]
+    assert sum(abs(error) < 0.05 for error in errors) >= 7
+    late = [
+        (event.at - START).total_seconds() - lorry.time_s
+        for event, lorry in zip(found, passing, strict=True)
+    ]
+    assert max(abs(np.array(late))) < 0.2
+    inside = [
+        abs(event.figures["gross_kn"] - gross_kn(lorry)) < 2.0 * event.figures["gross_sd_kn"]
+        for event, lorry in zip(found, passing, strict=True)
+    ]
+    assert sum(inside) >= 7
+    assert "lane" not in found[0].figures
+    assert found[0].words["calibration"] == "2026-02-01 (estimated)"
+
+
+@pytest.fixture(scope="module")
+def busy() -> Twin:
+    twin = twin_of(lorries(4, gap_s=15.0, seed=7), duration_s=90.0)
+    record = InventoryRecord(BRIDGE_ID, "restriction", "weight", Restriction("5", 16.0, "t"), MADE)
+    twin.bridges.book.add([record], at=twin.now())
+    Rounds(twin, [crossings.ANALYSIS]).all_due()
+    return twin
+
+
+def test_looking_again_adds_no_crossing(busy: Twin) -> None:
+    before = weighed(busy)
+    every = replace(crossings.ANALYSIS, every=timedelta())
+    assert Rounds(busy, [every]).step()
+    assert weighed(busy) == before
+
+
+def test_a_lorry_above_the_limit_in_force_is_noted_with_its_raw_signal(busy: Twin) -> None:
+    (stored,) = busy.bridges.findings()
+    finding = stored.finding
+    assert (finding.rule, finding.severity, finding.cause) == ("overload", "note", "traffic")
+    assert {window.datastream for window in finding.evidence} == {stream(1).uid, stream(2).uid}
+    heaviest = max(weighed(busy), key=lambda event: event.figures["gross_t"])
+    assert finding.evidence[0].start < heaviest.at < finding.evidence[0].end
+
+
+def test_without_a_limit_nothing_is_an_overload() -> None:
+    twin = twin_of(lorries(2, gap_s=15.0, seed=7), duration_s=50.0)
+    Rounds(twin, [crossings.ANALYSIS]).all_due()
+    assert weighed(twin)
+    assert not twin.bridges.findings()
+
+
+def test_a_quiet_span_shows_no_crossing() -> None:
+    twin = twin_of((), duration_s=60.0)
+    Rounds(twin, [crossings.ANALYSIS]).all_due()
+    assert weighed(twin) == []
+
+
+def test_without_a_calibration_it_is_not_armed_and_names_what_is_missing() -> None:
+    twin = twin_of(lorries(1, gap_s=15.0), duration_s=30.0, facts=FACTS[1:])
+    Rounds(twin, [crossings.ANALYSIS]).all_due()
+    kept = twin.bridges.state(BRIDGE_ID, NAME)
+    assert kept is not None
+    (said,) = status_of(kept).analyses
+    assert said.state is MonitoringState.NOT_ARMED
+    assert "has no bwim_calibration" in str(said.reason)
+    assert weighed(twin) == []
+
+
+def test_the_last_crossings_are_told_in_both_languages(busy: Twin) -> None:
+    view = read_bridge(busy, BRIDGE_ID)
+    german, english = (text(view, language=language) for language in ("de", "en"))
+    assert "Überfahrten schwerer Fahrzeuge" in german
+    assert "Crossings of heavy vehicles" in english
+    assert "km/h" in english
+    assert "{" not in german + english
