@@ -11,6 +11,8 @@ from twin.model.bridge import PartStructure, Restriction, in_force
 from twin.model.bridge_status import NAME as STATUS
 from twin.model.bridge_status import BridgeStatus, status_of
 from twin.model.datastreams import Datastream
+from twin.model.fatigue import NAME as FATIGUE
+from twin.model.fatigue import DetailFatigue, details_of
 from twin.model.finding_steps import StoredFinding
 from twin.model.findings import MonitoringState
 from twin.model.inspection import (
@@ -57,6 +59,8 @@ class BridgeView:
         All of them, the newest first; `StoredFinding.is_open` tells which are open.
     checks
         Predictions of models against sensors.
+    fatigue
+        Consumed fatigue of the recorded details that were counted.
     models
         Register of trained models.
     events
@@ -78,6 +82,7 @@ class BridgeView:
     status: BridgeStatus | None
     findings: tuple[StoredFinding, ...]
     checks: tuple[Check, ...]
+    fatigue: tuple[DetailFatigue, ...]
     models: tuple[TrainedModel, ...]
     events: tuple[BridgeEvent, ...]
     streams: tuple[Datastream, ...]
@@ -112,6 +117,7 @@ def read_bridge(twin: Twin, asset_id: str) -> BridgeView:
     streams = twin.datastreams(asset_id)
     status = shelf.state(asset_id, STATUS)
     checks = shelf.state(asset_id, REALITY)
+    fatigue = shelf.state(asset_id, FATIGUE)
     return BridgeView(
         asset=asset,
         at=now,
@@ -124,6 +130,7 @@ def read_bridge(twin: Twin, asset_id: str) -> BridgeView:
         status=None if status is None else status_of(status),
         findings=tuple(shelf.findings(asset_id, only_open=False, limit=MOST_FINDINGS)),
         checks=() if checks is None else checks_of(checks),
+        fatigue=() if fatigue is None else details_of(fatigue),
         models=tuple(shelf.models(asset_id)),
         events=_events(twin, asset_id),
         streams=tuple(item for item in streams if item.source != ANALYSIS_SOURCE),

@@ -16,6 +16,7 @@ from dashboards.widgets.bridge_tables import (
     modes_table,
 )
 from dashboards.widgets.elevation import Station, elevation
+from dashboards.widgets.fatigue import fatigue_card, fatigue_table
 from dashboards.widgets.findings import finding_list
 from dashboards.widgets.parts import definition, empty, plain_table, tag
 from twin.bridge_view import BridgeView, read_bridge
@@ -104,7 +105,7 @@ def _state(state: MonitoringState, texts: Texts) -> html.Span:
 def _bridge(view: BridgeView, texts: Texts) -> list[Component]:
     sections = {
         "findings": finding_list(view.findings, view.streams, texts),
-        "structure": _structure(view, texts),
+        "structure": [*_structure(view, texts), *fatigue_table(view, texts)],
         "live": _live(view, texts),
         "trend": _trend(view, texts),
         "modes": modes_table(view, texts),
@@ -150,7 +151,7 @@ def _quantities(view: BridgeView, texts: Texts) -> list[Component]:
         ("condition", _conditions(view, texts)),
         ("load", _loads(view, texts)),
         ("monitoring", [_state(view.monitoring, texts), *_silent(view, texts)]),
-        ("fatigue", [html.Span(texts("bridge.fatigue_unknown"))]),
+        ("fatigue", fatigue_card(view, texts)),
     ]
     items = [
         html.Li([html.H2(texts(f"bridge.card_{key}")), *content, _note(key, texts)])

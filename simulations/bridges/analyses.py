@@ -3,6 +3,7 @@
 from simulations.bridges import (
     bearings,
     crossings,
+    fatigue,
     faults,
     floods,
     frequencies,
@@ -23,4 +24,5 @@ ANALYSES: tuple[Analysis, ...] = (
     faults.ANALYSIS,
     floods.ANALYSIS,
     reality.ANALYSIS,
+    fatigue.ANALYSIS,
 )

@@ -4,12 +4,14 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 
 from simulations.capacity import capacity_of, prepare_process
 from twin.bridge_view import BridgeView, read_bridge
 from twin.city import Twin
 from twin.errors import RegistryError
 from twin.model.bridge import PartStructure, Restriction
+from twin.model.fatigue import figure
 from twin.model.finding_steps import StoredFinding
 from twin.model.findings import MonitoringState, Phrase
 from twin.model.inspection import Inspection
@@ -113,6 +115,7 @@ def document(view: BridgeView, *, language: str) -> dict[str, object]:
             {name: getattr(check, name) for name in (*check.__slots__, "is_valid")}
             for check in view.checks
         ],
+        "fatigue": [asdict(item) for item in view.fatigue],
         "models": [
             {
                 "name": model.name,
@@ -212,9 +215,30 @@ def _quantities(view: BridgeView, language: str) -> Iterator[str]:
     yield _row("label.load_index", "; ".join(loads) or nothing, language)
     state = _word(f"monitoring.{view.monitoring.name.lower()}", language)
     yield _row("label.monitoring", state, language)
-    yield _row("label.fatigue", _word("label.not_assessable", language), language)
+    yield from _fatigue(view, language)
     blind = ", ".join(_word(f"blind.{key}", language) for key in view.blind)
     yield _row("label.blind", blind, language)
+
+
+def _fatigue(view: BridgeView, language: str) -> Iterator[str]:
+    """Each detail with its Miner sum, what is open in it, rate and coverage."""
+    if not view.fatigue:
+        yield _row("label.fatigue", _word("label.not_assessable", language), language)
+    for item in view.fatigue:
+        rate = _word("label.no_rate", language)
+        if item.rate_per_year is not None:
+            rate = f"{figure(item.rate_per_year)} {_word('label.rate', language)}"
+        total, left = figure(item.damage), figure(item.residue_damage)
+        shown = [
+            f"{item.detail} ({item.origin}): {_word('label.miner_sum', language)} {total}",
+            f"{_word('label.miner_open', language)} {left}",
+            rate,
+            f"{_word('label.coverage', language)} {100.0 * item.coverage:.1f} %",
+            f"{item.datastream}, {item.curve}",
+        ]
+        if not item.sees_crossings:
+            shown.append(_word("label.fatigue_slow", language))
+        yield _row("label.fatigue", "; ".join(shown), language)
 
 
 def _findings(view: BridgeView, language: str) -> Iterator[str]:
