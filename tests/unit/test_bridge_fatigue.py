@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from shapely.geometry import Point
 
+from dashboards.i18n.translate import Texts
+from dashboards.widgets.fatigue import fatigue_card, fatigue_table
 from simulations.bridges import fatigue
 from simulations.bridges.command import document, text
 from simulations.bridges.rounds import Rounds
@@ -220,3 +222,24 @@ def test_a_damaged_summary_is_refused() -> None:
     assert kept is not None
     with pytest.raises(ModelError, match="fatigue of T1 is damaged"):
         details_of(type(kept)("fatigue", "T1", 1, 0, b"[{}]"))
+
+
+def test_the_page_shows_what_was_counted_and_what_it_misses() -> None:
+    twin = twin_of(
+        Clock(START + timedelta(hours=3)), a="fast;71;210000;1;2", b="slow;71;210000;1;2"
+    )
+    assert "not assessable" in page(twin, "en")
+    send(twin, "fast", swings(10), start=START)
+    send(twin, "slow", swings(10), start=START)
+    counted(twin)
+    english, german = page(twin, "en"), page(twin, "de")
+    assert "a: 1.62e-05" in english
+    assert "too slow for crossings" in english
+    assert "not assessable" not in english
+    assert "a: 1,62e-05" in german
+    assert "1,46e-05" in german
+
+
+def page(twin: Twin, language: str) -> str:
+    view, texts = read_bridge(twin, "T1"), Texts(language)
+    return str(fatigue_card(view, texts)) + str(fatigue_table(view, texts))
