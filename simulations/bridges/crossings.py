@@ -12,7 +12,7 @@ from simulations.bridges.overloads import overloads
 from simulations.bridges.rounds import Analysis, Found
 from simulations.monitoring.bwim import WeighingRules, weigh
 from simulations.monitoring.detection import crossings, without_baseline
-from simulations.monitoring.sections import fitted_passage
+from simulations.monitoring.sections import MOST_AXLES, fitted_passage
 from twin.errors import InsufficientData, NotAvailable
 from twin.model.datastreams import Datastream
 from twin.model.monitoring import AnalysisOutcome, BridgeEvent, StateRecord
@@ -28,6 +28,8 @@ LOOK_BACK = timedelta(hours=1)
 CONTEXT = timedelta(minutes=10)
 """Signal before the new part, for the running median of the baseline; also longer than a block."""
 MARGIN_S = 1.0
+MOST_RESIDUAL = 0.045
+"""Half as much again as single lorries leave in the simulation."""
 AT_THE_PEAK = 0.5
 """Share of a vehicle that stands at the sections when the strain is highest; own choice."""
 LEAST_KN = 35.0
@@ -189,11 +191,12 @@ def _stretches(bridge: Bridge, site: Site, start: datetime) -> Iterator[Stretch]
             return
         blocks.sort(key=lambda block: block.t0_us)
         rate_hz = rate_hz or blocks[0].rate_hz
-        times: list[Floats] = [
-            b.t0_us + np.arange(len(b.samples)) * (SECOND_US / b.rate_hz) for b in blocks
+        times = [
+            np.asarray(b.t0_us + np.arange(len(b.samples)) * (SECOND_US / b.rate_hz), np.float64)
+            for b in blocks
         ]
         value = np.concatenate([b.samples for b in blocks])
-        signals.append((np.asarray(np.concatenate(times), np.float64), value.astype(np.float64)))
+        signals.append((np.concatenate(times), value.astype(np.float64)))
     grid = signals[0][0]
     step_us = TOLERANCE * SECOND_US / rate_hz
     is_there = np.ones(len(grid), np.bool_)
@@ -256,7 +259,8 @@ def _event(bridge: Bridge, site: Site, level: Floats, stretch: Stretch, first: i
         line=site.line,
         passage=passage,
         share=fitted.vehicle.share,
-        rules=WeighingRules(calibration_sd=site.calibration_sd),
+        rules=WeighingRules(most_residual=MOST_RESIDUAL, calibration_sd=site.calibration_sd),
+        is_shared=len(passage.axle_offset_m) > MOST_AXLES,
     )
     at_us = stretch.start_us + round((first / stretch.rate_hz + passage.enters_s) * SECOND_US)
     at = from_us(at_us)

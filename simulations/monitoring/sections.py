@@ -35,6 +35,8 @@ NOISE_SHARE = 0.02
 SPEED_SD = 0.025
 """Of the fitted speed, as a share; measured on simulated crossings (test_bridge_crossings)."""
 LEAST_AXLE_M = 0.8
+MOST_AXLES = 5
+"""More are rather two vehicles close behind each other; fewer are taken if they fit nearly."""
 NEARLY = 1.1
 """A fit this much worse than the best one is as likely: bounce and noise decide."""
 
@@ -99,15 +101,14 @@ def fitted_passage(
     ]
     if not fits:
         raise InsufficientData("no class of vehicle explains the strain of a crossing")
-    best = min(fits, key=lambda fit: fit.misfit)
+    limit = NEARLY * min(fit.misfit for fit in fits)
+    near = [fit for fit in fits if fit.misfit <= limit]
+    best = min(near, key=lambda fit: (len(fit.passage.axle_offset_m) > MOST_AXLES, fit.misfit))
     passage = best.passage
     moved = Passage(
         passage.enters_s + offset_s, passage.speed_ms, passage.speed_sd, passage.axle_offset_m
     )
-    axles = len(passage.axle_offset_m)
-    is_clear = all(
-        len(fit.passage.axle_offset_m) == axles or fit.misfit > NEARLY * best.misfit for fit in fits
-    )
+    is_clear = len({len(fit.passage.axle_offset_m) for fit in near}) == 1
     return FittedPassage(moved, best.vehicle, best.misfit, is_clear)
 
 
