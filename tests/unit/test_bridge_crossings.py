@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from bridge_city import BRIDGE_ID, MADE, city
 
+from dashboards.i18n.translate import Texts
+from dashboards.widgets.bridge_tables import crossings_table
 from sensors.simulator.bridge_world.crossings import LORRIES, Lorry, Span, lorries, strains
 from simulations.bridges import crossings
 from simulations.bridges.command import text
@@ -187,3 +189,12 @@ def test_the_last_crossings_are_told_in_both_languages(busy: Twin) -> None:
     assert "Crossings of heavy vehicles" in english
     assert "km/h" in english
     assert "{" not in german + english
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_the_page_lists_every_crossing_with_its_weight(busy: Twin, language: str) -> None:
+    view = read_bridge(busy, BRIDGE_ID)
+    (shown,) = crossings_table(view, Texts(language))
+    assert str(shown).count("km/h") == len(weighed(busy))
+    assert "kN" in str(shown)
+    assert crossings_table(replace(view, events=()), Texts(language)) == []
