@@ -1,11 +1,12 @@
 """Everything that is known of one bridge, each as its own sourced quantity; nothing is fused."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import get_args
 
 from twin.city import Twin
+from twin.errors import ModelError
 from twin.model.assets import Asset, Component
 from twin.model.bridge import PartStructure, Restriction, in_force
 from twin.model.bridge_status import NAME as STATUS
@@ -21,7 +22,7 @@ from twin.model.inspection import (
     InspectionCycle,
     due_inspections,
 )
-from twin.model.monitoring import ANALYSIS_SOURCE, BridgeEvent, EventKind, TrainedModel
+from twin.model.monitoring import ANALYSIS_SOURCE, BridgeEvent, EventKind, StateRecord, TrainedModel
 from twin.model.reality import NAME as REALITY
 from twin.model.reality import Check, checks_of
 from twin.model.records import InventoryRecord, StoredRecord
@@ -53,6 +54,8 @@ class BridgeView:
         Part structures with load index, target load level and static system.
     restrictions
         Those in force today.
+    due
+        Inspections that are due, each with its part structure.
     monitoring, status
         State of the monitoring and what its analyses say of themselves; None before the first.
     findings
@@ -77,7 +80,7 @@ class BridgeView:
     conditions: tuple[InventoryRecord, ...]
     parts: tuple[InventoryRecord, ...]
     restrictions: tuple[InventoryRecord, ...]
-    due: tuple[DueInspection, ...]
+    due: tuple[tuple[str, DueInspection], ...]
     monitoring: MonitoringState
     status: BridgeStatus | None
     findings: tuple[StoredFinding, ...]
@@ -102,8 +105,15 @@ class BridgeView:
         )
 
 
-def read_bridge(twin: Twin, asset_id: str) -> BridgeView:
+def read_bridge(
+    twin: Twin, asset_id: str, *, states: Mapping[str, MonitoringState] | None = None
+) -> BridgeView:
     """Everything that is known of a bridge now.
+
+    Parameters
+    ----------
+    states
+        Monitoring states of the city, where many bridges are read; None reads them.
 
     Raises
     ------
@@ -126,8 +136,10 @@ def read_bridge(twin: Twin, asset_id: str) -> BridgeView:
         parts=tuple(item for item in found if isinstance(item.content, PartStructure)),
         restrictions=_restrictions(found, now.date()),
         due=_due(found),
-        monitoring=twin.monitoring_states().get(asset_id, MonitoringState.NO_DATA),
-        status=None if status is None else status_of(status),
+        monitoring=(twin.monitoring_states() if states is None else states).get(
+            asset_id, MonitoringState.NO_DATA
+        ),
+        status=_status(status),
         findings=tuple(shelf.findings(asset_id, only_open=False, limit=MOST_FINDINGS)),
         checks=() if checks is None else checks_of(checks),
         fatigue=() if fatigue is None else details_of(fatigue),
@@ -153,14 +165,21 @@ def _events(twin: Twin, asset_id: str) -> tuple[BridgeEvent, ...]:
     return tuple(sorted(found, key=lambda event: event.at, reverse=True))
 
 
+def _status(record: StateRecord | None) -> BridgeStatus | None:
+    try:
+        return None if record is None else status_of(record)
+    except ModelError:
+        return None
+
+
 def _conditions(records: Sequence[InventoryRecord]) -> tuple[InventoryRecord, ...]:
-    newest: dict[str, tuple[int, InventoryRecord]] = {}
+    newest: dict[str, tuple[tuple[int, date], InventoryRecord]] = {}
     for item in records:
         if not isinstance(item.content, Inspection) or item.content.condition is None:
             continue
-        year = item.content.stated_year or 0
-        if item.part not in newest or newest[item.part][0] < year:
-            newest[item.part] = year, item
+        when = item.content.stated_year or 0, item.content.day or date.min
+        if item.part not in newest or newest[item.part][0] <= when:
+            newest[item.part] = when, item
     return tuple(item for _, (_, item) in sorted(newest.items()))
 
 
@@ -172,12 +191,33 @@ def _restrictions(records: Sequence[InventoryRecord], day: date) -> tuple[Invent
     )
 
 
-def _due(records: Sequence[InventoryRecord]) -> tuple[DueInspection, ...]:
-    inspections = [item.content for item in records if isinstance(item.content, Inspection)]
-    cycles = [item.content for item in records if isinstance(item.content, InspectionCycle)]
-    stages = [item.content.stage for item in records if isinstance(item.content, PartStructure)]
-    stage = stages[0] if len(set(stages)) == 1 else ""
-    return tuple(due_inspections(inspections, cycles, stage=stage)) if inspections else ()
+def _due(records: Sequence[InventoryRecord]) -> tuple[tuple[str, DueInspection], ...]:
+    """Inspections that are due, by part structure: DIN 1076 counts for each of them."""
+    parts = {item.part: PartFacts() for item in records if isinstance(item.content, Inspection)}
+    for item in records:
+        facts = parts.get(item.part)
+        if facts is None:
+            continue
+        if isinstance(item.content, Inspection):
+            facts.inspections.append(item.content)
+        elif isinstance(item.content, InspectionCycle):
+            facts.cycles.append(item.content)
+        elif isinstance(item.content, PartStructure):
+            facts.stage = item.content.stage
+    return tuple(
+        (part, due)
+        for part, facts in sorted(parts.items())
+        for due in due_inspections(facts.inspections, facts.cycles, stage=facts.stage)
+    )
+
+
+@dataclass(slots=True)
+class PartFacts:
+    """What the due dates of one part structure follow from."""
+
+    inspections: list[Inspection] = field(default_factory=list)
+    cycles: list[InspectionCycle] = field(default_factory=list)
+    stage: str = ""
 
 
 def _blind(streams: Sequence[Datastream]) -> tuple[str, ...]:

@@ -80,10 +80,11 @@ def _labels(record: InventoryRecord, content: Document, language: str) -> Docume
     return found
 
 
-def due_document(due: DueInspection, *, day: date, language: str) -> Document:
+def due_document(due: DueInspection, *, part: str, day: date, language: str) -> Document:
     """When an inspection is due, and what that was counted from."""
     before = due.counted_from
     return {
+        "part": part,
         "kind": due.kind,
         "label": label("inspection_kind", due.kind, language=language),
         "due": plain(due.due),
@@ -136,7 +137,10 @@ def facts_document(view: BridgeView, *, language: str) -> Document:
             }
             for record in view.restrictions
         ],
-        "due": [due_document(due, day=view.at.date(), language=language) for due in view.due],
+        "due": [
+            due_document(due, part=part, day=view.at.date(), language=language)
+            for part, due in view.due
+        ],
         "open_findings": sum(stored.is_open for stored in view.findings),
         "checks": [plain(check) for check in view.checks],
         "blind_spots": [
@@ -167,7 +171,7 @@ def _load(record: InventoryRecord, language: str) -> Document:
 
 def summary_document(view: BridgeView, *, language: str) -> Document:
     """A bridge as a row of the list."""
-    dates = [due.due for due in view.due if due.due is not None]
+    dates = [due.due for _, due in view.due if due.due is not None]
     facts = facts_document(view, language=language)
     names = ("id", "name", "condition", "load_index", "restrictions", "open_findings")
     return {

@@ -167,7 +167,10 @@ async def _answered(request: Request, work: Work, *, body: bytes = b"") -> Respo
 
 def _bridges(asked: Asked) -> object:
     asked.known()
-    views = [read_bridge(asked.twin, asset.id) for asset in asked.twin.assets("bridge")]
+    states = asked.twin.monitoring_states()
+    views = [
+        read_bridge(asked.twin, asset.id, states=states) for asset in asked.twin.assets("bridge")
+    ]
     rows = [documents.summary_document(view, language=asked.language) for view in views]
     return documents.listed(rows, "bridges")
 
@@ -215,7 +218,10 @@ def _inspections(asked: Asked, asset: str) -> object:
         for kind in shown
     }
     day = view.at.date()
-    due = [documents.due_document(one, day=day, language=asked.language) for one in view.due]
+    due = [
+        documents.due_document(one, part=part, day=day, language=asked.language)
+        for part, one in view.due
+    ]
     return {**found, "due": due}
 
 
@@ -306,7 +312,7 @@ def _body(body: bytes) -> Mapping[str, str]:
         raise FieldError("body", f"has at most {LARGEST_BODY} bytes")
     try:
         given = json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise FieldError("body", "must be JSON") from None
     if not isinstance(given, dict):
         raise FieldError("body", 'must be an object such as {"person": ..., "reason": ...}')

@@ -129,12 +129,12 @@ def inspection_tables(view: BridgeView, texts: Texts) -> list[Component]:
     day = view.at.date()
     due_rows = [
         [
-            label("inspection_kind", item.kind, language=texts.language),
+            " ".join([part, label("inspection_kind", item.kind, language=texts.language)]).strip(),
             str(item.due or item.year or texts("bridge.not_known")),
             texts("bridge.overdue") if item.is_overdue(day) else "",
             html.Span(item.source, lang="en", className="remark"),
         ]
-        for item in view.due
+        for part, item in view.due
     ]
     head = [texts(f"bridge.{key}") for key in ("inspection_kind", "due", "overdue_head", "source")]
     rows = [

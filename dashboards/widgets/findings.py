@@ -77,8 +77,8 @@ def _finding(stored: StoredFinding, known: dict[str, Datastream], texts: Texts) 
             *_comparable(finding.comparable, texts),
             _reasons(finding.reasons, texts),
             *(
-                _evidence(window, known.get(window.datastream), texts)
-                for window in finding.evidence
+                _evidence(f"{stored.id}-{row}", window, known.get(window.datastream), texts)
+                for row, window in enumerate(finding.evidence)
             ),
             _log(stored, texts),
         ],
@@ -109,7 +109,9 @@ def _reasons(reasons: Sequence[Reason], texts: Texts) -> Component:
     return plain_table(texts("finding.reasons"), head, rows)
 
 
-def _evidence(window: EvidenceWindow, stream: Datastream | None, texts: Texts) -> Component:
+def _evidence(
+    name: str, window: EvidenceWindow, stream: Datastream | None, texts: Texts
+) -> Component:
     span = texts(
         "finding.window",
         name=window.datastream if stream is None else stream.name,
@@ -123,7 +125,7 @@ def _evidence(window: EvidenceWindow, stream: Datastream | None, texts: Texts) -
         quote(time.isoformat().replace("+00:00", "Z")) for time in (window.start, window.end)
     )
     chart = SeriesChart(
-        id=f"evidence-{stream.uid.replace('.', '-')}",
+        id=f"evidence-{name}",
         url=f"/api/series/{quote(stream.uid)}?t0={start}&t1={end}&px={PIXELS}",
         unit=texts.unit(measured.unit),
         label=f"{measured.label(texts.language)}, {stream.name}",

@@ -6,7 +6,7 @@ from datetime import timedelta
 import numpy as np
 
 from simulations.bridges.derived import COMPENSATED, all_of, derived_stream, readings_of
-from simulations.bridges.inputs import HOUR_US, Bridge, Columns
+from simulations.bridges.inputs import HOUR_US, Bridge, Columns, Floats
 from simulations.bridges.register import newest
 from simulations.bridges.rounds import Analysis, Found
 from simulations.monitoring.lags import lagged
@@ -24,6 +24,8 @@ VERSION = "1"
 OWNER = "stadtzwilling"
 RECENT_D = 21
 KEPT_BACK_D = 60
+NEW_H = 24
+"""Hours written at every look but the first: late readings of a day are taken in."""
 LEAST_D = 60
 """Shortest record that may teach how a bearing moves [d]."""
 RISK = "advises a person; no action follows by itself"
@@ -46,14 +48,23 @@ def look(bridge: Bridge) -> Found:
     readings: list[Readings] = []
     models: list[TrainedModel] = []
     findings: list[Finding] = []
+    waiting: list[str] = []
     for stream in bridge.of("displacement"):
-        columns = bridge.hourly([stream.uid, warm.uid])
-        model, new = _learned(bridge, stream, columns, warm)
+        try:
+            columns = bridge.hourly([stream.uid, warm.uid])
+            model, new = _learned(bridge, stream, columns, warm)
+            known = _restored(model.content)
+            now = _recent(stream, columns, warm, lag_h=known.lag_h)
+        except InsufficientData as error:
+            waiting.append(f"{stream.uid}: {error}")
+            continue
         models += new
-        known = _restored(model.content)
-        now = _recent(stream, columns, warm, lag_h=known.lag_h)
-        findings += _findings(bridge, stream, model, now)
-        readings.append(_shown(bridge, stream, columns, warm, known))
+        recent = columns.time_us > columns.time_us[-1] - RECENT_D * 24 * HOUR_US
+        warmth = columns.value[warm.uid][recent]
+        findings += _findings(bridge, stream, model, now, warmth)
+        readings.append(_shown(bridge, stream, columns, warm, model, is_first=bool(new)))
+    if waiting and len(waiting) == len(bridge.of("displacement")):
+        raise InsufficientData("; ".join(waiting))
     return Found(
         AnalysisOutcome(
             readings=all_of(readings),
@@ -113,25 +124,37 @@ def _recent(stream: Datastream, columns: Columns, warm: Datastream, *, lag_h: fl
 
 
 def _shown(
-    bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream, known: Expansion
+    bridge: Bridge,
+    stream: Datastream,
+    columns: Columns,
+    warm: Datastream,
+    model: TrainedModel,
+    *,
+    is_first: bool,
 ) -> Readings:
+    """Travel at the middle of the trained temperatures; after the first look new hours only."""
+    known = _restored(model.content)
     average = lagged(columns.time_us, columns.value[warm.uid], lags_h=(known.lag_h,))[:, 0]
-    free = known.slope_mm_per_k * (average - np.nanmean(average))
+    middle = sum(model.valid["structure_temperature_c"]) / 2.0
+    value = columns.value[stream.uid] - known.slope_mm_per_k * (average - middle)
+    shown = slice(None) if is_first else slice(-NEW_H, None)
     derived = derived_stream(bridge, f"{stream.route_key}#{COMPENSATED}")
-    return readings_of(derived, columns.time_us, columns.value[stream.uid] - free)
+    return readings_of(derived, columns.time_us[shown], value[shown])
 
 
 def _findings(
-    bridge: Bridge, stream: Datastream, model: TrainedModel, now: Expansion
+    bridge: Bridge, stream: Datastream, model: TrainedModel, now: Expansion, warmth: Floats
 ) -> tuple[Finding, ...]:
     known = _restored(model.content)
+    least, most = model.valid["structure_temperature_c"]
+    inside = bool(np.nanmin(warmth) >= least and np.nanmax(warmth) <= most)
     motion = bearing_motion(now, expected_mm_per_k=known.slope_mm_per_k)
     if motion not in ("locked", "hindered"):
         return ()
     share = 100.0 * now.slope_mm_per_k / known.slope_mm_per_k
     trained_cel = model.valid["structure_temperature_c"]
     symptoms = Symptoms(
-        is_temperature_trained=True, trained_cel=trained_cel, lasted_d=float(now.days)
+        is_temperature_trained=inside, trained_cel=trained_cel, lasted_d=float(now.days)
     )
     diagnosis = diagnose(symptoms)
     values: dict[str, float | str] = {
@@ -169,4 +192,4 @@ def _findings(
     )
 
 
-ANALYSIS = Analysis(NAME, VERSION, timedelta(hours=6), is_concerned, look)
+ANALYSIS = Analysis(NAME, VERSION, timedelta(hours=6), is_concerned, look, is_structural=True)

@@ -16,6 +16,7 @@ from twin.rules.diagnosis import MOVED_LAG_H, RULE_VERSION, Symptoms, diagnose
 NAME = "faults"
 VERSION = "1"
 WINDOW_H = 7 * 24
+DAY_H = 24
 LEAST_H = 21 * 24
 DOUBTFUL_PERCENT = 1.5
 """More doubtful hours than this in a week make a finding; normal data have below 0.1 %."""
@@ -40,12 +41,17 @@ def look(bridge: Bridge) -> Found:
     streams = [item for item in bridge.of(*QUANTITIES) if item.kind == "reading"]
     warm = bridge.of("structure_temperature")[:1]
     columns = bridge.hourly([item.uid for item in (*streams, *warm)])
-    if len(columns) < LEAST_H:
-        raise InsufficientData(f"{len(columns)} hours are stored, needed are {LEAST_H}")
-    findings = [
-        finding for stream in streams for finding in _findings(bridge, stream, columns, warm)
-    ]
+    known = [item for item in streams if _is_known(columns, item)]
+    if not known:
+        raise InsufficientData(f"no stream has {LEAST_H} hours, a day of them in the last week")
+    findings = [finding for stream in known for finding in _findings(bridge, stream, columns, warm)]
     return Found(AnalysisOutcome(findings=tuple(findings)))
+
+
+def _is_known(columns: Columns, stream: Datastream) -> bool:
+    """Whether a stream has reported for three weeks, and on a day of the last one."""
+    heard = np.isfinite(columns.value[stream.uid]) | (columns.bad[stream.uid] > 0)
+    return bool(np.count_nonzero(heard) >= LEAST_H and np.count_nonzero(heard[-WINDOW_H:]) >= DAY_H)
 
 
 def _findings(
@@ -96,7 +102,8 @@ def _findings(
 def isolated(value: Floats) -> np.ndarray:
     """Hours whose value stands far off both its neighbours, which lie together; shape (n,).
 
-    It is what the spike rule of the ingester sees in faster streams.
+    It is what the spike rule of the ingester sees in faster streams. Hours that stand still do not
+    count to what is usual, so that one step of a coarse sensor is no fault.
 
     Examples
     --------
@@ -108,7 +115,8 @@ def isolated(value: Floats) -> np.ndarray:
     before, after = np.roll(value, 1), np.roll(value, -1)
     off = np.abs(value - (before + after) / 2.0)
     off[[0, -1]] = np.nan
-    usual = float(np.nanmedian(off)) if np.any(np.isfinite(off)) else np.nan
+    moved = off[off > 0.0]
+    usual = float(np.median(moved)) if len(moved) else np.nan
     gap = np.abs(after - before)
     return (off > ISOLATED * usual) & (gap < off)
 

@@ -12,7 +12,7 @@ from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, MonitoringState, Phrase, Reason
 from twin.model.monitoring import AnalysisOutcome
 from twin.model.quality import SUSPECT_MASK
-from twin.model.times import from_us
+from twin.model.times import from_us, to_us
 
 NAME = "gauge"
 VERSION = "1"
@@ -41,14 +41,14 @@ def look(bridge: Bridge) -> Found:
     kept = bridge.twin.bridges.state(bridge.asset.id, name)
     start = bridge.now - LOOK_BACK if kept is None else from_us(kept.position_us + 1)
     watch = GaugeWatch(rule, state=None if kept is None else kept.content)
-    judged = watch.step(int(start.timestamp() * 1e6), float("nan"))
     for page in bridge.twin.rows([gauge.uid], start=start, end=bridge.now):
         doubtful = (page.quality & int(SUSPECT_MASK)) != 0
         order = np.argsort(page.time_us)
         for row in order.tolist():
-            judged = watch.step(
+            watch.step(
                 int(page.time_us[row]), float(page.value[row]), is_doubtful=bool(doubtful[row])
             )
+    judged = watch.step(to_us(bridge.now), float("nan"))
     outcome = AnalysisOutcome(
         states=(watch.record(asset_id=bridge.asset.id),),
         findings=_findings(bridge, rule, gauge, judged),

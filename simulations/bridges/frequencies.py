@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulations.bridges.derived import (
     COMPENSATED,
@@ -64,12 +65,12 @@ def look(bridge: Bridge) -> Found:
     rows = channels.time_us > max(watch.position_us, watch.model.period.until_us)
     first = int(np.argmax(rows)) if rows.any() else len(channels)
     judged = watch.run(channels.between(first, len(channels)))
-    shown = channels if trained else channels.between(first, len(channels))
+    shown = np.ones(len(channels), np.bool_) if trained else np.arange(len(channels)) >= first
     state = watch.record(asset_id=bridge.asset.id, name=f"{NAME}.{model.version}")
     findings = _findings(bridge, watch.model, judged)
     outcome = AnalysisOutcome(
         readings=all_of(
-            [*_compensated(bridge, watch.model, shown, modes), _charted(bridge, judged)]
+            [*_compensated(bridge, watch.model, channels, modes, shown), _charted(bridge, judged)]
         ),
         states=(state,),
         models=trained,
@@ -112,9 +113,16 @@ def _watch(bridge: Bridge, model: TrainedModel) -> Watch:
 
 
 def _compensated(
-    bridge: Bridge, model: Compensation, channels: Channels, modes: Sequence[Datastream]
+    bridge: Bridge,
+    model: Compensation,
+    channels: Channels,
+    modes: Sequence[Datastream],
+    shown: NDArray[np.bool_],
 ) -> Iterable[Readings]:
-    """What the modes would show at the mean temperature of the training."""
+    """What the modes would show at the mean temperature of the training, in some of the rows.
+
+    The lagged temperatures need the rows before.
+    """
     if model.kind != "temperature":
         return
     average = lagged(channels.time_us, channels.usable_temperature_c, lags_h=model.lags_h)
@@ -123,7 +131,7 @@ def _compensated(
     for column, mode in enumerate(modes):
         stream = derived_stream(bridge, f"{mode.route_key}#{COMPENSATED}")
         value = np.where(inside, model.coefficients[-1, column] + residual[:, column], np.nan)
-        yield readings_of(stream, channels.time_us, value)
+        yield readings_of(stream, channels.time_us[shown], value[shown])
 
 
 def _charted(bridge: Bridge, judged: Judgements) -> Readings:
@@ -211,4 +219,4 @@ def _symptoms(model: Compensation, judged: Judgements, *, lasted_us: int) -> Sym
     )
 
 
-ANALYSIS = Analysis(NAME, VERSION, timedelta(hours=1), is_concerned, look)
+ANALYSIS = Analysis(NAME, VERSION, timedelta(hours=1), is_concerned, look, is_structural=True)

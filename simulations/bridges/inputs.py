@@ -33,14 +33,15 @@ class Columns:
         End of each hour [us since 1970-01-01 UTC].
     value
         By uid, each (n,), in the unit of the stream; NaN where no good reading fell into the hour.
-    highest
-        By uid, each (n,): the highest good reading of the hour.
+    lowest, highest
+        By uid, each (n,): the extreme good readings of the hour.
     bad
         By uid, each (n,): readings of the hour that are suspect and in no mean.
     """
 
     time_us: Ints
     value: Mapping[str, Floats]
+    lowest: Mapping[str, Floats]
     highest: Mapping[str, Floats]
     bad: Mapping[str, Ints]
 
@@ -112,6 +113,7 @@ def hourly(twin: Twin, uids: Sequence[str], *, until: datetime, hours: int) -> C
     end = until.replace(minute=0, second=0, microsecond=0)
     start = end - hours * HOUR
     value: dict[str, Floats] = {}
+    lowest: dict[str, Floats] = {}
     highest: dict[str, Floats] = {}
     bad: dict[str, Ints] = {}
     time_us = np.arange(hours, dtype=np.int64)
@@ -119,13 +121,14 @@ def hourly(twin: Twin, uids: Sequence[str], *, until: datetime, hours: int) -> C
         bins = twin.binned(uid, start=start, end=end, points=hours)
         rows = slice(0, hours)
         time_us = bins.start_us[rows] + HOUR_US
-        value[uid], highest[uid] = bins.mean[rows], bins.maximum[rows]
-        bad[uid] = bins.bad[rows]
+        value[uid], bad[uid] = bins.mean[rows], bins.bad[rows]
+        lowest[uid], highest[uid] = bins.minimum[rows], bins.maximum[rows]
     there = [np.flatnonzero(np.isfinite(column)) for column in value.values()]
     first = min((int(rows[0]) for rows in there if len(rows)), default=hours)
     return Columns(
         time_us[first:],
         {uid: column[first:] for uid, column in value.items()},
+        {uid: column[first:] for uid, column in lowest.items()},
         {uid: column[first:] for uid, column in highest.items()},
         {uid: column[first:] for uid, column in bad.items()},
     )

@@ -1,10 +1,11 @@
 """Strains that lie far above what the usual traffic causes."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
 
-from simulations.bridges.inputs import Bridge, Columns, Floats
+from simulations.bridges.inputs import Bridge, Columns, Floats, Ints
 from simulations.bridges.rounds import Analysis, Found
 from simulations.bridges.symptoms import heavy_flow
 from twin.errors import InsufficientData
@@ -39,25 +40,51 @@ def look(bridge: Bridge) -> Found:
     streams = [item for item in bridge.of("strain") if item.kind == "reading"]
     uids = [item.uid for item in (*streams, *bridge.heavy)]
     columns = bridge.hourly(uids)
-    if len(columns) < LEAST_H + RECENT_H:
-        raise InsufficientData(f"{len(columns)} hours are stored, needed are {LEAST_H + RECENT_H}")
     heavy = heavy_flow(bridge, columns)
+    judged = [item for item in streams if _is_known(columns.highest[item.uid])]
+    if not judged:
+        raise InsufficientData(
+            f"no strain stream has {LEAST_H} hours before the last {RECENT_H} and half of these"
+        )
     findings = [
-        finding for stream in streams for finding in _findings(bridge, stream, columns, heavy)
+        finding for stream in judged for finding in _findings(bridge, stream, columns, heavy)
     ]
     return Found(AnalysisOutcome(findings=tuple(findings)))
+
+
+def _is_known(peak: Floats) -> bool:
+    """Whether enough former hours and half of the recent ones hold a value."""
+    known = np.isfinite(peak)
+    former, recent = known[:-RECENT_H], known[-RECENT_H:]
+    return bool(np.count_nonzero(former) >= LEAST_H and 2 * np.count_nonzero(recent) >= RECENT_H)
 
 
 def _findings(
     bridge: Bridge, stream: Datastream, columns: Columns, heavy: Floats | None
 ) -> tuple[Finding, ...]:
-    peak = columns.highest[stream.uid]
-    peak = peak - np.nanmedian(peak)
+    usual = float(np.nanmedian(columns.value[stream.uid]))
+    for peak in (columns.highest[stream.uid] - usual, usual - columns.lowest[stream.uid]):
+        limit = FACTOR * float(np.nanquantile(peak[:-RECENT_H], QUANTILE))
+        hours = np.flatnonzero(peak[-RECENT_H:] > limit) + len(peak) - RECENT_H
+        if len(hours):
+            return (_finding(bridge, stream, columns, heavy, _Peak(peak, hours, limit)),)
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Peak:
+    """Strain beyond the median on one side, the hours above the limit, and the limit [um/m]."""
+
+    strain: Floats
+    hours: Ints
+    limit: float
+
+
+def _finding(
+    bridge: Bridge, stream: Datastream, columns: Columns, heavy: Floats | None, found: _Peak
+) -> Finding:
+    peak, hours, limit = found.strain, found.hours, found.limit
     former = peak[:-RECENT_H]
-    limit = FACTOR * float(np.nanquantile(former, QUANTILE))
-    hours = np.flatnonzero(peak[-RECENT_H:] > limit) + len(peak) - RECENT_H
-    if not len(hours):
-        return ()
     highest = int(hours[np.argmax(peak[hours])])
     symptoms = Symptoms(
         heavy_percent=_share(heavy, hours), came_back=True, lasted_d=len(hours) / 24
@@ -70,31 +97,27 @@ def _findings(
         "limit": limit,
         "hours": float(len(hours)),
     }
-    return (
-        Finding(
-            asset_id=bridge.asset.id,
-            rule="unusual_load",
-            rule_version=RULE_VERSION,
-            severity="note" if diagnosis.cause == "traffic" else "warning",
-            key=f"{stream.uid}@{at:%Y-%m-%d}",
-            statement=Phrase("unusual_load", values),
-            next_step=Phrase("step.look_at_traffic"),
-            at=at,
-            cause=diagnosis.cause,
-            reasons=(
-                Reason(
-                    Phrase("reason.chart", {"t2": float(peak[highest]), "limit": limit}),
-                    value=float(peak[highest]),
-                    unit="um/m",
-                    limit=limit,
-                    source=f"{np.count_nonzero(np.isfinite(former))} h",
-                ),
-                *diagnosis.reasons,
+    return Finding(
+        asset_id=bridge.asset.id,
+        rule="unusual_load",
+        rule_version=RULE_VERSION,
+        severity="note" if diagnosis.cause == "traffic" else "warning",
+        key=f"{stream.uid}@{at:%Y-%m-%d}",
+        statement=Phrase("unusual_load", values),
+        next_step=Phrase("step.look_at_traffic"),
+        at=at,
+        cause=diagnosis.cause,
+        reasons=(
+            Reason(
+                Phrase("reason.chart", {"t2": float(peak[highest]), "limit": limit}),
+                value=float(peak[highest]),
+                unit="um/m",
+                limit=limit,
+                source=f"{np.count_nonzero(np.isfinite(former))} h",
             ),
-            evidence=(
-                EvidenceWindow(stream.uid, at - timedelta(hours=12), at + timedelta(hours=12)),
-            ),
+            *diagnosis.reasons,
         ),
+        evidence=(EvidenceWindow(stream.uid, at - timedelta(hours=12), at + timedelta(hours=12)),),
     )
 
 

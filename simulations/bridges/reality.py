@@ -71,7 +71,7 @@ def _expansion(bridge: Bridge, stream: Datastream) -> Check | None:
         "free_expansion",
         stream,
         predicted=predicted,
-        measured=now.slope_mm_per_k,
+        measured=abs(now.slope_mm_per_k),
         count=now.days,
     )
 

@@ -8,17 +8,27 @@ from datetime import timedelta
 
 from simulations.bridges.inputs import Bridge, bridges
 from twin.city import Twin
-from twin.errors import InsufficientData, ModelError, NotAvailable, StoreUnavailableError
+from twin.errors import (
+    InsufficientData,
+    ModelError,
+    NotAvailable,
+    RegistryError,
+    StoreError,
+    StoreUnavailableError,
+)
 from twin.model.bridge_status import NAME as STATUS
 from twin.model.bridge_status import AnalysisStatus, BridgeStatus, status_of
+from twin.model.finding_steps import SEVERITIES, StoredFinding
 from twin.model.findings import Finding, MonitoringState, Phrase
-from twin.model.monitoring import AnalysisOutcome
+from twin.model.monitoring import AnalysisOutcome, StateRecord
 
 logger = logging.getLogger(__name__)
 
 LOCK = "bridge-analyses"
 REST_S = 10.0
 MOST_COMPARABLE = 5
+SETTLED = timedelta(days=90)
+"""For so long a closed finding is not opened by the same rule, unless it is graver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,8 @@ class Analysis:
     look
         Reads the streams and says what it found; raises InsufficientData while it has to learn,
         NotAvailable where it does not apply.
+    is_structural
+        Whether it judges the structure: a bridge is normal only if all of these do.
     """
 
     name: str
@@ -52,6 +64,7 @@ class Analysis:
     every: timedelta
     concerns: Callable[[Bridge], bool]
     look: Callable[[Bridge], Found]
+    is_structural: bool = False
 
 
 class Rounds:
@@ -103,7 +116,7 @@ class Rounds:
         """What the analyses said last, also before this worker began."""
         if bridge.asset.id not in self._said:
             kept = self._twin.bridges.state(bridge.asset.id, STATUS)
-            analyses = () if kept is None else status_of(kept).analyses
+            analyses = () if kept is None else _analyses_of(kept)
             self._said[bridge.asset.id] = {item.analysis: item for item in analyses}
         return self._said[bridge.asset.id]
 
@@ -112,6 +125,7 @@ class Rounds:
         if not findings:
             return ()
         known = self._twin.bridges.findings(only_open=False)
+        wanted = [item for item in findings if not _is_settled(item, known)]
         return tuple(
             replace(
                 finding,
@@ -122,20 +136,51 @@ class Rounds:
                     and (not item.is_open or item.finding.asset_id != finding.asset_id)
                 )[:MOST_COMPARABLE],
             )
-            for finding in findings
+            for finding in wanted
         )
 
     def _look_at(self, bridge: Bridge, due: Sequence[Analysis]) -> None:
         said = self._said_of(bridge)
         for analysis in due:
-            found = look(bridge, analysis)
-            outcome = replace(found.outcome, findings=self._compared(found.outcome.findings))
-            self._twin.bridges.keep(outcome, at=bridge.now)
+            found = self._kept(bridge, analysis, look(bridge, analysis))
             said[analysis.name] = AnalysisStatus(
-                analysis.name, analysis.version, found.state, bridge.now, found.reason
+                analysis.name,
+                analysis.version,
+                found.state,
+                bridge.now,
+                found.reason,
+                analysis.every.total_seconds(),
+                analysis.is_structural,
             )
         status = BridgeStatus(bridge.asset.id, bridge.now, tuple(said.values()))
-        self._twin.bridges.keep(AnalysisOutcome(states=(status.record(),)), at=bridge.now)
+        try:
+            self._twin.bridges.keep(AnalysisOutcome(states=(status.record(),)), at=bridge.now)
+        except (StoreError, ModelError, RegistryError) as error:
+            _require_store(error)
+            logger.warning("status_refused", extra={"reason": str(error)})
+
+    def _kept(self, bridge: Bridge, analysis: Analysis, found: Found) -> Found:
+        """What was found once it is kept; what the store refuses is said and stops no other."""
+        outcome = replace(found.outcome, findings=self._compared(found.outcome.findings))
+        try:
+            self._twin.bridges.keep(outcome, at=bridge.now)
+        except (StoreError, ModelError, RegistryError) as error:
+            _require_store(error)
+            logger.warning(
+                "outcome_refused",
+                extra={"asset": bridge.asset.id, "analysis": analysis.name, "reason": str(error)},
+            )
+            return _silent(analysis, MonitoringState.NOT_ARMED, error)
+        return found
+
+
+def _analyses_of(record: StateRecord) -> tuple[AnalysisStatus, ...]:
+    """Analyses of a status; none where it cannot be read, so that all of them are made anew."""
+    try:
+        return status_of(record).analyses
+    except ModelError as error:
+        logger.warning("status_unreadable", extra={"reason": str(error)})
+        return ()
 
 
 def look(bridge: Bridge, analysis: Analysis) -> Found:
@@ -159,6 +204,25 @@ def look(bridge: Bridge, analysis: Analysis) -> Found:
             "analysis_failed", extra={"asset": bridge.asset.id, "analysis": analysis.name}
         )
         return _silent(analysis, MonitoringState.NOT_ARMED, error)
+
+
+def _is_settled(finding: Finding, known: Sequence[StoredFinding]) -> bool:
+    """Whether a person has closed the same statement lately and it is no graver now."""
+    for item in known:
+        same = item.finding
+        if (same.asset_id, same.rule, same.key) != (finding.asset_id, finding.rule, finding.key):
+            continue
+        if item.is_open:
+            return False
+        graver = SEVERITIES.index(finding.severity) > SEVERITIES.index(same.severity)
+        return not graver and finding.at - item.steps[-1].at < SETTLED
+    return False
+
+
+def _require_store(error: Exception) -> None:
+    """Raise the error again where the database is away: then everything waits for it."""
+    if isinstance(error, StoreUnavailableError):
+        raise error
 
 
 def _silent(analysis: Analysis, state: MonitoringState, error: Exception) -> Found:

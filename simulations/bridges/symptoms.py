@@ -49,11 +49,19 @@ class Around:
 
 
 def heavy_flow(bridge: Bridge, columns: Columns) -> Floats | None:
-    """Lorries per hour over all counters of a bridge, (n,); None where there are none."""
+    """Lorries per hour over all counters of a bridge, (n,); None where there are none.
+
+    Up to half of them may be missing in an hour: they count as the mean of the others.
+    """
     if not bridge.heavy:
         return None
-    total = np.sum([columns.value[item.uid] for item in bridge.heavy], axis=0)
-    return None if not np.any(np.isfinite(total)) else np.asarray(total)
+    counted = np.array([columns.value[item.uid] for item in bridge.heavy])
+    known = np.isfinite(counted)
+    present = known.sum(axis=0)
+    if not present.any():
+        return None
+    mean = np.where(known, counted, 0.0).sum(axis=0) / np.maximum(present, 1)
+    return np.where(2 * present >= len(counted), mean * len(counted), np.nan)
 
 
 def symptoms_of(

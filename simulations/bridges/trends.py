@@ -112,11 +112,7 @@ def _seen(bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream
         residual=residual,
         temperature_c=columns.value[warm.uid],
         heavy=heavy_flow(bridge, columns),
-        neighbours=[
-            columns.value[item.uid] - model.expected(average)[:, 0]
-            for item in bridge.of(stream.quantity)
-            if item.uid != stream.uid
-        ],
+        neighbours=_neighbours(bridge, stream, columns, channels),
     )
     change = _Change(trend, around, float(inside[recent].mean()), model)
     return _Seen(
@@ -124,6 +120,21 @@ def _seen(bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream
         new,
         _findings(bridge, change) if trend.is_found else (),
     )
+
+
+def _neighbours(
+    bridge: Bridge, stream: Datastream, columns: Columns, channels: Channels
+) -> list[Floats]:
+    """Residuals of the other streams of a quantity, each by its own registered model."""
+    found: list[Floats] = []
+    for item in bridge.of(stream.quantity):
+        model, _ = newest(bridge, f"{NAME}.{item.uid}", restored)
+        if item.uid == stream.uid or model is None:
+            continue
+        own = restored(model.content)
+        average = lagged(channels.time_us, channels.usable_temperature_c, lags_h=own.lags_h)
+        found.append(columns.value[item.uid] - own.expected(average)[:, 0])
+    return found
 
 
 def _trained(bridge: Bridge, channels: Channels, name: str, version: int) -> TrainedModel:
@@ -246,4 +257,4 @@ def onset(time_us: Sequence[int] | np.ndarray, residual: Floats) -> tuple[int, f
     return found[0] * 24 * HOUR_US, found[1]
 
 
-ANALYSIS = Analysis(NAME, VERSION, timedelta(hours=6), is_concerned, look)
+ANALYSIS = Analysis(NAME, VERSION, timedelta(hours=6), is_concerned, look, is_structural=True)

@@ -80,7 +80,9 @@ def test_a_model_that_cannot_be_read_is_trained_anew_under_the_next_version(
     assert [item.version for item in models] == [1, 2]
 
 
-def test_a_closed_finding_is_named_as_comparable_to_the_next_one(cracked: Twin) -> None:
+def test_a_closed_finding_stays_closed_until_it_is_graver_and_is_then_comparable(
+    cracked: Twin,
+) -> None:
     (known,) = cracked.bridges.findings()
     for stage in ("seen", "judged", "closed"):
         cracked.bridges.move_finding(
@@ -88,9 +90,12 @@ def test_a_closed_finding_is_named_as_comparable_to_the_next_one(cracked: Twin) 
         )
     hour = timedelta(hours=1)
     again = replace(known.finding, at=cracked.now() + hour)
-    found = Found(AnalysisOutcome(findings=(again,)))
-    analysis = Analysis("again", "1", timedelta(), always, lambda _: found)
-    assert Rounds(cracked, [analysis]).step()
+    worse = replace(again, severity="critical")
+    for finding, opened in ((again, 0), (worse, 1)):
+        found = Found(AnalysisOutcome(findings=(finding,)))
+        analysis = Analysis("again", "1", timedelta(), always, lambda _, found=found: found)
+        assert Rounds(cracked, [analysis]).step()
+        assert len(cracked.bridges.findings()) == opened
     (reopened,) = cracked.bridges.findings()
     assert reopened.id != known.id
     assert reopened.finding.comparable == (known.id,)
@@ -105,12 +110,12 @@ def test_the_text_tells_each_quantity_and_every_reason_in_both_languages(cracked
     for label in ("Condition grade", "Load index", "Monitoring", "Consumed fatigue"):
         assert label in english
     assert "{" not in german + english
-    assert "warning" in overview(cracked, language="en")
+    assert "alarm" in overview(cracked, language="en")
 
 
 def test_the_json_holds_findings_checks_and_models(cracked: Twin) -> None:
     found = document(read_bridge(cracked, BRIDGE_ID), language="en")
-    assert found["monitoring"] == "warning"
+    assert found["monitoring"] == "alarm"
     finding = found["findings"][0]  # type: ignore[index]
     assert finding["cause"] == "structure"
     assert finding["evidence"][0]["datastream"] == "T1.crack_1"

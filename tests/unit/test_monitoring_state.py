@@ -18,6 +18,8 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 WAITS = Phrase("state.learning", {"analysis": "a"})
 LEARNING = AnalysisStatus("compensation", "1", MonitoringState.LEARNING, NOW, WAITS)
 JUDGING = AnalysisStatus("trend", "1", MonitoringState.NORMAL, NOW)
+BESIDE = replace(JUDGING, analysis="gauge", is_structural=False)
+OLD = replace(JUDGING, analysis="bearing", at=NOW - timedelta(hours=4))
 WARNING = Finding("B1", "crack_trend", "1", "warning", "B1.crack", Phrase("x"), Phrase("y"), at=NOW)
 
 
@@ -43,8 +45,11 @@ def test_a_damaged_status_is_an_error_that_says_what_to_do(content: bytes) -> No
     [
         ((), timedelta(), [], MonitoringState.NOT_ARMED),
         ((LEARNING,), timedelta(), [], MonitoringState.LEARNING),
-        ((LEARNING, JUDGING), timedelta(), [], MonitoringState.NORMAL),
-        ((JUDGING,), timedelta(hours=4), [], MonitoringState.NOT_ARMED),
+        ((LEARNING, JUDGING), timedelta(), [], MonitoringState.LEARNING),
+        ((JUDGING,), timedelta(), [], MonitoringState.NORMAL),
+        ((BESIDE,), timedelta(), [], MonitoringState.NOT_ARMED),
+        ((JUDGING, BESIDE), timedelta(), [], MonitoringState.NORMAL),
+        ((JUDGING, OLD), timedelta(), [], MonitoringState.NOT_ARMED),
         ((JUDGING,), timedelta(), [WARNING], MonitoringState.WARNING),
         ((JUDGING,), timedelta(hours=9), [WARNING], MonitoringState.WARNING),
         ((), timedelta(), [replace(WARNING, severity="critical")], MonitoringState.ALARM),
@@ -59,6 +64,12 @@ def test_the_worst_that_is_open_decides_then_who_judges(
     expected: MonitoringState,
 ) -> None:
     assert status(*analyses, at=NOW - age).watched(findings, now=NOW) is expected
+
+
+def test_a_status_that_cannot_be_read_hides_no_other_bridge() -> None:
+    damaged = replace(status(JUDGING).record(), asset_id="B3", content=b"?")
+    states = watched_states([damaged, status(JUDGING).record()], [], now=NOW)
+    assert states == {"B3": MonitoringState.NOT_ARMED, "B1": MonitoringState.NORMAL}
 
 
 def test_findings_of_a_bridge_without_a_status_count_too() -> None:

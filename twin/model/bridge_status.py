@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from twin.errors import ModelError
 from twin.model.findings import Finding, MonitoringState, Phrase
@@ -11,9 +11,8 @@ from twin.model.monitoring import StateRecord
 from twin.model.times import from_us, to_us
 
 NAME = "status"
-FORMAT_VERSION = 1
-STALE_AFTER = timedelta(hours=3)
-"""A status that nobody has renewed for so long says nothing of now."""
+FORMAT_VERSION = 2
+STALE_PERIODS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,8 @@ class AnalysisStatus:
     """One analysis of one bridge: whether it judges, and why not.
 
     ``state`` is ``LEARNING``, ``NOT_ARMED`` or ``NORMAL`` (it judges); what it found lies in the
-    findings. ``at`` is when it last looked.
+    findings. ``at`` is when it last looked, ``every_s`` how often it does [s]; what is older than
+    three of them says nothing of now. Only a structural one can make a bridge normal.
     """
 
     analysis: str
@@ -29,6 +29,12 @@ class AnalysisStatus:
     state: MonitoringState
     at: datetime
     reason: Phrase | None = None
+    every_s: float = 3600.0
+    is_structural: bool = True
+
+    def is_current(self, now: datetime) -> bool:
+        """Whether it has looked lately."""
+        return (now - self.at).total_seconds() <= STALE_PERIODS * self.every_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,8 @@ class BridgeStatus:
                 "version": item.version,
                 "state": item.state.name,
                 "at": item.at.isoformat(),
+                "every_s": item.every_s,
+                "is_structural": item.is_structural,
                 "reason": None
                 if item.reason is None
                 else {"key": item.reason.key, "values": dict(item.reason.values)},
@@ -59,17 +67,20 @@ class BridgeStatus:
     def watched(self, findings: Sequence[Finding], *, now: datetime) -> MonitoringState:
         """State of the monitoring from the analyses and the open findings.
 
-        A finding that is put down to a sensor raises nothing.
+        A finding that is put down to a sensor raises nothing. Without one a bridge is normal if
+        every structural analysis that concerns it judges; else it is what the least of them is.
         """
         structural = [item for item in findings if item.cause != "sensor_fault"]
         if any(item.severity == "critical" for item in structural):
             return MonitoringState.ALARM
         if any(item.severity == "warning" for item in structural):
             return MonitoringState.WARNING
-        if now - self.at > STALE_AFTER:
-            return MonitoringState.NOT_ARMED
-        states = {item.state for item in self.analyses}
-        for state in (MonitoringState.NORMAL, MonitoringState.LEARNING):
+        states = [
+            item.state if item.is_current(now) else MonitoringState.NOT_ARMED
+            for item in self.analyses
+            if item.is_structural
+        ]
+        for state in (MonitoringState.NOT_ARMED, MonitoringState.LEARNING, MonitoringState.NORMAL):
             if state in states:
                 return state
         return MonitoringState.NOT_ARMED
@@ -105,4 +116,12 @@ def _analysis(row: Mapping[str, object]) -> AnalysisStatus:
         phrase = Phrase(str(reason["key"]), dict(reason["values"]))
     state = MonitoringState[str(row["state"])]
     at = datetime.fromisoformat(str(row["at"]))
-    return AnalysisStatus(str(row["analysis"]), str(row["version"]), state, at, phrase)
+    return AnalysisStatus(
+        str(row["analysis"]),
+        str(row["version"]),
+        state,
+        at,
+        phrase,
+        float(str(row["every_s"])),
+        bool(row["is_structural"]),
+    )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from twin.errors import ModelError
 from twin.model.bridge_status import BridgeStatus, status_of
 from twin.model.findings import Finding, MonitoringState
 from twin.model.monitoring import StateRecord
@@ -46,6 +47,14 @@ def monitoring_state(
     return MonitoringState.NOT_ARMED if watched is None else watched
 
 
+def _readable(record: StateRecord, now: datetime) -> BridgeStatus:
+    """The status of a record; one that cannot be read says nothing, and hides no other."""
+    try:
+        return status_of(record)
+    except ModelError:
+        return BridgeStatus(record.asset_id, now, ())
+
+
 def watched_states(
     records: Iterable[StateRecord], findings: Iterable[Finding], *, now: datetime
 ) -> Mapping[str, MonitoringState]:
@@ -60,7 +69,7 @@ def watched_states(
     now
         Time at which a status is too old to say anything.
     """
-    statuses = {record.asset_id: status_of(record) for record in records}
+    statuses = {record.asset_id: _readable(record, now) for record in records}
     found: dict[str, list[Finding]] = {asset_id: [] for asset_id in statuses}
     for finding in findings:
         found.setdefault(finding.asset_id, []).append(finding)
