@@ -12,7 +12,9 @@ from sensors.simulator.tables import parameters
 from sensors.simulator.world import Stream
 from twin.model.quantities import quantity
 
-LONG_PAST = frozenset({"structure_temperature", "crack_width", "displacement", "natural_frequency"})
+LONG_PAST = frozenset(
+    {"structure_temperature", "crack_width", "displacement", "inclination", "natural_frequency"}
+)
 LONG_PAST_ITEMS = 200
 """Slots in one message of the long past: it is computed between two live ones."""
 

@@ -118,6 +118,7 @@ def test_the_long_past_of_slow_streams_repeats_what_lived_and_has_no_gaps_to_cou
         "structure_temperature",
         "crack_width",
         "displacement",
+        "inclination",
         "natural_frequency",
     }
     assert all(item.sequence is None for m in told for item in decoded(m))
