@@ -24,6 +24,8 @@ VERSION = "1"
 OWNER = "stadtzwilling"
 RECENT_D = 21
 KEPT_BACK_D = 60
+REVERSED_PERCENT = -50.0
+"""A bearing that moves half as far the other way does not lock: the sensor is turned round."""
 NEW_H = 24
 """Hours written at every look but the first: late readings of a day are taken in."""
 LEAST_D = 60
@@ -157,6 +159,7 @@ def _findings(
         is_temperature_trained=inside, trained_cel=trained_cel, lasted_d=float(now.days)
     )
     diagnosis = diagnose(symptoms)
+    is_reversed = share < REVERSED_PERCENT
     values: dict[str, float | str] = {
         "channel": stream.uid,
         "share": share,
@@ -182,10 +185,13 @@ def _findings(
             rule_version=RULE_VERSION,
             severity="warning",
             key=stream.uid,
-            statement=Phrase("bearing_locked", values),
-            next_step=Phrase("step.inspect_bearing", {"channel": stream.uid}),
+            statement=Phrase("bearing_reversed" if is_reversed else "bearing_locked", values),
+            next_step=Phrase(
+                "step.check_sensor" if is_reversed else "step.inspect_bearing",
+                {"channel": stream.uid},
+            ),
             at=bridge.now,
-            cause=diagnosis.cause,
+            cause="sensor_fault" if is_reversed else diagnosis.cause,
             reasons=(measured, *diagnosis.reasons),
             evidence=(EvidenceWindow(stream.uid, bridge.now - timedelta(days=90), bridge.now),),
         ),

@@ -77,7 +77,8 @@ def _findings(
         "hours": float(WINDOW_H),
         "flags": "suspect",
     }
-    shifted: dict[str, float | str] = {"channel": stream.uid, "hours": moved or 0.0}
+    shifted: dict[str, float | str] = {"channel": stream.uid, "hours": abs(moved or 0.0)}
+    shift = "clock_shift" if (moved or 0.0) > 0.0 else "clock_shift_earlier"
     return (
         Finding(
             asset_id=bridge.asset.id,
@@ -85,7 +86,7 @@ def _findings(
             rule_version=RULE_VERSION,
             severity="note",
             key=stream.uid,
-            statement=Phrase("clock_shift", shifted) if is_late else Phrase("sensor_fault", values),
+            statement=Phrase(shift, shifted) if is_late else Phrase("sensor_fault", values),
             next_step=Phrase(
                 "step.check_clock" if is_late else "step.check_sensor", {"channel": stream.uid}
             ),

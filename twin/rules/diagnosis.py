@@ -109,7 +109,8 @@ def _signs(symptoms: Symptoms) -> Sequence[Sign]:
         found.append(_neighbours(symptoms))
     if symptoms.lag_moved_h is not None and abs(symptoms.lag_moved_h) >= MOVED_LAG_H:
         hours = symptoms.lag_moved_h
-        found.append((Phrase("reason.lag_moved", {"hours": hours}), hours, {"sensor_fault": 4.0}))
+        key = "reason.lag_moved" if hours > 0.0 else "reason.lag_earlier"
+        found.append((Phrase(key, {"hours": abs(hours)}), hours, {"sensor_fault": 4.0}))
     if symptoms.came_back:
         hours = 24.0 * symptoms.lasted_d
         weights: Mapping[Cause, float] = {"structure": -3.0, "traffic": 1.0, "temperature": 1.0}
