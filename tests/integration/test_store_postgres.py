@@ -300,6 +300,10 @@ def test_an_unknown_series_gets_no_partition(store: PostgresStore, database: Dat
 
 REGISTRY = ("meta", "reference", "asset", "asset_attribute", "component", "sensor", "datastream")
 ROLLUPS = ("rollup_10s", "rollup_1m", "rollup_1h", "rollup_1d")
+BRIDGE_ROWS = (
+    *("bridge_record", "bridge_file", "bridge_file_part", "bridge_attachment", "bridge_event"),
+    *("bridge_model", "bridge_finding_step"),
+)
 RIGHTS = {
     "twin_keep": {
         **dict.fromkeys(("meta", "datastream", "reading", "waveform"), "r"),
@@ -317,10 +321,13 @@ RIGHTS = {
     },
     "twin_work": {
         **dict.fromkeys(REGISTRY, "r"),
-        **dict.fromkeys(("reading", "waveform", "latest", "quarantine", "ingest_balance"), "r"),
-        "reading_revision": "r",
-        **dict.fromkeys((*ROLLUPS, "dirty", "pending", "rollup_stream", "gap"), "r"),
-        "run": "arw",
+        **dict.fromkeys(("reading", "quarantine", "arrival", "dirty"), "ar"),
+        **dict.fromkeys(("waveform", "reading_revision"), "r"),
+        **dict.fromkeys(("latest", "ingest_commit", "ingest_balance"), "arw"),
+        **dict.fromkeys((*ROLLUPS, "pending", "rollup_stream", "gap"), "r"),
+        **dict.fromkeys(BRIDGE_ROWS, "ar"),
+        **dict.fromkeys(("bridge_work_item", "bridge_state", "bridge_finding"), "arw"),
+        **dict.fromkeys(("run", "traffic_state"), "arw"),
         **dict.fromkeys(("run_result", "run_part", "traffic_base", "traffic_base_part"), "ar"),
         "job_status": "arw",
     },
@@ -331,6 +338,10 @@ RIGHTS = {
         **dict.fromkeys((*ROLLUPS, "dirty", "pending", "rollup_stream", "gap"), "r"),
         **dict.fromkeys(("alarm", "deletion"), "r"),
         **dict.fromkeys(("run_result", "run_part", "traffic_base", "traffic_base_part"), "r"),
+        **dict.fromkeys(BRIDGE_ROWS, "r"),
+        **dict.fromkeys(("bridge_work_item", "bridge_state", "bridge_finding"), "r"),
+        "bridge_finding_step": "ar",
+        "traffic_state": "r",
         "run": "arw",
         "job_status": "arw",
     },
@@ -363,10 +374,10 @@ FROM pg_roles WHERE oid = '{role}'::regrole
 def test_each_role_has_exactly_its_rights(database: Database, role: str) -> None:
     found = {str(name): rights for name, rights in database.run(MATRIX.format(role=role))}
     assert {name: rights for name, rights in found.items() if rights} == RIGHTS[role]
-    may_make_room = role in ("twin_keep", "twin_ingest")
+    may_make_room = role in ("twin_keep", "twin_ingest", "twin_work")
     answer = database.run(FURTHER_RIGHTS.format(role=role))
-    is_ingester = role == "twin_ingest"
-    assert answer == [(may_make_room, is_ingester, is_ingester, False, False, False)]
+    may_record = role in ("twin_ingest", "twin_work")
+    assert answer == [(may_make_room, may_record, may_record, False, False, False)]
 
 
 @pytest.mark.duty("S6")
