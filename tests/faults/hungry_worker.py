@@ -7,6 +7,7 @@ import resource
 import sys
 import threading
 from collections.abc import Callable
+from importlib import import_module
 
 from simulations.worker import work
 from twin.city import Twin
@@ -47,6 +48,7 @@ def main(dsn: str, kind: str) -> None:
     """Work until the process ends."""
     twin = Twin(open_store(dsn, application="twin-work"), clock=utc_now)
     engine = Endless() if kind == "endless" else Greedy()
+    import_module("simulations.bridges.analyses")  # what a worker loads before memory is short
     if kind == "greedy":
         with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - as small as can be
             used = int(file.read().split()[0]) * resource.getpagesize()
