@@ -261,7 +261,9 @@ def _falling(network: Network) -> list[str]:
     falls = np.zeros(network.link_id.size, dtype=np.bool_)
     for z in _PROBES:
         now = np.empty_like(before)
-        costs.times(fn, p0, p1, p2, t0_s, capacity_pceh, z * scale, now)
+        with np.errstate(over="ignore"):  # an absurd capacity overflows, and is named below
+            volume_pceh = z * scale
+        costs.times(fn, p0, p1, p2, t0_s, capacity_pceh, volume_pceh, now)
         falls |= ~(now >= before * (1.0 - _ROUNDING)) | ~np.isfinite(now)
         before = now
     return _wrong_links(network, falls, "have a time that falls or overflows as the volume grows")
