@@ -284,10 +284,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--messages", type=int, default=MESSAGES)
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--only", default="", help="names of candidates begin with this")
+    parser.add_argument("--only", nargs="+", default=[""], help="beginnings of candidates' names")
     options = parser.parse_args()
-    candidates, absent = available()
-    candidates = [one for one in candidates if one.name.startswith(options.only)]
+    known, absent = available()
+    candidates = [one for one in known if one.name.startswith(tuple(options.only))]
+    if not candidates:
+        parser.error(f"--only matches none of: {'; '.join(one.name for one in known)}")
     parts = options.parts or PARTS
     with stage() as at:
         introduce(at)
