@@ -220,7 +220,7 @@ def test_a_damaged_summary_is_refused() -> None:
     counted(twin)
     kept = twin.bridges.state("T1", "fatigue")
     assert kept is not None
-    with pytest.raises(ModelError, match="fatigue of T1 is damaged"):
+    with pytest.raises(ModelError, match="'fatigue' of T1 is damaged"):
         details_of(type(kept)("fatigue", "T1", 1, 0, b"[{}]"))
 
 

@@ -1,14 +1,14 @@
 """What the analyses of a bridge say of themselves: armed, learning, not armed, and why."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
-from twin.errors import ModelError
 from twin.model.findings import Finding, MonitoringState, Phrase
 from twin.model.monitoring import StateRecord
-from twin.model.times import from_us, to_us
+from twin.model.state_rows import record_of_rows, rows_of
+from twin.model.times import from_us
 
 NAME = "status"
 FORMAT_VERSION = 2
@@ -47,22 +47,13 @@ class BridgeStatus:
 
     def record(self) -> StateRecord:
         """The status as the store keeps it."""
-        rows = [
-            {
-                "analysis": item.analysis,
-                "version": item.version,
-                "state": item.state.name,
-                "at": item.at.isoformat(),
-                "every_s": item.every_s,
-                "is_structural": item.is_structural,
-                "reason": None
-                if item.reason is None
-                else {"key": item.reason.key, "values": dict(item.reason.values)},
-            }
-            for item in self.analyses
-        ]
-        content = json.dumps(rows, ensure_ascii=False).encode()
-        return StateRecord(NAME, self.asset_id, FORMAT_VERSION, to_us(self.at), content)
+        return record_of_rows(
+            NAME,
+            map(_row, self.analyses),
+            asset_id=self.asset_id,
+            at=self.at,
+            format_version=FORMAT_VERSION,
+        )
 
     def watched(self, findings: Sequence[Finding], *, now: datetime) -> MonitoringState:
         """State of the monitoring from the analyses and the open findings.
@@ -94,34 +85,22 @@ def status_of(record: StateRecord) -> BridgeStatus:
     ModelError
         If it was written by a later version or is damaged.
     """
-    if record.format_version != FORMAT_VERSION:
-        raise ModelError(
-            f"the status of {record.asset_id} has format {record.format_version}, known is "
-            f"{FORMAT_VERSION}: run the analyses with this version"
-        )
-    try:
-        rows = json.loads(record.content)
-        analyses = tuple(_analysis(row) for row in rows)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"the status of {record.asset_id} is damaged ({error}): run the analyses again"
-        ) from error
+    analyses = rows_of(record, _analysis, format_version=FORMAT_VERSION)
     return BridgeStatus(record.asset_id, from_us(record.position_us), analyses)
 
 
-def _analysis(row: Mapping[str, object]) -> AnalysisStatus:
+def _row(item: AnalysisStatus) -> Mapping[str, object]:
+    return asdict(item) | {"state": item.state.name, "at": item.at.isoformat()}
+
+
+def _analysis(row: Mapping[str, Any]) -> AnalysisStatus:
     reason = row["reason"]
-    phrase = None
-    if isinstance(reason, dict):
-        phrase = Phrase(str(reason["key"]), dict(reason["values"]))
-    state = MonitoringState[str(row["state"])]
-    at = datetime.fromisoformat(str(row["at"]))
     return AnalysisStatus(
-        str(row["analysis"]),
-        str(row["version"]),
-        state,
-        at,
-        phrase,
-        float(str(row["every_s"])),
-        bool(row["is_structural"]),
+        analysis=str(row["analysis"]),
+        version=str(row["version"]),
+        state=MonitoringState[row["state"]],
+        at=datetime.fromisoformat(row["at"]),
+        reason=None if reason is None else Phrase(str(reason["key"]), dict(reason["values"])),
+        every_s=float(row["every_s"]),
+        is_structural=bool(row["is_structural"]),
     )

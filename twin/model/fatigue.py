@@ -1,14 +1,12 @@
 """Consumed fatigue of details, as far as strain streams measured it: plain numbers to show."""
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from twin.errors import ModelError
 from twin.model.monitoring import StateRecord
-from twin.model.times import to_us
+from twin.model.state_rows import record_of_rows, rows_of
 
 NAME = "fatigue"
 FORMAT_VERSION = 1
@@ -82,8 +80,9 @@ def figure(damage: float | None) -> str:
 
 def record_of(details: Iterable[DetailFatigue], *, asset_id: str, at: datetime) -> StateRecord:
     """Consumed fatigue of the details of a bridge as the store keeps it."""
-    content = json.dumps([asdict(item) for item in details], ensure_ascii=False).encode()
-    return StateRecord(NAME, asset_id, FORMAT_VERSION, to_us(at), content)
+    return record_of_rows(
+        NAME, map(asdict, details), asset_id=asset_id, at=at, format_version=FORMAT_VERSION
+    )
 
 
 def details_of(record: StateRecord) -> tuple[DetailFatigue, ...]:
@@ -94,17 +93,8 @@ def details_of(record: StateRecord) -> tuple[DetailFatigue, ...]:
     ModelError
         If it was written by a later version or is damaged.
     """
-    if record.format_version != FORMAT_VERSION:
-        raise ModelError(
-            f"the fatigue of {record.asset_id} has format {record.format_version}, known is "
-            f"{FORMAT_VERSION}: run the analyses with this version"
-        )
-    try:
-        rows: list[dict[str, Any]] = json.loads(record.content)
-        return tuple(
-            DetailFatigue(**(row | {"assumptions": tuple(row["assumptions"])})) for row in rows
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"the fatigue of {record.asset_id} is damaged ({error}): run the analyses again"
-        ) from error
+    return rows_of(record, _detail, format_version=FORMAT_VERSION)
+
+
+def _detail(row: Mapping[str, Any]) -> DetailFatigue:
+    return DetailFatigue(**(dict(row) | {"assumptions": tuple(row["assumptions"])}))

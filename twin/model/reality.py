@@ -1,14 +1,12 @@
 """What models predict against what sensors say."""
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from twin.errors import ModelError
 from twin.model.monitoring import StateRecord
-from twin.model.times import to_us
+from twin.model.state_rows import record_of_rows, rows_of
 
 NAME = "reality"
 FORMAT_VERSION = 1
@@ -51,8 +49,9 @@ class Check:
 
 def record_of(checks: Iterable[Check], *, asset_id: str, at: datetime) -> StateRecord:
     """Checks of a bridge as the store keeps them."""
-    content = json.dumps([asdict(check) for check in checks], ensure_ascii=False).encode()
-    return StateRecord(NAME, asset_id, FORMAT_VERSION, to_us(at), content)
+    return record_of_rows(
+        NAME, map(asdict, checks), asset_id=asset_id, at=at, format_version=FORMAT_VERSION
+    )
 
 
 def checks_of(record: StateRecord) -> tuple[Check, ...]:
@@ -63,15 +62,8 @@ def checks_of(record: StateRecord) -> tuple[Check, ...]:
     ModelError
         If it was written by a later version or is damaged.
     """
-    if record.format_version != FORMAT_VERSION:
-        raise ModelError(
-            f"the checks of {record.asset_id} have format {record.format_version}, known is "
-            f"{FORMAT_VERSION}: run the analyses with this version"
-        )
-    try:
-        rows: list[dict[str, Any]] = json.loads(record.content)
-        return tuple(Check(**{name: row[name] for name in Check.__slots__}) for row in rows)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"the checks of {record.asset_id} are damaged ({error}): run the analyses again"
-        ) from error
+    return rows_of(record, _check, format_version=FORMAT_VERSION)
+
+
+def _check(row: Mapping[str, Any]) -> Check:
+    return Check(**{name: row[name] for name in Check.__slots__})
