@@ -1,17 +1,15 @@
-"""Cracks that grow, bearings that lock, gauges, scour, and the state of an asset."""
+"""Cracks that grow, bearings that lock, gauges and scour."""
 
 import numpy as np
 import pytest
 from bridge_worlds import HOUR_US, START_US, YEAR_H, followed, weather
 
-from simulations.monitoring.asset_state import Indicator, monitoring_state
 from simulations.monitoring.channels import Channels
 from simulations.monitoring.compensate import TrainingRules, train
 from simulations.monitoring.flood import GaugeRule, GaugeWatch, ScourRule, gauge_rule, scour
 from simulations.monitoring.trend import Expansion, bearing_motion, expansion, slow_trend
 from simulations.monitoring.watch import Watch
 from twin.errors import InsufficientData, ModelError, NotAvailable
-from twin.model.findings import MonitoringState
 
 TRAINED = 220 * 24
 RULES = TrainingRules(least_channels=1, runs=20)
@@ -133,24 +131,3 @@ def test_scour_has_limits_of_its_own_pier() -> None:
     assert scour(90.0, rule, is_doubtful=True)[0] == "unknown"
     with pytest.raises(ModelError, match="source"):
         ScourRule(100.0, 1.0, 2.0, "")
-
-
-def test_a_sensor_fault_never_raises_a_structural_alarm() -> None:
-    modes = Indicator("modes", "alarm", inputs=("a1", "a2"), model="compensation")
-    crack_width = Indicator("crack", "normal", inputs=("w1",), model="crack")
-    both = {"registered": ["compensation", "crack"]}
-    assert monitoring_state([modes, crack_width], **both).state == MonitoringState.ALARM
-    faulty = monitoring_state([modes, crack_width], **both, faulty=["a2"])
-    assert faulty.state == MonitoringState.DATA_FAULT
-    assert faulty.silent == (("modes", "sensor_fault:a2"),)
-    assert monitoring_state([modes]).state == MonitoringState.NOT_ARMED
-    assert monitoring_state([]).state == MonitoringState.NO_DATA
-    quiet = monitoring_state(
-        [crack_width, Indicator("modes", "not_armed", reason="outside_trained_range")], **both
-    )
-    assert quiet.state == MonitoringState.NORMAL
-    assert quiet.silent == (("modes", "outside_trained_range"),)
-    learning = monitoring_state([Indicator("modes", "learning", model="compensation")])
-    assert learning.state == MonitoringState.LEARNING
-    flood = Indicator("gauge", "warning", inputs=("w",))
-    assert monitoring_state([flood, crack_width], **both).by == ("gauge",)
