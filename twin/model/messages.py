@@ -124,12 +124,23 @@ class Limits:
 class CodecContext:
     """All that a codec may know besides the message itself.
 
-    ``names`` holds the topic levels that the rule's template names.
+    Parameters
+    ----------
+    names
+        The topic levels that the rule's template names.
+    tables
+        Metadata of the source by name (sensor list, site table), as plain JSON data; a table that
+        is not configured or not loaded is absent.
+    state
+        What this codec gave as `Outcome.state` for the previous message of the same source, as
+        plain JSON data; empty at first.
     """
 
     rule: CodecRule
     names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     limits: Limits = field(default_factory=Limits)
+    tables: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    state: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,12 +264,16 @@ class Outcome:
         Values left out on purpose (retained without own time).
     unassigned
         Numeric values without a mapping.
+    state
+        What the codec needs to know at the next message of this source, as plain JSON data; None
+        leaves it as it was.
     """
 
     items: Sequence[Item] = ()
     missing: int = 0
     ignored: int = 0
     unassigned: int = 0
+    state: Mapping[str, object] | None = None
 
 
 def rejected(reason: str, detail: str) -> Outcome:
