@@ -2,7 +2,7 @@
 
 References
 ----------
-.. [1] C. Jennings et al., "Sensor Measurement Lists (SenML)", RFC 8428, 2018.
+.. [1] "Sensor Measurement Lists (SenML)", RFC 8428, 2018.
 """
 
 import math

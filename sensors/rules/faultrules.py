@@ -6,9 +6,9 @@ of its datastream is neither judged nor learned: rules of sequence say nothing a
 
 References
 ----------
-.. [1] F. R. Hampel, "The Influence Curve and Its Role in Robust Estimation", J. Am. Stat. Assoc.
+.. [1] "The Influence Curve and Its Role in Robust Estimation", J. Am. Stat. Assoc.
    69 (1974) 383-393.
-.. [2] R. K. Pearson, "Outliers in Process Modeling and Identification", IEEE Trans. Control Syst.
+.. [2] "Outliers in Process Modeling and Identification", IEEE Trans. Control Syst.
    Technol. 10 (2002) 55-63.
 """
 

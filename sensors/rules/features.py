@@ -2,9 +2,9 @@
 
 References
 ----------
-.. [1] J. O. Smith, "Spectral Audio Signal Processing", W3K Publishing, 2011, chapter "Quadratic
+.. [1] "Spectral Audio Signal Processing", W3K Publishing, 2011, chapter "Quadratic
    Interpolation of Spectral Peaks".
-.. [2] F. J. Harris, "On the Use of Windows for Harmonic Analysis with the Discrete Fourier
+.. [2] "On the Use of Windows for Harmonic Analysis with the Discrete Fourier
    Transform", Proc. IEEE 66 (1978) 51-83.
 """
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sensors.clocks import time_hint
 from sensors.codecs.columns import NO_SEQUENCE
 from sensors.routing import StreamColumns, StreamTable
+from sensors.rules.dates import swap_detail, swapped_rows
 from twin.model.messages import Rejection
 from twin.model.observations import Arrivals, Float64, Int64, Readings, no_arrivals
 from twin.model.quality import Quality
@@ -203,7 +204,14 @@ def judge_columns(
     )
     columns = streams.columns
     at_arrival = np.zeros(len(number), np.bool_)
-    judged = _judge(rows, columns, policy, stream=columns.rows(number), at_arrival=at_arrival)
+    judged = _judge(
+        rows,
+        columns,
+        policy,
+        stream=columns.rows(number),
+        at_arrival=at_arrival,
+        is_swapped=np.zeros(len(number), np.bool_),
+    )
     return judged.readings, [rejection for _, rejection in judged.rejections]
 
 
@@ -214,6 +222,8 @@ def judge(rows: Rows, *, streams: StreamTable, policy: TimePolicy) -> Judged:
     arrival, or its source takes the time of arrival where a clock is wrong. If it has a key that
     is the same whenever the broker repeats it, it becomes one of the `Arrivals`; else it is
     stored at least once, flagged where the broker may have delivered it before.
+
+    A time whose day and month are exchanged is refused, in the past too.
     """
     columns = streams.columns
     stream = columns.rows(rows.number)
@@ -223,7 +233,12 @@ def judge(rows: Rows, *, streams: StreamTable, policy: TimePolicy) -> Judged:
         tolerance_us = policy.future_tolerance // timedelta(microseconds=1)
         ahead = rows.time_us - rows.received_us > tolerance_us
         at_arrival |= takes & (ahead | (rows.time_us < CLOCK_IS_SET_FROM_US))
-    return _judge(rows, columns, policy, stream=stream, at_arrival=at_arrival)
+    is_swapped = ~at_arrival & swapped_rows(
+        rows.time_us, rows.received_us, source=columns.source[stream]
+    )
+    return _judge(
+        rows, columns, policy, stream=stream, at_arrival=at_arrival, is_swapped=is_swapped
+    )
 
 
 def _judge(
@@ -233,11 +248,12 @@ def _judge(
     *,
     stream: NDArray[np.intp],
     at_arrival: Bool,
+    is_swapped: Bool,
 ) -> Judged:
     time_us = np.where(at_arrival & rows.is_timed, rows.received_us, rows.time_us)
     age_us = rows.received_us - time_us
     has_key = at_arrival & (rows.is_timed | (rows.sequence != NO_SEQUENCE))
-    is_refused = _refused(rows, columns, policy, stream=stream, time_us=time_us)
+    is_refused = is_swapped | _refused(rows, columns, policy, stream=stream, time_us=time_us)
     within = (rows.value >= columns.lower[stream]) & (rows.value <= columns.upper[stream])
     quality = rows.quality | columns.flags[stream]
     quality |= _bit(age_us > columns.late_after_us[stream], Quality.LATE)
@@ -258,7 +274,12 @@ def _judge(
     plain = ~is_refused & ~has_key
     readings = Readings(*(getattr(readings, name)[plain] for name in Readings.__slots__))
     rejections = [
-        (row, _rejection(rows, row, columns, policy, stream=int(stream[row]), time_us=time_us))
+        (
+            row,
+            _swapped(rows, row)
+            if is_swapped[row]
+            else _rejection(rows, row, columns, policy, stream=int(stream[row]), time_us=time_us),
+        )
         for row in np.flatnonzero(is_refused).tolist()
     ]
     return Judged(readings, arrivals, rejections, stream, ~is_refused)
@@ -284,6 +305,18 @@ def _refused(
     if any(one.quarantines_late for one in policy.treatments.values()):
         refused |= age_us > _latest_us(columns, policy)[stream]
     return refused
+
+
+def _swapped(rows: Rows, row: int) -> Rejection:
+    """Rejection of a row whose day and month are exchanged."""
+    time_us = int(rows.time_us[row])
+    return Rejection(
+        reason="date_swapped",
+        detail=swap_detail(time_us),
+        datastream_number=int(rows.number[row]),
+        time_us=time_us,
+        value=float(rows.value[row]),
+    )
 
 
 def _rejection(

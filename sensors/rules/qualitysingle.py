@@ -8,6 +8,7 @@ from datetime import timedelta
 from math import isfinite
 from typing import NamedTuple
 
+from sensors.clocks import DAY_US
 from sensors.routing import StreamTable
 from sensors.rules.quality import ALWAYS_US, CLOCK_IS_SET_FROM_US, FOREVER, TimePolicy
 from twin.model.quality import Quality
@@ -81,6 +82,8 @@ class OrdinaryReadings:
         row, lower, upper, flags, late_after_us, oldest_us = known
         age_us = received_us - time_us
         if not -self._tolerance_us <= age_us <= oldest_us or time_us < CLOCK_IS_SET_FROM_US:
+            return None
+        if age_us > DAY_US:  # day and month may be exchanged
             return None
         if not isfinite(value):
             return None

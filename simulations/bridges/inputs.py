@@ -82,20 +82,27 @@ class Bridge:
 
 
 def bridges(twin: Twin, *, asset_id: str | None = None) -> Sequence[Bridge]:
-    """All bridges that have streams, or one of them, as they are now."""
+    """All bridges, or one of them, as they are now; as many queries for one as for many."""
     now, carried = twin.now(), _carried_sections(twin)
-    found: list[Bridge] = []
-    for asset in twin.assets("bridge"):
-        if asset_id not in (None, asset.id):
-            continue
-        streams = tuple(twin.datastreams(asset.id))
-        counted = [
-            *streams,
-            *(s for road in carried.get(asset.id, ()) for s in twin.datastreams(road)),
-        ]
-        heavy = tuple(s for s in counted if (s.quantity, s.vehicle_class) == HEAVY)
-        found.append(Bridge(twin, asset, streams, now, heavy))
-    return found
+    streams: dict[str, list[Datastream]] = {}
+    for stream in twin.datastreams():
+        streams.setdefault(stream.asset_id, []).append(stream)
+    return [
+        Bridge(
+            twin,
+            asset,
+            tuple(streams.get(asset.id, ())),
+            now,
+            tuple(
+                stream
+                for place in (asset.id, *carried.get(asset.id, ()))
+                for stream in streams.get(place, ())
+                if (stream.quantity, stream.vehicle_class) == HEAVY
+            ),
+        )
+        for asset in twin.assets("bridge")
+        if asset_id in (None, asset.id)
+    ]
 
 
 def _carried_sections(twin: Twin) -> Mapping[str, Sequence[str]]:

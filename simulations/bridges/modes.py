@@ -8,6 +8,7 @@ import numpy as np
 
 from simulations.bridges.inputs import Bridge, Floats
 from simulations.bridges.rounds import Analysis, Found
+from simulations.bridges.spectra import kept_spectra
 from simulations.monitoring.oma import ModalAnalysis, identify, identify_single
 from simulations.monitoring.recording import Recording
 from simulations.monitoring.tracking import (
@@ -19,6 +20,7 @@ from simulations.monitoring.tracking import (
 )
 from twin.errors import InsufficientData
 from twin.model.datastreams import Datastream
+from twin.model.findings import MonitoringState, Phrase
 from twin.model.monitoring import AnalysisOutcome, BridgeEvent, StateRecord
 from twin.model.observations import Waveform
 from twin.model.quality import SUSPECT_MASK
@@ -51,12 +53,12 @@ def is_concerned(bridge: Bridge) -> bool:
 
 
 def look(bridge: Bridge) -> Found:
-    """Identify and follow the modes of the last hour, recording by recording.
+    """Identify and follow the modes of the last hour, recording by recording; keep its spectra.
 
     Raises
     ------
     InsufficientData
-        If no recording of the hour can be used; names why.
+        If no recording of the hour can be used, not even for a spectrum; names why.
     """
     channels = [
         channel
@@ -66,20 +68,26 @@ def look(bridge: Bridge) -> Found:
     if not channels:
         raise InsufficientData("no sound acceleration block arrived in the last hour")
     events: list[BridgeEvent] = []
-    states: list[StateRecord] = []
+    recordings = [_recording(group) for group in together(channels)]
+    spectra = kept_spectra(bridge, recordings)
+    states: list[StateRecord] = [] if spectra is None else [spectra]
     waiting: list[str] = []
-    for group in together(channels):
+    for recording in recordings:
         try:
-            analysis = _identified(group)
+            analysis = _identified(recording)
         except InsufficientData as error:
             waiting.append(str(error))
             continue
         state, tracked = _followed(bridge, analysis, bridge.now)
         states.append(state)
         events.append(_event(bridge, analysis, tracked))
-    if not events:
+    outcome = AnalysisOutcome(events=tuple(events), states=tuple(states))
+    if events:
+        return Found(outcome)
+    if spectra is None:
         raise InsufficientData("; ".join(waiting))
-    return Found(AnalysisOutcome(events=tuple(events), states=tuple(states)))
+    reason = Phrase("state.learning", {"analysis": NAME, "reason": "; ".join(waiting)})
+    return Found(outcome, MonitoringState.LEARNING, reason)
 
 
 def _channel(bridge: Bridge, stream: Datastream) -> Channel:
@@ -104,7 +112,7 @@ def together(channels: Sequence[Channel]) -> list[list[Channel]]:
     return groups
 
 
-def _identified(group: Sequence[Channel]) -> ModalAnalysis:
+def _recording(group: Sequence[Channel]) -> Recording:
     names = tuple(channel.stream.uid for channel in group)
     units = tuple(quantity(channel.stream.quantity).unit for channel in group)
     starts = sorted(frozenset.intersection(*(channel.starts for channel in group)))
@@ -116,8 +124,12 @@ def _identified(group: Sequence[Channel]) -> ModalAnalysis:
         columns = [known[start] for known in by_start]
         length = min(len(column) for column in columns)
         blocks.append(np.column_stack([column[:length] for column in columns]).astype(np.float64))
-    recording = Recording(tuple(blocks), group[0].blocks[0].rate_hz, names, units)
-    return identify(recording) if len(group) > 1 else identify_single(recording, names[0])
+    return Recording(tuple(blocks), group[0].blocks[0].rate_hz, names, units)
+
+
+def _identified(recording: Recording) -> ModalAnalysis:
+    names = recording.channels
+    return identify(recording) if len(names) > 1 else identify_single(recording, names[0])
 
 
 def _followed(

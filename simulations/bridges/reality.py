@@ -21,7 +21,7 @@ EXPANSION_LIMIT_PERCENT = 30.0
 FREQUENCY_LIMIT_PERCENT = 25.0
 """Own choices: beyond them a wrong assumption is likelier than scatter."""
 EMPA_FACTOR, EMPA_POWER = 95.4, -0.933
-"""f1 = 95.4 L^-0.933, R. Cantieni, EMPA report 211 (1983); scatter of single bridges 0.8 Hz."""
+"""f1 = 95.4 L^-0.933, EMPA report 211 (1983); scatter of single bridges 0.8 Hz."""
 
 
 def is_concerned(bridge: Bridge) -> bool:

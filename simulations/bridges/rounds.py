@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -70,6 +71,9 @@ class Analysis:
 class Rounds:
     """Looks at bridges whose analyses are due; only one worker of the city does.
 
+    A round comes to every bridge once, so that none that is slow or always due keeps the others
+    waiting. The registry is read at its beginning.
+
     Parameters
     ----------
     twin
@@ -81,51 +85,60 @@ class Rounds:
     def __init__(self, twin: Twin, analyses: Sequence[Analysis]) -> None:
         self._twin = twin
         self._analyses = tuple(analyses)
-        self._said: dict[str, dict[str, AnalysisStatus]] = {}
+        self._round: deque[Bridge] = deque()
+        self._said: dict[str, dict[str, AnalysisStatus]] | None = None
         self._rests_until = 0.0
 
     def step(self) -> bool:
         """Make all due analyses of one bridge, so that a waiting run is not kept long.
 
-        False if nothing was due, or another worker does it; then nothing is looked up for a while.
+        False if nothing was due in the rest of the round, or another worker does it; then nothing
+        is looked up for a while.
         """
-        if time.monotonic() < self._rests_until or not self._twin.hold_instance(LOCK):
+        if time.monotonic() < self._rests_until:
             return False
-        for bridge in bridges(self._twin):
-            due = [item for item in self._analyses if self._is_due(item, bridge)]
+        if not self._twin.hold_instance(LOCK):
+            self._round.clear()
+            self._said = None
+            return False
+        if not self._round:
+            self._round.extend(bridges(self._twin))
+        said = self._read_said()
+        while self._round:
+            bridge = replace(self._round.popleft(), now=self._twin.now())
+            known = said.setdefault(bridge.asset.id, {})
+            due = [item for item in self._analyses if _is_due(item, bridge, known)]
             if due:
-                self._look_at(bridge, due)
+                self._look_at(bridge, due, known)
                 return True
         self._rests_until = time.monotonic() + REST_S
         return False
 
     def all_due(self) -> int:
-        """Make everything that is due; how many bridges were looked at."""
-        looked = 0
-        while self.step():
+        """Make everything that is due in one round; how many bridges were looked at."""
+        looked = int(self.step())
+        while self._round and self.step():
             looked += 1
         return looked
 
-    def _is_due(self, analysis: Analysis, bridge: Bridge) -> bool:
-        if not analysis.concerns(bridge):
-            return False
-        last = self._said_of(bridge).get(analysis.name)
-        return last is None or bridge.now - last.at >= analysis.every
-
-    def _said_of(self, bridge: Bridge) -> dict[str, AnalysisStatus]:
-        """What the analyses said last, also before this worker began."""
-        if bridge.asset.id not in self._said:
-            kept = self._twin.bridges.state(bridge.asset.id, STATUS)
-            analyses = () if kept is None else _analyses_of(kept)
-            self._said[bridge.asset.id] = {item.analysis: item for item in analyses}
-        return self._said[bridge.asset.id]
+    def _read_said(self) -> dict[str, dict[str, AnalysisStatus]]:
+        """What the analyses said last, by asset and name, also before this worker began."""
+        if self._said is None:
+            self._said = {
+                record.asset_id: {item.analysis: item for item in _analyses_of(record)}
+                for record in self._twin.bridges.states(STATUS)
+            }
+        return self._said
 
     def _compared(self, findings: Sequence[Finding]) -> tuple[Finding, ...]:
         """Findings with the numbers of like ones: same rule and cause, elsewhere or closed."""
-        if not findings:
-            return ()
-        known = self._twin.bridges.findings(only_open=False)
-        wanted = [item for item in findings if not _is_settled(item, known)]
+        shelf = self._twin.bridges
+        own = {
+            asset_id: shelf.findings(asset_id, only_open=False)
+            for asset_id in {item.asset_id for item in findings}
+        }
+        wanted = [item for item in findings if not _is_settled(item, own[item.asset_id])]
+        known = shelf.findings(only_open=False) if wanted else ()
         return tuple(
             replace(
                 finding,
@@ -139,8 +152,9 @@ class Rounds:
             for finding in wanted
         )
 
-    def _look_at(self, bridge: Bridge, due: Sequence[Analysis]) -> None:
-        said = self._said_of(bridge)
+    def _look_at(
+        self, bridge: Bridge, due: Sequence[Analysis], said: dict[str, AnalysisStatus]
+    ) -> None:
         for analysis in due:
             found = self._kept(bridge, analysis, look(bridge, analysis))
             said[analysis.name] = AnalysisStatus(
@@ -161,8 +175,8 @@ class Rounds:
 
     def _kept(self, bridge: Bridge, analysis: Analysis, found: Found) -> Found:
         """What was found once it is kept; what the store refuses is said and stops no other."""
-        outcome = replace(found.outcome, findings=self._compared(found.outcome.findings))
         try:
+            outcome = replace(found.outcome, findings=self._compared(found.outcome.findings))
             self._twin.bridges.keep(outcome, at=bridge.now)
         except (StoreError, ModelError, RegistryError) as error:
             _require_store(error)
@@ -172,6 +186,13 @@ class Rounds:
             )
             return _silent(analysis, MonitoringState.NOT_ARMED, error)
         return found
+
+
+def _is_due(analysis: Analysis, bridge: Bridge, said: Mapping[str, AnalysisStatus]) -> bool:
+    if not analysis.concerns(bridge):
+        return False
+    last = said.get(analysis.name)
+    return last is None or bridge.now - last.at >= analysis.every
 
 
 def _analyses_of(record: StateRecord) -> tuple[AnalysisStatus, ...]:

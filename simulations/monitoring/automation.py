@@ -2,7 +2,7 @@
 
 References
 ----------
-.. [1] E. Reynders, J. Houbrechts, G. De Roeck, "Fully automated (operational) modal analysis",
+.. [1] "Fully automated (operational) modal analysis",
    Mechanical Systems and Signal Processing 29 (2012) 228-250.
 """
 

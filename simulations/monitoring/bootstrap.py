@@ -5,9 +5,9 @@ weather and misfit for days: blocks of them, drawn again and again, keep that to
 
 References
 ----------
-.. [1] H. R. Kuensch, "The jackknife and the bootstrap for general stationary observations", Ann.
+.. [1] "The jackknife and the bootstrap for general stationary observations", Ann.
    Stat. 17 (1989) 1217-1241: blocks of consecutive values.
-.. [2] D. N. Politis, J. P. Romano, "A circular block-resampling procedure for stationary data", in
+.. [2] "A circular block-resampling procedure for stationary data", in
    "Exploring the Limits of Bootstrap", Wiley 1992: the record is closed to a circle.
 """
 

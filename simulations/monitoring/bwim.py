@@ -7,11 +7,11 @@ the spread of the class as weights). Every figure has an uncertainty.
 
 References
 ----------
-.. [1] F. Moses, "Weigh-in-motion system using instrumented bridges", J. Transp. Eng. 105 (1979)
+.. [1] "Weigh-in-motion system using instrumented bridges", J. Transp. Eng. 105 (1979)
    233-249.
-.. [2] E. J. OBrien et al., "A regularised solution to the bridge weigh-in-motion equations", Int.
+.. [2] "A regularised solution to the bridge weigh-in-motion equations", Int.
    J. Heavy Vehicle Systems 16 (2009) 310-327.
-.. [3] W. K. Newey, K. D. West, "A Simple, Positive Semi-Definite, Heteroskedasticity and
+.. [3] "A Simple, Positive Semi-Definite, Heteroskedasticity and
    Autocorrelation Consistent Covariance Matrix", Econometrica 55 (1987) 703-708.
 """
 

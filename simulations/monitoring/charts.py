@@ -6,12 +6,12 @@ of the chart, solved on Gauss-Legendre nodes. Residuals that hang together in ti
 
 References
 ----------
-.. [1] S. V. Crowder, "A Simple Method for Studying Run-Length Distributions of Exponentially
+.. [1] "A Simple Method for Studying Run-Length Distributions of Exponentially
    Weighted Moving Average Charts", Technometrics 29 (1987) 401-407, equation (2).
-.. [2] E. S. Page, "Continuous Inspection Schemes", Biometrika 41 (1954) 100-115, section 4.
-.. [3] A. L. Goel, S. M. Wu, "Determination of A.R.L. and a Contour Nomogram for CUSUM Charts to
+.. [2] "Continuous Inspection Schemes", Biometrika 41 (1954) 100-115, section 4.
+.. [3] "Determination of A.R.L. and a Contour Nomogram for CUSUM Charts to
    Control Normal Mean", Technometrics 13 (1971) 221-230.
-.. [4] D. C. Montgomery, "Introduction to Statistical Quality Control", 8th ed. 2019, section 11.3.
+.. [4] "Introduction to Statistical Quality Control", 8th ed. 2019, section 11.3.
 """
 
 from collections.abc import Callable

@@ -7,9 +7,9 @@ alarms. Training that is too short, without cold days or with clocks in doubt is
 
 References
 ----------
-.. [1] J. Kullaa, "Damage detection of the Z24 Bridge using control charts", Mech. Syst. Signal
+.. [1] "Damage detection of the Z24 Bridge using control charts", Mech. Syst. Signal
    Process. 17 (2003) 163-170: charts of residuals.
-.. [2] C. A. Lowry et al., "A Multivariate Exponentially Weighted Moving Average Control Chart",
+.. [2] "A Multivariate Exponentially Weighted Moving Average Control Chart",
    Technometrics 34 (1992) 46-53.
 """
 

@@ -2,11 +2,11 @@
 
 References
 ----------
-.. [1] P. D. Welch, "The use of fast Fourier transform for the estimation of power spectra", IEEE
+.. [1] "The use of fast Fourier transform for the estimation of power spectra", IEEE
    Transactions on Audio and Electroacoustics 15 (1967) 70-73.
-.. [2] R. Brincker, L. Zhang, P. Andersen, "Modal identification of output-only systems using
+.. [2] "Modal identification of output-only systems using
    frequency domain decomposition", Smart Materials and Structures 10 (2001) 441-445.
-.. [3] R. Brincker, C. Ventura, P. Andersen, "Damping estimation by frequency domain
+.. [3] "Damping estimation by frequency domain
    decomposition", Proc. 19th International Modal Analysis Conference, 2001.
 """
 

@@ -5,7 +5,7 @@ narrow band have the kurtosis 3; those of a sine have 1.5.
 
 References
 ----------
-.. [1] N.-J. Jacobsen, P. Andersen, R. Brincker, "Eliminating the influence of harmonic components
+.. [1] "Eliminating the influence of harmonic components
    in operational modal analysis", Proc. 25th International Modal Analysis Conference, 2007.
 """
 

@@ -2,10 +2,10 @@
 
 References
 ----------
-.. [1] B. Peeters, G. De Roeck, "One-year monitoring of the Z24-Bridge: environmental effects versus
+.. [1] "One-year monitoring of the Z24-Bridge: environmental effects versus
    damage events", Earthquake Eng. Struct. Dyn. 30 (2001) 149-171: two slopes of the frequencies
    above and below the freezing point.
-.. [2] J. H. Friedman, "Multivariate Adaptive Regression Splines", Ann. Stat. 19 (1991)
+.. [2] "Multivariate Adaptive Regression Splines", Ann. Stat. 19 (1991)
    1-67: hinges.
 """
 

@@ -2,9 +2,9 @@
 
 References
 ----------
-.. [1] R. J. Allemang, D. L. Brown, "A correlation coefficient for modal vector analysis", Proc. 1st
+.. [1] "A correlation coefficient for modal vector analysis", Proc. 1st
    International Modal Analysis Conference, 1982, 110-116.
-.. [2] R. S. Pappa, K. B. Elliott, A. Schenk, "Consistent-mode indicator for the eigensystem
+.. [2] "Consistent-mode indicator for the eigensystem
    realization algorithm", Journal of Guidance, Control, and Dynamics 16 (1993) 852-858.
 """
 

@@ -5,7 +5,7 @@ What one recording cannot tell is said in ``flags``, and nothing is filled in.
 
 References
 ----------
-.. [1] R. Brincker, C. Ventura, "Introduction to Operational Modal Analysis", Wiley, 2015,
+.. [1] "Introduction to Operational Modal Analysis", Wiley, 2015,
    chapter 8: duration of records.
 """
 

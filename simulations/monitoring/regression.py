@@ -2,9 +2,9 @@
 
 References
 ----------
-.. [1] A. E. Hoerl, R. W. Kennard, "Ridge Regression: Biased Estimation for Nonorthogonal
+.. [1] "Ridge Regression: Biased Estimation for Nonorthogonal
    Problems", Technometrics 12 (1970) 55-67.
-.. [2] A.-M. Yan et al., "Structural damage diagnosis under varying environmental conditions, part
+.. [2] "Structural damage diagnosis under varying environmental conditions, part
    I: a linear analysis", Mech. Syst. Signal Process. 19 (2005) 847-864: principal components.
 """
 

@@ -7,7 +7,7 @@ and are held near them, because body bounce hides them.
 
 References
 ----------
-.. [1] G. H. Golub, V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares
+.. [1] "The differentiation of pseudo-inverses and nonlinear least squares
    problems whose variables separate", SIAM Journal on Numerical Analysis 10 (1973) 413-432.
 """
 

@@ -5,9 +5,9 @@ product across a gap; one singular value decomposition serves all model orders.
 
 References
 ----------
-.. [1] B. Peeters, G. De Roeck, "Reference-based stochastic subspace identification for output-only
+.. [1] "Reference-based stochastic subspace identification for output-only
    modal analysis", Mechanical Systems and Signal Processing 13 (1999) 855-878.
-.. [2] M. Döhler, L. Mevel, "Efficient multi-order uncertainty computation for stochastic subspace
+.. [2] "Efficient multi-order uncertainty computation for stochastic subspace
    identification", Mechanical Systems and Signal Processing 38 (2013) 346-366.
 """
 

@@ -5,7 +5,7 @@ restart with the same bits, see `state_record`.
 
 References
 ----------
-.. [1] H. W. Kuhn, "The Hungarian method for the assignment problem", Naval Research Logistics
+.. [1] "The Hungarian method for the assignment problem", Naval Research Logistics
    Quarterly 2 (1955) 83-97.
 """
 

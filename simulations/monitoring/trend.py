@@ -5,7 +5,7 @@ of the channel. Bands come from blocks of days, because neighbouring days resemb
 
 References
 ----------
-.. [1] H. R. Kuensch, "The jackknife and the bootstrap for general stationary observations", Ann.
+.. [1] "The jackknife and the bootstrap for general stationary observations", Ann.
    Stat. 17 (1989) 1217-1241.
 """
 

@@ -7,9 +7,9 @@ stand still, so that residuals of an extrapolation do not pile up.
 
 References
 ----------
-.. [1] C. A. Lowry et al., "A Multivariate Exponentially Weighted Moving Average Control Chart",
+.. [1] "A Multivariate Exponentially Weighted Moving Average Control Chart",
    Technometrics 34 (1992) 46-53.
-.. [2] R. L. Mason, N. D. Tracy, J. C. Young, "Decomposition of T2 for Multivariate Control Chart
+.. [2] "Decomposition of T2 for Multivariate Control Chart
    Interpretation", J. Qual. Technol. 27 (1995) 99-108, on shares; ours are the additive ones.
 """
 

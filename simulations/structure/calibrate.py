@@ -132,7 +132,7 @@ def mac(one: Floats, other: Floats) -> float:
 
     References
     ----------
-    .. [1] R. J. Allemang, "The modal assurance criterion", Sound and Vibration, August 2003.
+    .. [1] "The modal assurance criterion", Sound and Vibration, August 2003.
 
     Examples
     --------
@@ -352,9 +352,7 @@ def _check_band(factor: float, override: Override | None) -> None:
     if LEAST_FACTOR <= factor <= MOST_FACTOR or override is not None:
         return
     raise OutOfValidity(
-        f"the stiffness would need a factor of {factor:.3g}, outside of {LEAST_FACTOR:g} to "
-        f"{MOST_FACTOR:g}; check mass, spans and static system, or record an override with person "
-        "and reason"
+        sentence("refused_factor", factor=factor, least=LEAST_FACTOR, most=MOST_FACTOR)
     )
 
 

@@ -16,7 +16,7 @@ from twin.model.tables import rows
 
 LARGEST_SKEW_DEG = 20.0
 TYPICAL_HZ, TYPICAL_POWER = 95.4, -0.933
-"""f1 = 95.4 L^-0.933 (R. Cantieni, EMPA report 211, 1983; main span in m; verify)."""
+"""f1 = 95.4 L^-0.933 (EMPA report 211, 1983; main span in m; verify)."""
 GUESSED_BAND = (0.5, 2.0)
 MEASURED_BAND = (0.8, 1.25)
 END_SPAN = 0.8
@@ -187,37 +187,32 @@ def _refuse(facts: BridgeFacts) -> None:
     """Refuse what no beam can stand for."""
     who = facts.name or "this bridge"
     if facts.is_curved:
-        raise NotAvailable(f"{who} is curved in plan: bending and torsion couple; use L2 or L3")
+        raise NotAvailable(sentence("refused_curved", who=who))
     if facts.skew_deg is not None and abs(facts.skew_deg) > LARGEST_SKEW_DEG:
         raise NotAvailable(
-            f"{who} has a skew of {facts.skew_deg:g} degrees, above {LARGEST_SKEW_DEG:g}: its "
-            "corners carry differently; use L2 or L3"
+            sentence("refused_skew", who=who, skew=facts.skew_deg, most=LARGEST_SKEW_DEG)
         )
-    key = facts.static_system
+    key, words = facts.static_system, facts.system_words.lower()
     if key and key.split(".")[0] != "1":
-        raise NotAvailable(
-            f"{who} has static system {key}, a frame, arch or cable structure: no beam stands for "
-            "it; use L2 or L3"
-        )
-    if key.startswith("1.3.1") or "hinge" in facts.system_words.lower():
-        if not facts.hinges_m:
-            raise NotAvailable(f"{who} has hinges whose stations are not known; give hinges_m")
-        return
-    if key:
-        return
-    _refuse_words(who, facts.system_words.lower())
+        raise NotAvailable(sentence("refused_system", who=who, key=key))
+    has_hinges = key.startswith("1.3.1") or re.search("hinge|gelenk", words) is not None
+    if not key:
+        _refuse_words(who, words, has_hinges=has_hinges)
+    if has_hinges and not facts.hinges_m:
+        raise NotAvailable(sentence("refused_hinges", who=who))
 
 
-def _refuse_words(who: str, words: str) -> None:
-    for row in rows("structural_systems"):
-        if re.search(rf"({row['words']})", words):
-            if row["is_beam"] == "yes":
-                return
-            raise NotAvailable(
-                f"{who} is no girder bridge ({words}): {row['english']}; use L3, influence lines "
-                "from its recalculation"
-            )
-    raise NotAvailable(f"the static system of {who} is not known ({words or 'no words'})")
+def _refuse_words(who: str, words: str, *, has_hinges: bool) -> None:
+    """Refuse words for arches, trusses, cables and frames, and words that say no system."""
+    known = [row for row in rows("structural_systems") if re.search(f"({row['words']})", words)]
+    if not known and not has_hinges:
+        raise NotAvailable(sentence("refused_unknown", who=who, words=words or "-"))
+    for row in known:
+        if row["is_beam"] == "yes":
+            return
+        if row["words"].startswith("cantilever") and has_hinges:
+            continue
+        raise NotAvailable(sentence("refused_words", who=who, why=row["english"]))
 
 
 def _spans(facts: BridgeFacts) -> tuple[list[float], bool, list[str]]:
@@ -233,7 +228,7 @@ def _spans(facts: BridgeFacts) -> tuple[list[float], bool, list[str]]:
     count = 1 if facts.static_system == "1.1" else facts.span_count
     if facts.length_m is None or count is None:
         who = facts.name or "this bridge"
-        raise NotAvailable(f"the spans of {who} are not known; give spans_m, or length and number")
+        raise NotAvailable(sentence("refused_spans", who=who))
     if count < THREE_SPANS:
         spans = [facts.length_m / count] * count
     else:
@@ -253,7 +248,7 @@ def _material(facts: BridgeFacts) -> Mapping[str, str]:
         if re.search(rf"({row['words']})", facts.system_words.lower()):
             return row
     who = facts.name or "this bridge"
-    raise NotAvailable(f"the material of {who} is not known; give material")
+    raise NotAvailable(sentence("refused_material", who=who))
 
 
 def _mass(facts: BridgeFacts, material: Mapping[str, str]) -> tuple[float, list[str]]:
@@ -261,7 +256,7 @@ def _mass(facts: BridgeFacts, material: Mapping[str, str]) -> tuple[float, list[
         return facts.mass_kg_per_m, []
     if facts.width_m is None:
         who = facts.name or "this bridge"
-        raise NotAvailable(f"the mass of {who} is not known; give width_m or mass_kg_per_m")
+        raise NotAvailable(sentence("refused_mass", who=who))
     mass_t = float(material["mass_t_m2"]) * facts.width_m
     return 1000.0 * mass_t, [sentence("mass_estimated", mass=mass_t)]
 

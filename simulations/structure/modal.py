@@ -70,7 +70,7 @@ def element_masses(lengths_m: Floats, mass_kg_per_m: Floats) -> Floats:
 
     References
     ----------
-    .. [1] R. W. Clough, J. Penzien, "Dynamics of Structures", section 10-3.
+    .. [1] "Dynamics of Structures", section 10-3.
     """
     pattern = np.array(
         [

@@ -42,7 +42,7 @@ def _power(z: float, exponent: float) -> float:
 
 @njit(types.UniTuple(_F, 2)(_F, _F), cache=True, nogil=True)
 def _conical(z: float, steepness: float) -> tuple[float, float]:
-    """Value and derivative of the conical function of Spiess (1990)."""
+    """Value and derivative of the conical function ("Conical volume-delay functions", 1990)."""
     a, u = steepness, 1.0 - z
     q = (2.0 * a - 1.0) / (2.0 * a - 2.0)
     root = sqrt(a * a * u * u + q * q)
@@ -62,7 +62,7 @@ def _conical_integral(z: float, steepness: float) -> float:
 
 @njit(types.UniTuple(_F, 2)(_F, _F), cache=True, nogil=True)
 def _akcelik(z: float, bend: float) -> tuple[float, float]:
-    """Value and derivative of the delay term D of Akcelik (1991)."""
+    """Value and derivative of the delay term D of the Akcelik function."""
     root = sqrt((z - 1.0) * (z - 1.0) + bend * z)
     # (z - 1) + root without cancelling digits below capacity
     delay = bend * z / (root + 1.0 - z) if z < 1.0 else z - 1.0 + root
@@ -128,8 +128,8 @@ def time_s(fn: int, p0: float, p1: float, p2: float, t0: float, capacity: float,
     References
     ----------
     .. [1] Bureau of Public Roads, "Traffic Assignment Manual", 1964.
-    .. [2] H. Spiess, "Conical volume-delay functions", Transportation Science 24, 1990.
-    .. [3] R. Akcelik, "Travel time functions for transport planning purposes", Australian Road
+    .. [2] "Conical volume-delay functions", Transportation Science 24, 1990.
+    .. [3] "Travel time functions for transport planning purposes", Australian Road
        Research 21, 1991.
 
     Examples

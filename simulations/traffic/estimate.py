@@ -1,12 +1,12 @@
 """Demand adjusted to counts, and how far the flows in between may be trusted.
 
-The adjustment follows Spiess [1]_: steps along the gradient of the misfit, in proportion to the
+The adjustment follows [1]_: steps along the gradient of the misfit, in proportion to the
 demand, on the paths of an equilibrium that is solved again after every few steps. Counts that were
 put aside judge it; counts that were fitted never do.
 
 References
 ----------
-.. [1] H. Spiess, "A gradient approach for the O-D matrix adjustment problem", CRT publication 693,
+.. [1] "A gradient approach for the O-D matrix adjustment problem", CRT publication 693,
    University of Montreal, 1990.
 """
 

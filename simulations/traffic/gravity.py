@@ -55,8 +55,8 @@ def gravity(
 
     References
     ----------
-    .. [1] A. G. Wilson, "A statistical theory of spatial distribution models", Transportation
-       Research 1, 1967; balanced as in W. E. Deming and F. F. Stephan, 1940.
+    .. [1] "A statistical theory of spatial distribution models", Transportation
+       Research 1, 1967; balanced by iterative proportional fitting (Ann. Math. Stat. 11, 1940).
 
     Examples
     --------

@@ -122,9 +122,11 @@ def german_value(value: str) -> str:
 
 @cache
 def _words() -> Mapping[str, str]:
-    """German by key: vehicle classes, kinds of measures, and other words in sentences."""
+    """German by key or English name: classes, kinds of measures, systems, load models, words."""
     tables = ("run_words", "vehicle_classes", "intervention_kinds")
-    return MappingProxyType({row["key"]: row["german"] for name in tables for row in rows(name)})
+    known = {row["key"]: row["german"] for name in tables for row in rows(name)}
+    named = ("structural_systems", "load_models")
+    return MappingProxyType(known | {row["english"]: row["german"] for n in named for row in rows(n)})
 
 
 @cache

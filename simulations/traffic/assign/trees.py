@@ -88,7 +88,7 @@ def _grow(
 
     References
     ----------
-    .. [1] E. W. Dijkstra, Numerische Mathematik 1, 1959, p. 269.
+    .. [1] "A note on two problems in connexion with graphs", Numerische Mathematik 1, 1959, p. 269.
     """
     distance[:] = np.inf
     mark[:] = _OPEN

@@ -6,7 +6,7 @@ a place where trips begin and a place where they end; of parallel links only the
 the graph is that of the links, with one edge per turn.
 
 Costs are written down once more from the published formulas: BPR (Bureau of Public Roads 1964),
-conical functions (Spiess 1990), Akcelik's time-dependent delay (Akcelik 1991).
+conical functions (Transportation Science 24, 1990), Akcelik's time-dependent delay (1991).
 """
 
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def times_s(network: Network, volume_pceh: Floats) -> Floats:
 
 
 def conical_factor(z: Floats, a: Floats) -> Floats:
-    """Spiess' conical function, 1 on the empty link and 2 at capacity."""
+    """The conical function, 1 on the empty link and 2 at capacity."""
     q = (2.0 * a - 1.0) / (2.0 * a - 2.0)
     return 2.0 + np.sqrt(a**2 * (1.0 - z) ** 2 + q**2) - a * (1.0 - z) - q
 

@@ -54,7 +54,7 @@ def flow_by_id(result: TrafficResult) -> dict[int, float]:
 
 
 def braess(*, with_bridge: bool = True) -> Network:
-    """The network of Braess (1968): s, a, b, t; the link from a to b is number 5."""
+    """The network of the Braess paradox: s, a, b, t; the link from a to b is number 5."""
     tail, head = [1, 3, 2, 1, 2], [2, 4, 4, 3, 3]
     count = 5 if with_bridge else 4
     return build_network(

@@ -1,7 +1,7 @@
 """Networks that come with AequilibraE (T5 to T7 and T12), and what two programmes say of them.
 
 The objective and flows of Sioux Falls were found by pytraf and AequilibraE and confirmed by the
-evaluator; they agree with the best known solution of LeBlanc, Morlok and Pierskalla (1975) in the
+evaluator; they agree with the best known solution (Transportation Research 9, 1975) in the
 units of the bundled project (minutes, 360,600 trips).
 """
 
