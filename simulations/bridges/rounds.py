@@ -189,10 +189,18 @@ class Rounds:
 
 
 def _is_due(analysis: Analysis, bridge: Bridge, said: Mapping[str, AnalysisStatus]) -> bool:
-    if not analysis.concerns(bridge):
-        return False
     last = said.get(analysis.name)
-    return last is None or bridge.now - last.at >= analysis.every
+    if last is not None and bridge.now - last.at < analysis.every:
+        return False
+    try:
+        return analysis.concerns(bridge)
+    except StoreUnavailableError:
+        raise
+    except Exception:
+        logger.exception(
+            "analysis_failed", extra={"asset": bridge.asset.id, "analysis": analysis.name}
+        )
+        return False
 
 
 def _analyses_of(record: StateRecord) -> tuple[AnalysisStatus, ...]:
