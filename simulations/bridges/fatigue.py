@@ -8,6 +8,7 @@ import numpy as np
 
 from simulations.bridges.inputs import Bridge, Floats, Ints
 from simulations.bridges.rounds import Analysis, Found
+from simulations.bridges.vehicle_damage import top_vehicles
 from simulations.structure.histories import STATE_NAME, StressHistory
 from simulations.structure.miner import stress_from_strain
 from simulations.structure.sn import SnCurve, sn_curve
@@ -102,7 +103,7 @@ def look(bridge: Bridge) -> Found:
             silent.append(detail.stream.uid)
             continue
         states.append(history.record(bridge.asset.id))
-        shown.append(_shown(detail, history))
+        shown.append(_shown(bridge, detail, history))
     if not shown and wrong:
         raise ModelError("; ".join(wrong))
     if not shown:
@@ -224,8 +225,9 @@ def _readings(
         yield Run(int(times[0]), 1e6 / step_us, values)
 
 
-def _shown(detail: Detail, history: StressHistory) -> DetailFatigue:
+def _shown(bridge: Bridge, detail: Detail, history: StressHistory) -> DetailFatigue:
     report, life = history.report(), history.life()
+    used = np.trim_zeros(report.half_cycles, "b")
     valid = report.samples - report.invalid_samples
     is_fast = valid * SLOWEST_S >= NEARLY * report.covered_s > 0.0
     said = [*EXTERNAL, *report.assumptions, *life.assumptions]
@@ -248,6 +250,14 @@ def _shown(detail: Detail, history: StressHistory) -> DetailFatigue:
         largest_mpa=report.largest_mpa,
         late_samples=report.late_samples,
         assumptions=tuple(said if is_fast else [TOO_SLOW, *said]),
+        bin_mpa=report.bin_mpa,
+        half_cycles=tuple(int(count) for count in used),
+        years=life.years,
+        low_years=life.low_years,
+        high_years=life.high_years,
+        vehicles=top_vehicles(
+            bridge, curve=detail.curve, modulus_gpa=detail.modulus_gpa, factor=detail.factor
+        ),
     )
 
 

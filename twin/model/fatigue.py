@@ -13,6 +13,18 @@ FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
+class VehicleDamage:
+    """One weighed vehicle as one cycle at a detail; ``share`` is that of all weighed vehicles."""
+
+    at_us: int
+    vehicle_class: str
+    gross_t: float
+    range_mpa: float
+    damage: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class DetailFatigue:
     """Consumed fatigue of one detail since its stream began.
 
@@ -39,6 +51,14 @@ class DetailFatigue:
         Samples that came too late to be counted.
     assumptions
         What every figure takes for granted, English.
+    bin_mpa, half_cycles
+        Width of a bin of the stress range [MPa], and half cycles of every bin from 0 up to the last
+        that holds any; empty in records of earlier versions.
+    years, low_years, high_years
+        Years from ``until_us`` until the Miner sum reaches 1, with the 95 % band; None without a
+        rate.
+    vehicles
+        Weighed vehicles with the largest damage, the largest first; empty where none is weighed.
     """
 
     detail: str
@@ -58,6 +78,12 @@ class DetailFatigue:
     largest_mpa: float
     late_samples: int
     assumptions: tuple[str, ...]
+    bin_mpa: float = 0.0
+    half_cycles: tuple[int, ...] = ()
+    years: float | None = None
+    low_years: float | None = None
+    high_years: float | None = None
+    vehicles: tuple[VehicleDamage, ...] = ()
 
     @property
     def damage(self) -> float:
@@ -97,4 +123,11 @@ def details_of(record: StateRecord) -> tuple[DetailFatigue, ...]:
 
 
 def _detail(row: Mapping[str, Any]) -> DetailFatigue:
-    return DetailFatigue(**(dict(row) | {"assumptions": tuple(row["assumptions"])}))
+    return DetailFatigue(
+        **dict(row)
+        | {
+            "assumptions": tuple(row["assumptions"]),
+            "half_cycles": tuple(int(count) for count in row.get("half_cycles", ())),
+            "vehicles": tuple(VehicleDamage(**item) for item in row.get("vehicles", ())),
+        }
+    )
