@@ -49,7 +49,6 @@ LOOKUP_ROWS = 4
 MOST_ALARMS = 1000
 MOST_CASES = 1000
 MOST_GAPS = 10_000
-MOST_OPEN_FINDINGS = 100_000
 RUN_HEARTBEAT_EXPIRES_S = 30.0
 RUN_DAYS = 30
 """After that failed and cancelled runs are deleted, and bases without runs beyond the newest."""
@@ -205,11 +204,8 @@ class Twin:
 
     def watched_states(self) -> Mapping[str, MonitoringState]:
         """What the analyses of the bridges say, by asset id; an asset without any is absent."""
-        stored = self.bridges.findings(limit=MOST_OPEN_FINDINGS)
         return watched_states(
-            self.bridges.states(STATUS_NAME),
-            [item.finding for item in stored],
-            now=self._clock(),
+            self.bridges.states(STATUS_NAME), self.bridges.open_findings(), now=self._clock()
         )
 
     def series(

@@ -7,7 +7,8 @@ import pytest
 
 from twin.errors import ModelError
 from twin.model.bridge_status import AnalysisStatus, BridgeStatus, status_of
-from twin.model.findings import Finding, MonitoringState, Phrase
+from twin.model.finding_steps import OpenFindings
+from twin.model.findings import MonitoringState, Phrase
 from twin.model.phrases import is_known, said
 from twin.model.quality import QualityClass
 from twin.model.tables import rows
@@ -20,7 +21,7 @@ LEARNING = AnalysisStatus("compensation", "1", MonitoringState.LEARNING, NOW, WA
 JUDGING = AnalysisStatus("trend", "1", MonitoringState.NORMAL, NOW)
 BESIDE = replace(JUDGING, analysis="gauge", is_structural=False)
 OLD = replace(JUDGING, analysis="bearing", at=NOW - timedelta(hours=4))
-WARNING = Finding("B1", "crack_trend", "1", "warning", "B1.crack", Phrase("x"), Phrase("y"), at=NOW)
+WARNING = OpenFindings("B1", "warning", None, 1)
 
 
 def status(*analyses: AnalysisStatus, at: datetime = NOW) -> BridgeStatus:
@@ -60,7 +61,7 @@ def test_a_damaged_status_is_an_error_that_says_what_to_do(content: bytes) -> No
 def test_the_worst_that_is_open_decides_then_who_judges(
     analyses: tuple[AnalysisStatus, ...],
     age: timedelta,
-    findings: list[Finding],
+    findings: list[OpenFindings],
     expected: MonitoringState,
 ) -> None:
     assert status(*analyses, at=NOW - age).watched(findings, now=NOW) is expected

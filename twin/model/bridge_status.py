@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from twin.model.findings import Finding, MonitoringState, Phrase
+from twin.model.finding_steps import OpenFindings
+from twin.model.findings import MonitoringState, Phrase
 from twin.model.monitoring import StateRecord
 from twin.model.state_rows import record_of_rows, rows_of
 from twin.model.times import from_us
@@ -55,7 +56,7 @@ class BridgeStatus:
             format_version=FORMAT_VERSION,
         )
 
-    def watched(self, findings: Sequence[Finding], *, now: datetime) -> MonitoringState:
+    def watched(self, findings: Sequence[OpenFindings], *, now: datetime) -> MonitoringState:
         """State of the monitoring from the analyses and the open findings.
 
         A finding that is put down to a sensor raises nothing. Without one a bridge is normal if

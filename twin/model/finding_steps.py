@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import get_args
 
 from twin.errors import ModelError
-from twin.model.findings import Finding, FindingStage, Severity
+from twin.model.findings import Cause, Finding, FindingStage, Severity
 
 STAGES: tuple[FindingStage, ...] = get_args(FindingStage)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
@@ -60,6 +60,16 @@ class StoredFinding:
     def is_open(self) -> bool:
         """Whether nobody has closed it."""
         return self.stage != "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFindings:
+    """How many open findings of one severity and cause an asset has."""
+
+    asset_id: str
+    severity: Severity
+    cause: Cause | None
+    count: int
 
 
 def opened(finding: Finding, *, finding_id: int, at: datetime) -> StoredFinding:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Protocol
 
-from twin.model.finding_steps import StoredFinding
+from twin.model.finding_steps import OpenFindings, StoredFinding
 from twin.model.monitoring import (
     AnalysisOutcome,
     BridgeEvent,
@@ -138,6 +138,10 @@ class BridgeShelf(Protocol):
         self, asset_id: str | None = None, *, only_open: bool = True, limit: int = 1000
     ) -> Sequence[StoredFinding]:
         """Return findings with their log, the newest first."""
+        ...
+
+    def open_findings(self) -> Sequence[OpenFindings]:
+        """Return how many findings are open, all of them, by asset, severity and cause."""
         ...
 
     def finding(self, finding_id: int) -> StoredFinding:

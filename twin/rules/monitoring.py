@@ -5,7 +5,8 @@ from datetime import datetime
 
 from twin.errors import ModelError
 from twin.model.bridge_status import BridgeStatus, status_of
-from twin.model.findings import Finding, MonitoringState
+from twin.model.finding_steps import OpenFindings
+from twin.model.findings import MonitoringState
 from twin.model.monitoring import StateRecord
 from twin.model.quality import QualityClass
 
@@ -56,7 +57,7 @@ def _readable(record: StateRecord, now: datetime) -> BridgeStatus:
 
 
 def watched_states(
-    records: Iterable[StateRecord], findings: Iterable[Finding], *, now: datetime
+    records: Iterable[StateRecord], findings: Iterable[OpenFindings], *, now: datetime
 ) -> Mapping[str, MonitoringState]:
     """What the analyses say of every asset, by asset id.
 
@@ -70,7 +71,7 @@ def watched_states(
         Time at which a status is too old to say anything.
     """
     statuses = {record.asset_id: _readable(record, now) for record in records}
-    found: dict[str, list[Finding]] = {asset_id: [] for asset_id in statuses}
+    found: dict[str, list[OpenFindings]] = {asset_id: [] for asset_id in statuses}
     for finding in findings:
         found.setdefault(finding.asset_id, []).append(finding)
     return {

@@ -1,10 +1,11 @@
 """What analyses of bridges leave behind, in the store in memory."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
-from twin.model.finding_steps import StoredFinding, moved, opened, restated
+from twin.model.finding_steps import OpenFindings, StoredFinding, moved, opened, restated
 from twin.model.findings import Finding
 from twin.model.monitoring import (
     AnalysisOutcome,
@@ -115,6 +116,14 @@ class MemoryBridges:
             ]
         found.sort(key=lambda stored: (stored.opened_at, stored.id), reverse=True)
         return tuple(found[: max(limit, 0)])
+
+    def open_findings(self) -> Sequence[OpenFindings]:
+        """How many findings are open, all of them, by asset, severity and cause."""
+        with self._lock:
+            said = [stored.finding for stored in self._findings.values() if stored.is_open]
+        found = Counter((item.asset_id, item.severity, item.cause) for item in said)
+        order = sorted(found, key=lambda key: (key[0], key[1], key[2] is None, key[2] or ""))
+        return tuple(OpenFindings(*key, found[key]) for key in order)
 
     def finding(self, finding_id: int) -> StoredFinding:
         """One finding; RegistryError if there is none."""

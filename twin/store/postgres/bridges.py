@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from psycopg.rows import kwargs_row
+from psycopg.rows import class_row, kwargs_row
 
-from twin.model.finding_steps import StoredFinding, moved
+from twin.model.finding_steps import OpenFindings, StoredFinding, moved
 from twin.model.monitoring import (
     AnalysisOutcome,
     BridgeEvent,
@@ -119,6 +119,12 @@ class PostgresBridges:
         values = {"asset_id": asset_id, "only_open": only_open, "limit": max(limit, 0)}
         with self._connections.use() as connection, connection.transaction():
             return read_findings(connection, "select_findings", values)
+
+    def open_findings(self) -> Sequence[OpenFindings]:
+        """How many findings are open, all of them, by asset, severity and cause."""
+        with self._connections.use() as connection:
+            cursor = connection.cursor(row_factory=class_row(OpenFindings))
+            return cursor.execute(query("count_open_findings")).fetchall()
 
     def finding(self, finding_id: int) -> StoredFinding:
         """One finding; RegistryError if there is none."""

@@ -91,6 +91,8 @@ def _columns(stored: StoredFinding) -> dict[str, Any]:
         "stage": stored.stage,
         "opened_at": stored.opened_at,
         "stated_at": finding.at,
+        "severity": finding.severity,
+        "cause": finding.cause,
         "content": keeping.document(finding),
     }
 

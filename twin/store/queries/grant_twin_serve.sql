@@ -8,5 +8,5 @@ GRANT SELECT ON dirty, pending, rollup_stream TO twin_serve;
 GRANT SELECT ON gap TO twin_serve;
 GRANT SELECT ON bridge_record, bridge_work_item, bridge_file, bridge_file_part, bridge_attachment TO twin_serve;
 GRANT SELECT ON bridge_event, bridge_state, bridge_model, bridge_finding, bridge_finding_step TO twin_serve;
-GRANT UPDATE (stage, stated_at, content) ON bridge_finding TO twin_serve;
+GRANT UPDATE (stage, stated_at, severity, cause, content) ON bridge_finding TO twin_serve;
 GRANT INSERT ON bridge_finding_step TO twin_serve;

@@ -1,5 +1,8 @@
-INSERT INTO bridge_finding (asset_id, rule, key, stage, opened_at, stated_at, content)
+INSERT INTO bridge_finding (
+  asset_id, rule, key, stage, opened_at, stated_at, severity, cause, content
+)
 VALUES (
-  %(asset_id)s, %(rule)s, %(key)s, %(stage)s, %(opened_at)s, %(stated_at)s, %(content)s
+  %(asset_id)s, %(rule)s, %(key)s, %(stage)s, %(opened_at)s, %(stated_at)s, %(severity)s,
+  %(cause)s, %(content)s
 )
 RETURNING id
