@@ -10,6 +10,7 @@ from simulations.bridges import (
     loads,
     modes,
     reality,
+    structures,
     trends,
 )
 from simulations.bridges.rounds import Analysis
@@ -23,6 +24,7 @@ ANALYSES: tuple[Analysis, ...] = (
     crossings.ANALYSIS,
     faults.ANALYSIS,
     floods.ANALYSIS,
+    structures.ANALYSIS,
     reality.ANALYSIS,
     fatigue.ANALYSIS,
 )

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simulations.structure.beam import Beam, continuous_beam
 from simulations.structure.beammodel import BeamModel
@@ -76,7 +76,7 @@ def facts_of_part(part: PartStructure, *, first_frequency_hz: float | None = Non
     return BridgeFacts(
         name=part.name or part.part,
         static_system=part.static_system,
-        system_words=part.kind,
+        system_words=" ".join(filter(None, (part.kind, part.construction))),
         spans_m=part.spans_m,
         length_m=part.length_m,
         width_m=part.width_m or part.total_width_m,
@@ -89,7 +89,8 @@ def facts_of_part(part: PartStructure, *, first_frequency_hz: float | None = Non
 def facts_of_asset(asset: Asset, *, first_frequency_hz: float | None = None) -> BridgeFacts:
     """Facts of an asset of a city folder, from its attributes.
 
-    Spans are taken only where the text is a sum of lengths, such as ``65+115+65+40``.
+    Spans are taken only where the text is a sum of lengths, such as ``65+115+65+40``. The width is
+    that of one deck where it is recorded.
     """
 
     def number(name: str) -> float | None:
@@ -98,20 +99,36 @@ def facts_of_asset(asset: Asset, *, first_frequency_hz: float | None = None) -> 
 
     def text(name: str) -> str:
         found = asset.attribute(name)
-        return "" if found is None else str(found.value)
+        return "" if found is None else str(found.value).strip()
 
     spans = text("spans_m")
-    year = number("construction_year")
+    year, count, mass = number("construction_year"), number("span_count"), number("mass_t_m")
     listed = re.findall(r"\d+(?:\.\d+)?", spans.split("(")[0]) if _SPANS.match(spans) else []
     return BridgeFacts(
         name=asset.name,
+        static_system=text("static_system"),
         system_words=text("structural_system"),
         spans_m=tuple(float(one) for one in listed),
         length_m=number("total_length_m"),
-        width_m=number("width_m"),
+        span_count=None if count is None else int(count),
+        width_m=number("deck_width_m") or number("width_m"),
         year_built=None if year is None else int(year),
+        material=text("material"),
+        section_type=text("section_type"),
+        depth_m=number("structural_depth_m"),
+        mass_kg_per_m=None if mass is None else 1000.0 * mass,
         first_frequency_hz=first_frequency_hz,
+        hinges_m=_stations(text("hinges_m")),
+        skew_deg=number("skew_deg"),
+        is_curved=text("plan") == "curved",
     )
+
+
+def _stations(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(one) for one in text.split(";") if one.strip())
+    except ValueError:
+        raise ModelError(f"hinges_m is {text!r}; write stations in metres such as 36;64") from None
 
 
 def model_of(facts: BridgeFacts) -> BeamModel:
@@ -194,7 +211,8 @@ def _refuse(facts: BridgeFacts) -> None:
         )
     key, words = facts.static_system, facts.system_words.lower()
     if key and key.split(".")[0] != "1":
-        raise NotAvailable(sentence("refused_system", who=who, key=key))
+        _refuse_words(who, words, has_hinges=True)
+        raise NotAvailable(sentence("refused_system", who=who, system=key))
     has_hinges = key.startswith("1.3.1") or re.search("hinge|gelenk", words) is not None
     if not key:
         _refuse_words(who, words, has_hinges=has_hinges)
@@ -204,7 +222,7 @@ def _refuse(facts: BridgeFacts) -> None:
 
 def _refuse_words(who: str, words: str, *, has_hinges: bool) -> None:
     """Refuse words for arches, trusses, cables and frames, and words that say no system."""
-    known = [row for row in rows("structural_systems") if re.search(f"({row['words']})", words)]
+    known = _systems(words)
     if not known and not has_hinges:
         raise NotAvailable(sentence("refused_unknown", who=who, words=words or "-"))
     for row in known:
@@ -213,6 +231,27 @@ def _refuse_words(who: str, words: str, *, has_hinges: bool) -> None:
         if row["words"].startswith("cantilever") and has_hinges:
             continue
         raise NotAvailable(sentence("refused_words", who=who, why=row["english"]))
+
+
+def _systems(words: str) -> list[Mapping[str, str]]:
+    return [row for row in rows("structural_systems") if re.search(f"({row['words']})", words)]
+
+
+def may_be_beam(facts: BridgeFacts) -> bool:
+    """Whether more facts could lead to a beam; False for arches, trusses, cables, skew and curves.
+
+    Examples
+    --------
+    >>> may_be_beam(BridgeFacts(static_system="1.3")), may_be_beam(BridgeFacts(static_system="2.1"))
+    (True, False)
+    """
+    words = facts.system_words.lower()
+    try:
+        _refuse(replace(facts, hinges_m=facts.hinges_m or (1.0,)))
+    except NotAvailable:
+        is_unknown = not (facts.static_system or _systems(words))
+        return is_unknown and not facts.is_curved and facts.skew_deg is None
+    return True
 
 
 def _spans(facts: BridgeFacts) -> tuple[list[float], bool, list[str]]:

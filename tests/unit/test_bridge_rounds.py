@@ -137,5 +137,6 @@ def test_a_bridge_that_has_not_reported_yet_is_still_learning() -> None:
     assert kept is not None
     said = {item.analysis: item for item in status_of(kept).analyses}
     assert said.pop("reality").state is MonitoringState.NOT_ARMED
+    assert said.pop("structure").state is MonitoringState.NOT_ARMED
     assert {item.state for item in said.values()} == {MonitoringState.LEARNING}
     assert all("no full hour is stored" in str(item.reason) for item in said.values())

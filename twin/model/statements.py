@@ -126,7 +126,9 @@ def _words() -> Mapping[str, str]:
     tables = ("run_words", "vehicle_classes", "intervention_kinds")
     known = {row["key"]: row["german"] for name in tables for row in rows(name)}
     named = ("structural_systems", "load_models")
-    return MappingProxyType(known | {row["english"]: row["german"] for n in named for row in rows(n)})
+    return MappingProxyType(
+        known | {row["english"]: row["german"] for n in named for row in rows(n)}
+    )
 
 
 @cache
