@@ -1,0 +1,1 @@
+"""Figures as SVG with the table behind each: values in, drawing out. Pure."""
