@@ -1,20 +1,24 @@
-"""Sensors that the fault rules doubt, and clocks that no longer fit the temperature."""
+"""Sensors that the fault rules doubt, that drift, and whose clocks or units cannot be right."""
 
 from datetime import timedelta
 
 import numpy as np
 
+from simulations.bridges.drifting import LEAST_SIGMA, Drift, drift_of
 from simulations.bridges.inputs import HOUR_US, Bridge, Columns, Floats
 from simulations.bridges.rounds import Analysis, Found
-from simulations.bridges.symptoms import MOST_LAG_H, lag_moved_h
+from simulations.bridges.signals import NEED_CALIBRATION, signal_findings
+from simulations.bridges.symptoms import MOST_LAG_H, Around, heavy_flow, lag_moved_h, symptoms_of
 from twin.errors import InsufficientData
 from twin.model.datastreams import Datastream
-from twin.model.findings import EvidenceWindow, Finding, Phrase
+from twin.model.findings import EvidenceWindow, Finding, MonitoringState, Phrase, Reason
 from twin.model.monitoring import AnalysisOutcome
-from twin.rules.diagnosis import MOVED_LAG_H, RULE_VERSION, Symptoms, diagnose
+from twin.model.quantities import quantity
+from twin.model.times import from_us
+from twin.rules.diagnosis import MOVED_LAG_H, RULE_VERSION, Diagnosis, Symptoms, diagnose
 
 NAME = "faults"
-VERSION = "1"
+VERSION = "2"
 WINDOW_H = 7 * 24
 DAY_H = 24
 LEAST_H = 21 * 24
@@ -23,29 +27,53 @@ DOUBTFUL_PERCENT = 1.5
 ISOLATED = 12.0
 """Times the median distance from the mean of both neighbours: above all that noise does."""
 QUANTITIES = ("crack_width", "displacement", "inclination", "strain", "natural_frequency")
+DRIFTING = ("crack_width", "displacement", "inclination")
+"""Quantities whose daily means follow the temperature and nothing else that is usual."""
 
 
 def is_concerned(bridge: Bridge) -> bool:
     """Whether a bridge has sensors that fault rules watch."""
-    return bool(bridge.of(*QUANTITIES))
+    return bool(bridge.of(*QUANTITIES, *NEED_CALIBRATION))
 
 
 def look(bridge: Bridge) -> Found:
-    """Look at the doubtful hours of the last week, and at the lag behind the temperature.
+    """Look at the raw signals, the doubtful hours of the last week, drifts, and lags.
+
+    The lag is that behind the temperature. What the raw signals say is told at once, also while
+    the rest has to learn.
 
     Raises
     ------
     InsufficientData
-        While fewer than three weeks are known.
+        While fewer than three weeks are known, and the raw signals say nothing.
     """
+    raw = signal_findings(bridge)
+    try:
+        slow = _slow_findings(bridge)
+    except InsufficientData as error:
+        if not raw:
+            raise
+        reason = Phrase("state.learning", {"analysis": NAME, "reason": str(error)})
+        return Found(AnalysisOutcome(findings=raw), MonitoringState.LEARNING, reason)
+    return Found(AnalysisOutcome(findings=(*raw, *slow)))
+
+
+def _slow_findings(bridge: Bridge) -> tuple[Finding, ...]:
+    """What the hourly means of all streams say."""
     streams = [item for item in bridge.of(*QUANTITIES) if item.kind == "reading"]
+    if not streams:
+        raise InsufficientData("no stream of readings is registered")
     warm = bridge.of("structure_temperature")[:1]
-    columns = bridge.hourly([item.uid for item in (*streams, *warm)])
+    heavy = [item.uid for item in bridge.heavy]
+    columns = bridge.hourly([*(item.uid for item in (*streams, *warm)), *heavy])
     known = [item for item in streams if _is_known(columns, item)]
     if not known:
         raise InsufficientData(f"no stream has {LEAST_H} hours, a day of them in the last week")
-    findings = [finding for stream in known for finding in _findings(bridge, stream, columns, warm)]
-    return Found(AnalysisOutcome(findings=tuple(findings)))
+    found: list[Finding] = []
+    for stream in known:
+        doubtful = _findings(bridge, stream, columns, warm)
+        found += doubtful or _drift_findings(bridge, stream, columns, warm)
+    return tuple(found)
 
 
 def _is_known(columns: Columns, stream: Datastream) -> bool:
@@ -98,6 +126,87 @@ def _findings(
             ),
         ),
     )
+
+
+def _drift_findings(
+    bridge: Bridge, stream: Datastream, columns: Columns, warm: tuple[Datastream, ...]
+) -> tuple[Finding, ...]:
+    """A drift, unless the other signs say that the structure itself moves: trends tell that."""
+    if stream.quantity not in DRIFTING or not warm:
+        return ()
+    temperature = columns.value[warm[0].uid]
+    alike = [
+        item
+        for item in bridge.of(stream.quantity)
+        if item.uid != stream.uid and item.uid in columns.value
+    ]
+    drift = drift_of(
+        columns.time_us,
+        columns.value[stream.uid],
+        temperature,
+        neighbours=[columns.value[item.uid] for item in alike],
+    )
+    if drift is None:
+        return ()
+    symptoms = symptoms_of(
+        Around(
+            stream=stream,
+            columns=columns,
+            residual=_less_temperature(columns.value[stream.uid], temperature),
+            temperature_c=temperature,
+            heavy=heavy_flow(bridge, columns),
+            neighbours=[_less_temperature(columns.value[item.uid], temperature) for item in alike],
+        ),
+        drift.since_us,
+        inside=True,
+        trained_cel=(float(np.nanmin(temperature)), float(np.nanmax(temperature))),
+    )
+    diagnosis = diagnose(symptoms)
+    if diagnosis.cause == "structure":
+        return ()
+    return (_drift_finding(bridge, stream, drift, diagnosis),)
+
+
+def _drift_finding(
+    bridge: Bridge, stream: Datastream, drift: Drift, diagnosis: Diagnosis
+) -> Finding:
+    unit = quantity(stream.quantity).unit
+    said: dict[str, float | str] = {
+        "channel": stream.uid,
+        "size": drift.size,
+        "unit": unit,
+        "since": f"{from_us(drift.since_us):%Y-%m-%d}",
+        "sigma": drift.sigma,
+        "neighbours": float(drift.neighbours),
+    }
+    return Finding(
+        asset_id=bridge.asset.id,
+        rule="sensor_drift",
+        rule_version=RULE_VERSION,
+        severity="note",
+        key=stream.uid,
+        statement=Phrase("sensor_drift", said),
+        next_step=Phrase("step.check_sensor", {"channel": stream.uid}),
+        at=bridge.now,
+        cause=diagnosis.cause,
+        reasons=(
+            Reason(
+                Phrase("reason.drift", {"sigma": drift.sigma, "limit": LEAST_SIGMA}),
+                value=drift.sigma,
+                limit=LEAST_SIGMA,
+                source="CUSUM of daily means, one false alarm in 10,000 days",
+            ),
+            *diagnosis.reasons,
+        ),
+        evidence=(EvidenceWindow(stream.uid, from_us(drift.since_us), bridge.now),),
+    )
+
+
+def _less_temperature(value: Floats, temperature_c: Floats) -> Floats:
+    """Hourly values less a straight line over the temperature."""
+    known = np.isfinite(value) & np.isfinite(temperature_c)
+    line = np.polynomial.polynomial.polyfit(temperature_c[known], value[known], 1)
+    return value - np.polynomial.polynomial.polyval(temperature_c, line)
 
 
 def isolated(value: Floats) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from simulations.bridges.inputs import Bridge, Floats
 from simulations.bridges.rounds import Analysis, Found
+from simulations.bridges.signals import unit_problems
 from simulations.bridges.spectra import kept_spectra
 from simulations.monitoring.oma import ModalAnalysis, identify, identify_single
 from simulations.monitoring.recording import Recording
@@ -18,7 +19,7 @@ from simulations.monitoring.tracking import (
     state_of,
     state_record,
 )
-from twin.errors import InsufficientData
+from twin.errors import InsufficientData, NotAvailable
 from twin.model.datastreams import Datastream
 from twin.model.findings import MonitoringState, Phrase
 from twin.model.monitoring import AnalysisOutcome, BridgeEvent, StateRecord
@@ -59,6 +60,8 @@ def look(bridge: Bridge) -> Found:
     ------
     InsufficientData
         If no recording of the hour can be used, not even for a spectrum; names why.
+    NotAvailable
+        If the mean of a channel is gravity in another unit than the declared one.
     """
     channels = [
         channel
@@ -69,6 +72,9 @@ def look(bridge: Bridge) -> Found:
         raise InsufficientData("no sound acceleration block arrived in the last hour")
     events: list[BridgeEvent] = []
     recordings = [_recording(group) for group in together(channels)]
+    suspect = unit_problems(recordings)
+    if suspect:
+        raise NotAvailable("; ".join(suspect))
     spectra = kept_spectra(bridge, recordings)
     states: list[StateRecord] = [] if spectra is None else [spectra]
     waiting: list[str] = []
