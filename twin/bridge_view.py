@@ -1,9 +1,11 @@
 """Everything that is known of one bridge, each as its own sourced quantity; nothing is fused."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import get_args
+from typing import TypeVar, get_args
 
 from twin.city import Twin
 from twin.errors import ModelError
@@ -25,8 +27,21 @@ from twin.model.inspection import (
 from twin.model.monitoring import ANALYSIS_SOURCE, BridgeEvent, EventKind, StateRecord, TrainedModel
 from twin.model.reality import NAME as REALITY
 from twin.model.reality import Check, checks_of
-from twin.model.records import InventoryRecord, StoredRecord
+from twin.model.records import InventoryRecord, RecordKind, StoredRecord
+from twin.model.structure_state import NAME as STRUCTURE
+from twin.model.structure_state import StructureState, parts_of
+from twin.ports import BridgeShelf
 
+logger = logging.getLogger(__name__)
+Content = TypeVar("Content")
+
+SUMMARISED: tuple[RecordKind, ...] = (
+    "inspection",
+    "inspection_cycle",
+    "part_structure",
+    "restriction",
+)
+"""Kinds of records behind a row of the list."""
 EVENT_DAYS = 30
 MOST_EVENTS = 200
 MOST_FINDINGS = 200
@@ -72,6 +87,8 @@ class BridgeView:
         What sensors send, and what analyses write.
     blind
         Keys of what this bridge cannot see.
+    structure
+        What the structural model of each part says, or why there is none.
     """
 
     asset: Asset
@@ -92,6 +109,7 @@ class BridgeView:
     derived: tuple[Datastream, ...]
     components: tuple[Component, ...]
     blind: tuple[str, ...]
+    structure: tuple[StructureState, ...] = ()
 
     def of_kind(self, kind: str) -> tuple[InventoryRecord, ...]:
         """Records in force of one kind."""
@@ -105,15 +123,54 @@ class BridgeView:
         )
 
 
-def read_bridge(
-    twin: Twin, asset_id: str, *, states: Mapping[str, MonitoringState] | None = None
-) -> BridgeView:
-    """Everything that is known of a bridge now.
+@dataclass(frozen=True, slots=True)
+class BridgeSummary:
+    """One bridge as a row of a list; the fields mean what they mean in `BridgeView`.
 
-    Parameters
-    ----------
-    states
-        Monitoring states of the city, where many bridges are read; None reads them.
+    ``open_findings`` counts all of them.
+    """
+
+    asset: Asset
+    at: datetime
+    conditions: tuple[InventoryRecord, ...]
+    parts: tuple[InventoryRecord, ...]
+    restrictions: tuple[InventoryRecord, ...]
+    due: tuple[tuple[str, DueInspection], ...]
+    monitoring: MonitoringState
+    open_findings: int
+
+
+def read_bridges(twin: Twin) -> Sequence[BridgeSummary]:
+    """All bridges by id, each as a row; as many queries for hundreds of them as for one."""
+    now, book = twin.now(), twin.bridges.book
+    records: dict[str, list[InventoryRecord]] = {}
+    for kind in SUMMARISED:
+        for stored in book.records(kind=kind):
+            records.setdefault(stored.record.asset_id, []).append(stored.record)
+    states = twin.monitoring_states()
+    counts: Counter[str] = Counter()
+    for item in twin.bridges.open_findings():
+        counts[item.asset_id] += item.count
+    found: list[BridgeSummary] = []
+    for asset in twin.assets("bridge"):
+        own = records.get(asset.id, [])
+        found.append(
+            BridgeSummary(
+                asset=asset,
+                at=now,
+                conditions=_conditions(own),
+                parts=_parts(own),
+                restrictions=_restrictions(own, now.date()),
+                due=_due(own),
+                monitoring=states.get(asset.id, MonitoringState.NO_DATA),
+                open_findings=counts[asset.id],
+            )
+        )
+    return found
+
+
+def read_bridge(twin: Twin, asset_id: str) -> BridgeView:
+    """Everything that is known of a bridge now.
 
     Raises
     ------
@@ -125,31 +182,37 @@ def read_bridge(
     records = tuple(shelf.book.records(asset_id))
     found = [item.record for item in records]
     streams = twin.datastreams(asset_id)
-    status = shelf.state(asset_id, STATUS)
-    checks = shelf.state(asset_id, REALITY)
-    fatigue = shelf.state(asset_id, FATIGUE)
     return BridgeView(
         asset=asset,
         at=now,
         records=records,
         conditions=_conditions(found),
-        parts=tuple(item for item in found if isinstance(item.content, PartStructure)),
+        parts=_parts(found),
         restrictions=_restrictions(found, now.date()),
         due=_due(found),
-        monitoring=(twin.monitoring_states() if states is None else states).get(
-            asset_id, MonitoringState.NO_DATA
-        ),
-        status=_status(status),
-        findings=tuple(shelf.findings(asset_id, only_open=False, limit=MOST_FINDINGS)),
-        checks=() if checks is None else checks_of(checks),
-        fatigue=() if fatigue is None else details_of(fatigue),
+        monitoring=twin.monitoring_states().get(asset_id, MonitoringState.NO_DATA),
+        status=_readable(shelf.state(asset_id, STATUS), status_of),
+        findings=_findings(shelf, asset_id),
+        checks=_readable(shelf.state(asset_id, REALITY), checks_of) or (),
+        fatigue=_readable(shelf.state(asset_id, FATIGUE), details_of) or (),
         models=tuple(shelf.models(asset_id)),
         events=_events(twin, asset_id),
         streams=tuple(item for item in streams if item.source != ANALYSIS_SOURCE),
         derived=tuple(item for item in streams if item.source == ANALYSIS_SOURCE),
         components=tuple(twin.components(asset_id)),
         blind=_blind(streams),
+        structure=_readable(shelf.state(asset_id, STRUCTURE), parts_of) or (),
     )
+
+
+def _findings(shelf: BridgeShelf, asset_id: str) -> tuple[StoredFinding, ...]:
+    """The newest ones, and whatever is open, so that later ones that are closed hide none."""
+    found = {
+        stored.id: stored
+        for only_open in (True, False)
+        for stored in shelf.findings(asset_id, only_open=only_open, limit=MOST_FINDINGS)
+    }
+    return tuple(sorted(found.values(), key=lambda item: (item.opened_at, item.id), reverse=True))
 
 
 def _events(twin: Twin, asset_id: str) -> tuple[BridgeEvent, ...]:
@@ -165,11 +228,17 @@ def _events(twin: Twin, asset_id: str) -> tuple[BridgeEvent, ...]:
     return tuple(sorted(found, key=lambda event: event.at, reverse=True))
 
 
-def _status(record: StateRecord | None) -> BridgeStatus | None:
+def _readable(record: StateRecord | None, read: Callable[[StateRecord], Content]) -> Content | None:
+    """What a state holds; None where there is none or it cannot be read, so that a page opens."""
     try:
-        return None if record is None else status_of(record)
-    except ModelError:
+        return None if record is None else read(record)
+    except ModelError as error:
+        logger.warning("state_unreadable", extra={"reason": str(error)})
         return None
+
+
+def _parts(records: Sequence[InventoryRecord]) -> tuple[InventoryRecord, ...]:
+    return tuple(item for item in records if isinstance(item.content, PartStructure))
 
 
 def _conditions(records: Sequence[InventoryRecord]) -> tuple[InventoryRecord, ...]:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from enum import Enum
 from typing import cast
 
-from twin.bridge_view import BridgeView
+from twin.bridge_view import BridgeSummary, BridgeView
 from twin.model.asb import fields_of, key_tables, label
 from twin.model.finding_steps import FindingStep, StoredFinding
 from twin.model.findings import Finding, Phrase, Reason
@@ -114,8 +114,7 @@ def facts_document(view: BridgeView, *, language: str) -> Document:
             }
             for item in asset.attributes
         ],
-        "condition": [_condition(record, language) for record in view.conditions],
-        "load_index": [_load(record, language) for record in view.parts],
+        **_recorded(view, language),
         "monitoring": {
             "state": view.monitoring.name.lower(),
             "at": None if view.status is None else view.status.at.isoformat(),
@@ -129,14 +128,6 @@ def facts_document(view: BridgeView, *, language: str) -> Document:
                 for item in (() if view.status is None else view.status.analyses)
             ],
         },
-        "restrictions": [
-            {
-                **_origin(record),
-                "content": plain(record.content),
-                "labels": _labels(record, cast("Document", plain(record.content)), language),
-            }
-            for record in view.restrictions
-        ],
         "due": [
             due_document(due, part=part, day=view.at.date(), language=language)
             for part, due in view.due
@@ -169,16 +160,31 @@ def _load(record: InventoryRecord, language: str) -> Document:
     return {**_origin(record), **{name: labels.get(name) for name in names}}
 
 
-def summary_document(view: BridgeView, *, language: str) -> Document:
+def summary_document(found: BridgeSummary, *, language: str) -> Document:
     """A bridge as a row of the list."""
-    dates = [due.due for _, due in view.due if due.due is not None]
-    facts = facts_document(view, language=language)
-    names = ("id", "name", "condition", "load_index", "restrictions", "open_findings")
+    dates = [due.due for _, due in found.due if due.due is not None]
     return {
-        **{name: facts[name] for name in names},
-        "monitoring": view.monitoring.name.lower(),
+        "id": found.asset.id,
+        "name": found.asset.name,
+        **_recorded(found, language),
+        "open_findings": found.open_findings,
+        "monitoring": found.monitoring.name.lower(),
         "next_due": plain(min(dates, default=None)),
     }
+
+
+def _recorded(found: BridgeView | BridgeSummary, language: str) -> Document:
+    """Grades, load index and restrictions as their sources state them."""
+    return {
+        "condition": [_condition(record, language) for record in found.conditions],
+        "load_index": [_load(record, language) for record in found.parts],
+        "restrictions": [_restriction(record, language) for record in found.restrictions],
+    }
+
+
+def _restriction(record: InventoryRecord, language: str) -> Document:
+    content = cast("Document", plain(record.content))
+    return {**_origin(record), "content": content, "labels": _labels(record, content, language)}
 
 
 def timeline_document(entry: TimelineEntry, *, language: str) -> Document:

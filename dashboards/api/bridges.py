@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from dashboards.api import bridge_documents as documents
 from dashboards.api.series import FieldError, read_number
 from dashboards.view import CityView, view_of
-from twin.bridge_view import read_bridge
+from twin.bridge_view import read_bridge, read_bridges
 from twin.city import Twin
 from twin.errors import ModelError, RegistryError, StoreError, StoreUnavailableError
 from twin.exchange.asb_export import FILE_NAMES, write_tables
@@ -165,13 +165,13 @@ async def _answered(request: Request, work: Work, *, body: bytes = b"") -> Respo
     return found if isinstance(found, Response) else JSONResponse(found)
 
 
-def _bridges(asked: Asked) -> object:
+def list_bridges(asked: Asked) -> object:
+    """Every bridge as a row of the list."""
     asked.known()
-    states = asked.twin.monitoring_states()
-    views = [
-        read_bridge(asked.twin, asset.id, states=states) for asset in asked.twin.assets("bridge")
+    rows = [
+        documents.summary_document(found, language=asked.language)
+        for found in read_bridges(asked.twin)
     ]
-    rows = [documents.summary_document(view, language=asked.language) for view in views]
     return documents.listed(rows, "bridges")
 
 
@@ -365,7 +365,7 @@ def _numbers(twin: Twin) -> Mapping[str, str]:
 
 
 _ROUTES: Mapping[str, tuple[str, str, Work]] = {
-    "bridges": ("", "state.read", _bridges),
+    "bridges": ("", "state.read", list_bridges),
     "bridge_findings": ("/findings", "damage.read", _findings),
     "bridge_work": ("/work", "damage.read", _work_list),
     "bridge_keys": ("/keys", "state.read", _keys),
