@@ -15,6 +15,7 @@ from twin.city import Twin
 from twin.model.assets import Asset
 from twin.model.city import City
 from twin.model.datastreams import Datastream, Sensor
+from twin.model.monitoring import ANALYSIS_SOURCE
 from twin.model.observations import Batch, Readings, Tally
 from twin.model.provenance import Provenance
 from twin.model.times import from_us
@@ -44,6 +45,33 @@ def datastreams() -> tuple[Datastream, ...]:
     )
 
 
+DERIVED = {
+    "crack_1#compensated": "crack_width",
+    "travel_1#compensated": "displacement",
+    "modes#t2": "t2_statistic",
+}
+"""Streams that analyses write, by the end of their route key, and the quantity of each."""
+
+
+def derived_streams() -> tuple[Datastream, ...]:
+    """Where the analyses of the bridge may write."""
+    return tuple(
+        Datastream(
+            uid=f"{BRIDGE_ID}.{end.replace('#', '-')}",
+            name=end,
+            asset_id=BRIDGE_ID,
+            component_id=None,
+            quantity=quantity,
+            sensor_id="S1",
+            source=ANALYSIS_SOURCE,
+            route_key=f"{BRIDGE_ID}/{end}",
+            provenance="derived",
+            cadence_s=3600.0,
+        )
+        for end, quantity in DERIVED.items()
+    )
+
+
 def city() -> City:
     """The registry of the bridge."""
     return City(
@@ -51,7 +79,7 @@ def city() -> City:
         assets=(Asset(BRIDGE_ID, "bridge", "Probebrücke", Point(13.7, 51.0), MADE),),
         components=(),
         sensors=(Sensor("S1", "logger", "simulated", "simulated"),),
-        datastreams=datastreams(),
+        datastreams=(*datastreams(), *derived_streams()),
         references=(),
     )
 
@@ -62,8 +90,9 @@ def twin_of(world: HourlyWorld) -> Twin:
     ticks = count()
     twin = Twin(MemoryStore(), clock=lambda: now + timedelta(microseconds=next(ticks)))
     twin.load(city())
-    numbers = {item.name: item.number or 0 for item in twin.datastreams()}
-    rules = FaultRules(twin.datastreams())
+    streams = [item for item in twin.datastreams() if item.source != ANALYSIS_SOURCE]
+    numbers = {item.name: item.number or 0 for item in streams}
+    rules = FaultRules(streams)
     twin.record(
         Batch(
             incarnation=uuid4(),
@@ -73,6 +102,58 @@ def twin_of(world: HourlyWorld) -> Twin:
         )
     )
     return twin
+
+
+class Stepped:
+    """A city that hears its bridge hour by hour, as a running one does.
+
+    Parameters
+    ----------
+    world
+        What happens at the bridge.
+    heard_h
+        So many hours of it have been heard at the beginning.
+    """
+
+    def __init__(self, world: HourlyWorld, *, heard_h: int) -> None:
+        self._true_time_us = world.true_time_us
+        self._now = from_us(int(world.true_time_us[0]))
+        self._ticks = count(1)
+        self._incarnation = uuid4()
+        self.twin = Twin(MemoryStore(), clock=self._clock)
+        self.twin.load(city())
+        streams = [item for item in self.twin.datastreams() if item.source != ANALYSIS_SOURCE]
+        self._rules = FaultRules(streams)
+        self._all = readings_of(world, {item.name: item.number or 0 for item in streams})
+        self._taken = 0
+        self.heard_h = 0
+        self.hear(heard_h)
+
+    def hear(self, hours: int) -> None:
+        """Hear some hours more, and go to one minute after them."""
+        self.heard_h += hours
+        last_us = int(self._true_time_us[self.heard_h - 1])
+        until = int(np.searchsorted(self._all.time_us, last_us, side="right"))
+        rows = slice(self._taken, until)
+        self._taken = until
+        self._now = from_us(last_us + HOUR_US) + timedelta(minutes=1)
+        part = Readings(
+            number=self._all.number[rows],
+            time_us=self._all.time_us[rows],
+            value=self._all.value[rows],
+            quality=self._all.quality[rows],
+        )
+        self.twin.record(
+            Batch(
+                incarnation=self._incarnation,
+                sequence=next(self._ticks),
+                readings=self._rules.mark(part),
+                tallies={"demo": Tally()},
+            )
+        )
+
+    def _clock(self) -> datetime:
+        return self._now + timedelta(microseconds=next(self._ticks))
 
 
 def readings_of(world: HourlyWorld, numbers: Mapping[str, int]) -> Readings:

@@ -14,32 +14,31 @@ from simulations.bridges.derived import (
     readings_of,
 )
 from simulations.bridges.inputs import HOUR_US, Bridge, Columns
+from simulations.bridges.recent import Recent, Row, recent_of
 from simulations.bridges.register import newest
 from simulations.bridges.rounds import Analysis, Found
 from simulations.monitoring.channels import Channels
 from simulations.monitoring.compensate import train
 from simulations.monitoring.compensation import Compensation, restored
 from simulations.monitoring.lags import lagged
-from simulations.monitoring.watch import Judgement, Judgements, NotArmed, Watch
+from simulations.monitoring.watch import Judgements, NotArmed, Watch
 from twin.errors import InsufficientData
 from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, MonitoringState, Phrase, Reason
-from twin.model.monitoring import AnalysisOutcome, TrainedModel
+from twin.model.monitoring import AnalysisOutcome, StateRecord, TrainedModel
 from twin.model.observations import Readings
 from twin.model.times import from_us
 from twin.rules.diagnosis import RULE_VERSION, Symptoms, diagnose
 
 NAME = "compensation"
-VERSION = "1"
+VERSION = "2"
 OWNER = "stadtzwilling"
 KEPT_BACK_H = 30 * 24
 """The newest days are not trained on: the first judgement needs rows that the model never saw."""
 EVIDENCE = timedelta(days=14)
+RECENT = "recent"
 FALLEN_SIGMA = -0.5
 """A mode counts as fallen where its mean residual of the last two days lies below this."""
-RECENT = 48
-PERSISTENT = 6
-"""So many armed rows above the limit make a finding."""
 
 
 def is_concerned(bridge: Bridge) -> bool:
@@ -66,15 +65,18 @@ def look(bridge: Bridge) -> Found:
     first = int(np.argmax(rows)) if rows.any() else len(channels)
     judged = watch.run(channels.between(first, len(channels)))
     shown = np.ones(len(channels), np.bool_) if trained else np.arange(len(channels)) >= first
-    state = watch.record(asset_id=bridge.asset.id, name=f"{NAME}.{model.version}")
-    findings = _findings(bridge, watch.model, judged)
+    name = f"{NAME}.{model.version}"
+    recent = recent_of(_state(bridge, f"{name}.{RECENT}")).after(judged.rows)
     outcome = AnalysisOutcome(
         readings=all_of(
             [*_compensated(bridge, watch.model, channels, modes, shown), _charted(bridge, judged)]
         ),
-        states=(state,),
+        states=(
+            watch.record(asset_id=bridge.asset.id, name=name),
+            recent.record(asset_id=bridge.asset.id, name=f"{name}.{RECENT}"),
+        ),
         models=trained,
-        findings=findings,
+        findings=_findings(bridge, watch.model, recent),
     )
     return _found(outcome, judged)
 
@@ -108,8 +110,12 @@ def _trained(bridge: Bridge, channels: Channels, version: int) -> TrainedModel:
 
 
 def _watch(bridge: Bridge, model: TrainedModel) -> Watch:
-    kept = bridge.twin.bridges.state(bridge.asset.id, f"{NAME}.{model.version}")
+    kept = _state(bridge, f"{NAME}.{model.version}")
     return Watch(restored(model.content), state=None if kept is None else kept.content)
+
+
+def _state(bridge: Bridge, name: str) -> StateRecord | None:
+    return bridge.twin.bridges.state(bridge.asset.id, name)
 
 
 def _compensated(
@@ -159,13 +165,11 @@ def not_armed(reason: NotArmed) -> Phrase:
     return Phrase(f"not_armed.{reason.key}", values)
 
 
-def _findings(bridge: Bridge, model: Compensation, judged: Judgements) -> tuple[Finding, ...]:
-    alarms = judged.is_alarm
-    if np.count_nonzero(alarms[-RECENT:]) < PERSISTENT:
+def _findings(bridge: Bridge, model: Compensation, recent: Recent) -> tuple[Finding, ...]:
+    if not recent.is_persistent:
         return ()
-    last = next(row for row in reversed(judged.rows) if row.is_alarm)
-    first = next(row for row in judged.rows if row.is_alarm)
-    symptoms = _symptoms(model, judged, lasted_us=last.time_us - first.time_us)
+    last = recent.last_alarm
+    symptoms = _symptoms(model, recent)
     diagnosis = diagnose(symptoms)
     leading = int(np.argmax(last.share))
     charted = Reason(
@@ -194,28 +198,24 @@ def _findings(bridge: Bridge, model: Compensation, judged: Judgements) -> tuple[
     )
 
 
-def _statement(row: Judgement, channel: str) -> Phrase:
+def _statement(row: Row, channel: str) -> Phrase:
     values: dict[str, float | str] = {
         "t2": row.t2,
         "limit": row.limit,
         "channel": channel,
-        "percent": 100.0 * float(row.share.max()) / row.t2,
+        "percent": 100.0 * max(row.share) / row.t2,
     }
     return Phrase("frequency_shift", values)
 
 
-def _symptoms(model: Compensation, judged: Judgements, *, lasted_us: int) -> Symptoms:
-    residual = np.array([row.residual for row in judged.rows[-RECENT:]])
-    there = np.isfinite(residual)
-    count = np.maximum(there.sum(axis=0), 1)
-    mean = np.where(there, residual, 0.0).sum(axis=0) / count
+def _symptoms(model: Compensation, recent: Recent) -> Symptoms:
     least, most = float(model.least.min()), float(model.most.max())
     return Symptoms(
         is_temperature_trained=True,
         trained_cel=(least, most),
-        neighbours_changed=max(int(np.count_nonzero(mean < FALLEN_SIGMA)) - 1, 0),
+        neighbours_changed=max(int(np.count_nonzero(recent.mean_residual < FALLEN_SIGMA)) - 1, 0),
         neighbours=len(model.names) - 1,
-        lasted_d=lasted_us / (24 * HOUR_US),
+        lasted_d=recent.lasted_us / (24 * HOUR_US),
     )
 
 
