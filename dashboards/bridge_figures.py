@@ -10,6 +10,7 @@ import numpy as np
 from dashboards.figures.cloud import Cloud, training_cloud
 from dashboards.figures.fatigue import range_histogram
 from dashboards.figures.grades import Grade, grade_timeline, year_of
+from dashboards.figures.influence import influence_of
 from dashboards.figures.plot import Figure, Floats
 from dashboards.figures.vibration import ModeLine, spectrum, waterfall
 from dashboards.i18n.translate import Texts
@@ -280,11 +281,19 @@ def _cloud(drawn: Drawn, of: str) -> Figure:
     return replace(figure, facts=facts)
 
 
+def _influence(drawn: Drawn, of: str) -> Figure:
+    found = influence_of(drawn.view.structure, of, drawn.texts)
+    if found is None:
+        raise RegistryError(f"{drawn.view.asset.id} has no influence lines {of[:40]!r}")
+    return found
+
+
 DRAWINGS: Mapping[str, Callable[[Drawn, str], Figure]] = {
     "spectrum": _spectrum,
     "waterfall": _waterfall,
     "histogram": _histogram,
     "grades": _timeline,
     "cloud": _cloud,
+    "influence": _influence,
 }
 """Kinds of figures, and what draws each."""
