@@ -16,7 +16,7 @@ def range_histogram(detail: DetailFatigue, texts: Texts) -> Figure:
     width = max(1, -(-len(cycles) // MOST_BARS))
     filled = np.pad(cycles, (0, -len(cycles) % width))
     shown = filled.reshape(-1, width).sum(axis=1)
-    edge = np.arange(len(shown) + 1) * width * detail.bin_mpa
+    edge = np.arange(len(shown) + 1, dtype=np.float64) * (width * detail.bin_mpa)
     plot = Plot(
         linear(0.0, float(edge[-1]), texts("figure.stress_range"), texts, is_wide=True),
         decades(float(shown.max(initial=1.0)), texts("figure.cycles"), texts),

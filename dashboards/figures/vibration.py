@@ -161,7 +161,8 @@ def _time_axis(first: int, end: int, texts: Texts) -> Axis:
     hours = end - first
     ticks: list[tuple[float, str]] = []
     every = 24 if hours > 2 * DAY_H else max(1, hours // 5)
-    pattern = "EEE d.M." if every == DAY_H else "HH:mm"
+    day = "EEE d." if texts.language == "de" else "EEE d"
+    pattern = day if every == DAY_H else "HH:mm"
     for hour in range(hours + 1):
         local = (start + timedelta(hours=hour)).astimezone(zone)
         if local.hour % every == 0:

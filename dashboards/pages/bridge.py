@@ -1,6 +1,5 @@
 """One bridge: facts, its four quantities, findings, side view, streams, trends, inspections."""
 
-from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from dash import Dash, html
@@ -13,7 +12,7 @@ from dashboards.view import CityView
 from dashboards.widgets.bridge_charts import live_charts, trend_charts
 from dashboards.widgets.bridge_header import condition, header, restriction, state_tag
 from dashboards.widgets.bridge_tables import crossings_table, model_tables
-from dashboards.widgets.elevation import Station, elevation
+from dashboards.widgets.elevation import elevation, stations
 from dashboards.widgets.fatigue import fatigue_section
 from dashboards.widgets.findings import finding_list
 from dashboards.widgets.inspections import inspections
@@ -23,8 +22,6 @@ from dashboards.widgets.vibration import vibration
 from twin.bridge_view import BridgeSummary, BridgeView, read_bridge, read_bridges
 from twin.errors import RegistryError, StoreUnavailableError
 from twin.model.bridge import PartStructure
-from twin.model.datastreams import Datastream
-from twin.model.quantities import quantity
 
 TITLE = "bridge.title"
 PERMISSION = "state.read"
@@ -137,21 +134,6 @@ def _structure(view: BridgeView, texts: Texts) -> list[Component]:
     length = view.asset.attribute("total_length_m")
     return [
         elevation(
-            None if length is None else float(length.value), spans, _stations(view, texts), texts
+            None if length is None else float(length.value), spans, stations(view, texts), texts
         )
     ]
-
-
-def _stations(view: BridgeView, texts: Texts) -> list[Station]:
-    parts = {part.id: part for part in view.components}
-    found: dict[str, list[Datastream]] = {}
-    for stream in view.streams:
-        if stream.component_id and stream.kind == "reading" and stream.provenance != "derived":
-            found.setdefault(stream.component_id, []).append(stream)
-    stations: list[Station] = []
-    for component_id, streams in found.items():
-        part = parts.get(component_id)
-        if part is not None and part.station_m is not None:
-            names = dict.fromkeys(quantity(item.quantity).label(texts.language) for item in streams)
-            stations.append(Station(part.station_m, part.name, tuple(names)))
-    return stations

@@ -1,14 +1,12 @@
-"""Tables of a bridge: modes, models against sensors, register of models, inspections."""
+"""Tables of a bridge: modes, crossings, models against sensors, register of models."""
 
 from dash import html
 from dash.development.base_component import Component
 
 from dashboards.i18n.translate import Texts
-from dashboards.widgets.parts import empty, plain_table, tag
+from dashboards.widgets.parts import empty, plain_table
 from twin.bridge_view import BridgeView
-from twin.model.asb import label
 from twin.model.findings import Phrase
-from twin.model.inspection import Inspection
 from twin.model.monitoring import BridgeEvent, TrainedModel
 from twin.model.phrases import said
 from twin.model.reality import Check
@@ -120,49 +118,6 @@ def model_tables(view: BridgeView, texts: Texts) -> list[Component]:
         ]
         parts.append(plain_table(texts("bridge.register"), head, rows))
     return parts or [empty(texts("bridge.no_models"))]
-
-
-def inspection_tables(view: BridgeView, texts: Texts) -> list[Component]:
-    """Inspections that are due, and those that were made."""
-    if not view.records:
-        return [empty(texts("bridge.no_inspections"))]
-    day = view.at.date()
-    due_rows = [
-        [
-            " ".join([part, label("inspection_kind", item.kind, language=texts.language)]).strip(),
-            str(item.due or item.year or texts("bridge.not_known")),
-            texts("bridge.overdue") if item.is_overdue(day) else "",
-            html.Span(item.source, lang="en", className="remark"),
-        ]
-        for part, item in view.due
-    ]
-    head = [texts(f"bridge.{key}") for key in ("inspection_kind", "due", "overdue_head", "source")]
-    rows = [
-        [
-            str(item.content.stated_year or "\u2013"),
-            label("inspection_kind", item.content.kind, language=texts.language),
-            _grade(item.content, texts),
-            tag(item.provenance.kind, texts),
-        ]
-        for item in view.of_kind("inspection")
-        if isinstance(item.content, Inspection)
-    ]
-    seen = [texts(f"bridge.{key}") for key in ("year", "inspection_kind", "grade", "origin")]
-    parts: list[Component] = []
-    if due_rows:
-        parts.append(plain_table(texts("bridge.due_dates"), head, due_rows))
-    if rows:
-        parts.append(plain_table(texts("bridge.timeline"), seen, rows))
-    return parts or [empty(texts("bridge.no_inspections"))]
-
-
-def _grade(inspection: Inspection, texts: Texts) -> str:
-    condition = inspection.condition
-    if condition is None:
-        return ""
-    if condition.grade is not None:
-        return texts.number(condition.grade, 1)
-    return label("grade_bands", condition.band, language=texts.language)
 
 
 def _error(check: Check, texts: Texts) -> str:

@@ -8,6 +8,8 @@ from dash.development.base_component import Component
 
 from dashboards.i18n.translate import Texts
 from dashboards.widgets.parts import empty
+from twin.bridge_view import BridgeView
+from twin.model.quantities import quantity
 
 ROW_REM = 1.6
 """Height of the row of one measuring point [rem]."""
@@ -24,8 +26,24 @@ class Station:
     sensors: tuple[str, ...]
 
 
+def stations(view: BridgeView, texts: Texts) -> list[Station]:
+    """Components with sensors of which the station is known."""
+    parts = {part.id: part for part in view.components}
+    found: dict[str, dict[str, None]] = {}
+    for stream in view.streams:
+        if stream.component_id and stream.kind == "reading" and stream.provenance != "derived":
+            name = quantity(stream.quantity).label(texts.language)
+            found.setdefault(stream.component_id, {})[name] = None
+    placed: list[Station] = []
+    for component_id, names in found.items():
+        part = parts.get(component_id)
+        if part is not None and part.station_m is not None:
+            placed.append(Station(part.station_m, part.name, tuple(names)))
+    return placed
+
+
 def elevation(
-    length_m: float | None, spans_m: Sequence[float], stations: Sequence[Station], texts: Texts
+    length_m: float | None, spans_m: Sequence[float], places: Sequence[Station], texts: Texts
 ) -> Component:
     """Spans, supports and sensors; a sentence where the length is not known.
 
@@ -35,7 +53,7 @@ def elevation(
         Total length; None if it is not known.
     spans_m
         Spans in order; empty where only the length is known: then no support is drawn inside.
-    stations
+    places
         Places with sensors, in any order.
     """
     total = sum(spans_m) or length_m
@@ -49,7 +67,7 @@ def elevation(
         )
         for span in spans_m or [total]
     ]
-    placed = sorted(stations, key=lambda item: item.station_m)
+    placed = sorted(places, key=lambda item: item.station_m)
     marks = [_mark(station, total, row) for row, station in enumerate(placed)]
     note = "bridge.spans_known" if spans_m else "bridge.spans_unknown"
     return html.Figure(

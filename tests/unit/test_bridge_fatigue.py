@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from shapely.geometry import Point
 
+from dashboards.bridge_figures import available
 from dashboards.i18n.translate import Texts
-from dashboards.widgets.fatigue import fatigue_card, fatigue_table
+from dashboards.widgets.fatigue import fatigue_card, fatigue_section
 from simulations.bridges import fatigue
 from simulations.bridges.command import document, text
 from simulations.bridges.rounds import Rounds
@@ -242,4 +243,5 @@ def test_the_page_shows_what_was_counted_and_what_it_misses() -> None:
 
 def page(twin: Twin, language: str) -> str:
     view, texts = read_bridge(twin, "T1"), Texts(language)
-    return str(fatigue_card(view, texts)) + str(fatigue_table(view, texts))
+    drawn = available(view, ())["histogram"]
+    return str(fatigue_card(view, texts)) + str(fatigue_section(view, drawn, texts))
