@@ -9,6 +9,7 @@ from typing import cast
 
 from twin.bridge_view import BridgeSummary, BridgeView
 from twin.model.asb import fields_of, key_tables, label
+from twin.model.fatigue import DetailFatigue
 from twin.model.finding_steps import FindingStep, StoredFinding
 from twin.model.findings import Finding, Phrase, Reason
 from twin.model.inspection import DueInspection, Inspection
@@ -18,6 +19,7 @@ from twin.model.provenance import Provenance
 from twin.model.records import InventoryRecord, StoredAttachment, StoredRecord, StoredWorkItem
 from twin.model.tables import rows
 from twin.model.timeline import TimelineEntry
+from twin.model.times import from_us
 
 Document = Mapping[str, object]
 
@@ -134,10 +136,20 @@ def facts_document(view: BridgeView, *, language: str) -> Document:
         ],
         "open_findings": sum(stored.is_open for stored in view.findings),
         "checks": [plain(check) for check in view.checks],
+        "fatigue": [_fatigue(detail) for detail in view.fatigue],
         "blind_spots": [
             {"key": key, "text": said(Phrase(f"blind.{key}"), language)} for key in view.blind
         ],
     }
+
+
+def _fatigue(detail: DetailFatigue) -> Document:
+    """Consumed fatigue of a detail with its assumptions; ``damage`` is the Miner sum [-]."""
+    figures = dict(cast("Document", plain(detail)))
+    figures["from"] = from_us(detail.first_us).isoformat()
+    figures["until"] = from_us(detail.until_us).isoformat()
+    del figures["first_us"], figures["until_us"]
+    return {**figures, "damage": detail.damage}
 
 
 def _condition(record: InventoryRecord, language: str) -> Document:
