@@ -1,6 +1,7 @@
 """The analyses that a worker makes at every bridge, in their order."""
 
 from simulations.bridges import (
+    acoustics,
     bearings,
     crossings,
     fatigue,
@@ -10,6 +11,7 @@ from simulations.bridges import (
     loads,
     modes,
     reality,
+    scour,
     structures,
     trends,
 )
@@ -24,6 +26,8 @@ ANALYSES: tuple[Analysis, ...] = (
     crossings.ANALYSIS,
     faults.ANALYSIS,
     floods.ANALYSIS,
+    scour.ANALYSIS,
+    acoustics.ANALYSIS,
     structures.ANALYSIS,
     reality.ANALYSIS,
     fatigue.ANALYSIS,

@@ -126,20 +126,6 @@ class Judged:
     section: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BreakCount:
-    """Breaks of one section in a period, and how much of it somebody listened.
-
-    ``blind_since_us`` is the time since when the logger is silent, or None if it listens.
-    """
-
-    section: str
-    candidates: int
-    confirmed: int
-    uptime: float
-    blind_since_us: int | None
-
-
 def linear_location(
     difference_s: float, *, x1_m: float, x2_m: float, wave_speed_ms: float
 ) -> float | None:
@@ -255,59 +241,59 @@ def listening(signs_us: Iterable[int], *, silence_us: int) -> list[Span]:
     return periods
 
 
-def cumulative(
-    judged: Iterable[Judged],
-    *,
-    sections: Sequence[str],
-    confirmed_us: Iterable[int],
-    periods: Sequence[Span],
-    within: Span,
-    silence_us: int,
-) -> tuple[BreakCount, ...]:
-    """Breaks per section in a period, with the share of it in which the logger listened.
-
-    Parameters
-    ----------
-    confirmed_us
-        Times of those candidates that a person confirmed; they count as confirmed alone.
-    periods
-        When the logger listened, see `listening`.
-    within
-        The period as (begin, end) [us].
-    silence_us
-        As for `listening`: longer without a sign before the end is blind.
+def common(first: Sequence[Span], second: Sequence[Span]) -> list[Span]:
+    """Periods that lie in both; each of the two is rising and apart.
 
     Examples
     --------
-    >>> for one in cumulative(
-    ...     [], sections=["span 1"], confirmed_us=[], periods=[(0, 60)], within=(0, 100),
-    ...     silence_us=15,
-    ... ):
-    ...     print(one.section, one.confirmed, one.uptime, one.blind_since_us)
-    span 1 0 0.6 60
+    >>> common([(0, 20), (90, 95)], [(10, 92)])
+    [(10, 20), (90, 92)]
+    """
+    return [
+        (max(one[0], other[0]), min(one[1], other[1]))
+        for one in first
+        for other in second
+        if max(one[0], other[0]) <= min(one[1], other[1])
+    ]
+
+
+def heard_us(periods: Iterable[Span], within: Span) -> int:
+    """How much of a span lies in the periods [us].
+
+    Examples
+    --------
+    >>> heard_us([(0, 60)], (10, 100))
+    50
     """
     begin, end = within
-    if not begin < end:
-        raise ModelError(f"a period must end after it begins, got {begin} to {end} us")
-    heard = sum(max(0, min(last, end) - max(first, begin)) for first, last in periods)
-    before = [(first, min(last, end)) for first, last in periods if first <= end]
-    last_sign = max((last for _, last in before), default=begin)
-    blind = max(last_sign, begin) if end - last_sign > silence_us else None
-    known = frozenset(confirmed_us)
-    times: dict[str, list[int]] = {section: [] for section in sections}
-    for one in judged:
-        if one.judgement == "wire_break_candidate" and begin <= one.burst.time_us < end:
-            times.setdefault(one.section, []).append(one.burst.time_us)
-    return tuple(
-        BreakCount(
-            section=section,
-            candidates=sum(time_us not in known for time_us in found),
-            confirmed=sum(time_us in known for time_us in found),
-            uptime=heard / (end - begin),
-            blind_since_us=blind,
+    return sum(max(0, min(last, end) - max(first, begin)) for first, last in periods)
+
+
+def enclosing(site: Site, zone: TendonZone) -> tuple[str, ...]:
+    """Channels between which a zone lies, with those inside, by station.
+
+    Raises
+    ------
+    ModelError
+        If the zone reaches beyond the line, where nothing can be located.
+
+    Examples
+    --------
+    >>> line = Site({"s1": 0.0, "s2": 10.0, "s3": 20.0}, 3500.0, 70.0, 1e4)
+    >>> enclosing(line, TendonZone("span 1", 1.0, 9.0))
+    ('s1', 's2')
+    """
+    ordered = sorted(site.sensor_m, key=lambda name: site.sensor_m[name])
+    stations = [site.sensor_m[name] for name in ordered]
+    if not ordered or not stations[0] <= zone.from_m < zone.to_m <= stations[-1]:
+        reach = f"{stations[0]:g} to {stations[-1]:g} m" if ordered else "nothing"
+        raise ModelError(
+            f"zone {zone.section!r} from {zone.from_m:g} to {zone.to_m:g} m does not lie between "
+            f"the sensors ({reach}); state the part between them"
         )
-        for section, found in times.items()
-    )
+    first = max(row for row, station in enumerate(stations) if station <= zone.from_m)
+    last = min(row for row, station in enumerate(stations) if station >= zone.to_m)
+    return tuple(ordered[first : last + 1])
 
 
 def _located(hits: tuple[Hit, ...], site: Site) -> Burst:

@@ -6,11 +6,12 @@ import pytest
 from simulations.monitoring.ae import (
     Burst,
     Hit,
-    Judged,
     Site,
     TendonZone,
     bursts,
-    cumulative,
+    common,
+    enclosing,
+    heard_us,
     judge,
     linear_location,
     listening,
@@ -97,31 +98,24 @@ def test_one_strong_sensor_is_not_enough() -> None:
     assert judge(only_burst([loud, *hits[1:]]), SITE).judgement == "weak"
 
 
-def counted(judged: list[Judged], signs: list[int], *, confirmed: tuple[int, ...] = ()):
-    return cumulative(
-        judged,
-        sections=["span 1", "span 2"],
-        confirmed_us=confirmed,
-        periods=listening(signs, silence_us=100),
-        within=(0, 1000),
-        silence_us=100,
+def test_a_section_is_listened_to_while_all_its_sensors_are() -> None:
+    one = listening([0, 50, 100, 900, 950], silence_us=100)
+    other = listening([20, 110, 200], silence_us=100)
+    both = common(one, other)
+    assert both == [(20, 100)]
+    assert (heard_us(both, (0, 1000)), heard_us(one, (0, 1000)), heard_us([], (0, 9))) == (
+        80,
+        150,
+        0,
     )
 
 
-def test_breaks_add_up_per_section_with_the_uptime() -> None:
-    judged = [judge(only_burst(heard(3.0, at_us=at)), SITE) for at in (-800, -600, 5000)]
-    one, two = counted(judged, list(range(0, 1001, 50)), confirmed=(judged[0].burst.time_us,))
-    assert (one.candidates, one.confirmed, one.uptime) == (1, 1, 1.0)
-    assert (two.candidates, two.confirmed, two.blind_since_us) == (0, 0, None)
-
-
-def test_a_silent_logger_is_blind_and_has_not_heard_that_nothing_broke() -> None:
-    one, _ = counted([], [0, 100, 200, 300])
-    assert (one.uptime, one.blind_since_us) == (0.3, 300)
-    never, _ = counted([], [])
-    assert (never.uptime, never.blind_since_us) == (0.0, 0)
-    back, _ = counted([], [0, 100, 900, 990])
-    assert (back.uptime, back.blind_since_us) == (0.19, None)
+def test_the_sensors_of_a_zone_enclose_it() -> None:
+    assert enclosing(SITE, TendonZone("across", 8.0, 12.0)) == ("s1", "s2", "s3")
+    assert enclosing(SITE, TendonZone("span 3", 10.0, 20.0)) == ("s2", "s3")
+    for zone in (TendonZone("left", -1.0, 5.0), TendonZone("turned", 9.0, 2.0)):
+        with pytest.raises(ModelError, match="does not lie between the sensors"):
+            enclosing(SITE, zone)
 
 
 def test_unknown_channels_and_impossible_sites_are_refused() -> None:
