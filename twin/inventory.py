@@ -4,18 +4,22 @@ import argparse
 import mimetypes
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from twin.city import Twin
 from twin.errors import ModelError
 from twin.exchange.asb_ing import Inventory, read_inventory, report_lines
 from twin.exchange.asb_mapping import InventoryMapping, read_mapping
+from twin.exchange.nbi_records import read_nbi_inventory
+from twin.exchange.places import extent_of, without_far_places
+from twin.exchange.spreadsheet import ENDINGS
 from twin.model.provenance import Provenance
 from twin.model.records import Attachment
 from twin.runtime import open_twin
 from twin.settings import Settings
 
-TABLES = (".csv", ".json")
+TABLES = (".csv", ".json", ".txt", *ENDINGS)
 ATTACHMENTS = (".jpg", ".jpeg", ".png", ".pdf")
 ATTACHED = "attachments"
 """Folder beside the lists: files below ``attachments/<asset or number>/`` belong to that asset."""
@@ -34,7 +38,7 @@ def load_inventory(twin: Twin, city_folder: Path) -> Sequence[str]:
         raise ModelError(f"{folder} has no {MAPPING}; docs/import.md says what stands there")
     mapping = read_mapping((folder / MAPPING).read_text("utf-8"), name=MAPPING)
     files = _files(folder)
-    found = read_inventory(files, mapping)
+    found = read_lists(twin, files, mapping)
     said = keep_inventory(twin, found, sources=list(files))
     return (*said, *attach_files(twin, folder, mapping))
 
@@ -46,8 +50,7 @@ def import_bridges(settings: Settings, arguments: Sequence[str]) -> int:
     files = _files(options.path)
     twin = open_twin(settings, role="work")
     try:
-        known = {stored.record.asset_id for stored in twin.bridges.book.records()}
-        found = read_inventory(files, mapping, known_numbers=known)
+        found = read_lists(twin, files, mapping)
         _tell(report_lines(found))
         if options.dry_run:
             _tell(["nothing was stored"])
@@ -58,6 +61,28 @@ def import_bridges(settings: Settings, arguments: Sequence[str]) -> int:
         twin.close()
     refused = ("row_refused", "duplicate", "unit_suspect")
     return int(any(item.code in refused for item in found.items))
+
+
+def read_lists(twin: Twin, files: Mapping[str, bytes], mapping: InventoryMapping) -> Inventory:
+    """Records and work items of lists, beside what the city knows already.
+
+    Positions outside of the city are left out and listed.
+
+    Raises
+    ------
+    ModelError
+        If a list cannot be read at all.
+    """
+    if mapping.format == "nbi":
+        found = read_nbi_inventory(files, mapping)
+    else:
+        known = {stored.record.asset_id for stored in twin.bridges.book.records()}
+        found = read_inventory(files, mapping, known_numbers=known)
+    centres = [asset.geometry.centroid for asset in twin.assets()]
+    extent = extent_of((centre.x, centre.y) for centre in centres)
+    source = next((one.name for one in found.files if one.kind == "part_structure"), "")
+    records, far = without_far_places(found.records, extent, source=source)
+    return replace(found, records=tuple(records), items=(*found.items, *far))
 
 
 def keep_inventory(twin: Twin, found: Inventory, *, sources: Sequence[str]) -> Sequence[str]:
@@ -113,8 +138,9 @@ def _files(path: Path) -> Mapping[str, bytes]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="twin import bridges",
-        description="Read inventory lists with the names of ASB-ING (CSV, JSON), keep what is "
-        "sound as records with their source, and list what a person should clear up.",
+        description="Read inventory lists with the names of ASB-ING (CSV, JSON, XLSX) or of the "
+        "National Bridge Inventory, keep what is sound as records with their source, and list "
+        "what a person should clear up.",
     )
     parser.add_argument("path", type=Path, help="a list, or a folder of lists")
     parser.add_argument("--map", type=Path, required=True, help="TOML file, see docs/import.md")

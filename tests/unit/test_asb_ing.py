@@ -102,7 +102,7 @@ def test_invalid_json_is_one_error_with_line_and_column() -> None:
     assert len(_read({"bauwerke.json": rows}).records) == 1
     with pytest.raises(ModelError, match="list of objects"):
         _read({"bauwerke.json": '{"Bauwerksnummer": 1}'})
-    with pytest.raises(ModelError, match="save each sheet as CSV"):
+    with pytest.raises(ModelError, match="no spreadsheet"):
         _read({"bauwerke.xlsx": b"PK"})
 
 
@@ -362,5 +362,5 @@ def test_any_cells_give_a_record_or_a_work_item(cells: list[str]) -> None:
 def test_the_example_of_the_documentation_is_a_mapping() -> None:
     example = Path(__file__).parents[2] / "docs" / "examples" / "import-bridges.toml"
     mapping = read_mapping(example.read_text("utf-8"))
-    assert mapping.file_for("schaeden.csv").columns["Rissbreite"].form.unit == "mm"
+    assert mapping.files_for("schaeden.csv")[0].columns["Rissbreite"].form.unit == "mm"
     assert mapping.as_of == date(2026, 10, 1)

@@ -81,7 +81,8 @@ def note_doubts(
             detail = f"{place.name}: inspection in work (status 4) without an end date"
             reading.note(row, place, "incomplete", detail, "end")
         _note_band(reading, row, place, content.condition)
-    if isinstance(content, PartStructure) and not place.part:
+    has_parts = len(reading.mapped.id_columns) > 1
+    if isinstance(content, PartStructure) and not place.part and has_parts:
         reading.note(row, place, "value_missing", f"{place.name}: Teilbauwerksnummer missing")
     if not place.is_linked and reading.kind in ("structure", "part_structure"):
         detail = (
@@ -164,6 +165,6 @@ def note_lost_zeros(
                 place = Place(record.asset_id, record.part, record.asset_id)
                 detail = (
                     f"{place.name} seems to be {match} without its leading zeros; the match is "
-                    "proposed, not made"
+                    "proposed, not made: write the number as text"
                 )
                 reading.note(row, place, "number_changed", detail)

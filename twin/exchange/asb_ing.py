@@ -20,9 +20,10 @@ from twin.exchange.asb_doubts import (
     note_scaled_grades,
     without_contradictions,
 )
-from twin.exchange.asb_mapping import Column, InventoryMapping
+from twin.exchange.asb_mapping import Column, FileMapping, InventoryMapping
 from twin.exchange.asb_tables import Table, TableRow, read_table
 from twin.exchange.asb_values import CellForm, hints_of, read_cell
+from twin.exchange.spreadsheet import is_spreadsheet, read_sheet
 from twin.model.asb import field_by_asb, fields_of
 from twin.model.bridge import Restriction
 from twin.model.inspection import Condition
@@ -89,16 +90,10 @@ def read_inventory(
     """
     found: list[tuple[Reading, Table, list[tuple[TableRow, InventoryRecord]]]] = []
     for name, content in files.items():
-        mapped = mapping.file_for(name)
-        table = read_table(
-            name,
-            content,
-            delimiter=mapped.delimiter,
-            encoding=mapped.encoding,
-            header_row=mapped.header_row,
-        )
-        reading = Reading(name, mapping, mapped)
-        found.append((reading, table, _records(reading, table)))
+        for mapped in mapping.files_for(name):
+            table = _table(name, content, mapping, mapped)
+            reading = Reading(name, mapping, mapped)
+            found.append((reading, table, _records(reading, table)))
     numbers = {record.asset_id for _, _, rows in found for _, record in rows}
     note_lost_zeros(found, {*numbers, *known_numbers, *mapping.assets})
     return Inventory(
@@ -118,14 +113,36 @@ def read_inventory(
     )
 
 
+def _table(name: str, content: bytes, mapping: InventoryMapping, mapped: FileMapping) -> Table:
+    """Rows of a file as its entry in the mapping says."""
+    if is_spreadsheet(name):
+        return read_sheet(
+            name,
+            content,
+            sheet=mapped.sheet,
+            header_row=mapped.header_row,
+            decimal=mapping.form.decimal,
+            dates=mapping.form.dates,
+        )
+    return read_table(
+        name,
+        content,
+        delimiter=mapped.delimiter,
+        encoding=mapped.encoding,
+        header_row=mapped.header_row,
+    )
+
+
 def _once(items: Iterable[WorkItem]) -> Iterator[WorkItem]:
-    """Work items; that a structure is not on the map is said once of each."""
-    said: set[str] = set()
+    """Work items; what concerns the number of a structure is said once of each, or of each row."""
+    said: set[tuple[object, ...]] = set()
     for item in items:
-        if item.code == "not_on_map":
-            if item.asset_id in said:
+        if item.code in ("not_on_map", "number_changed"):
+            where = (item.source, item.row) if item.code == "number_changed" else ()
+            named = (item.code, item.asset_id, *where)
+            if named in said:
                 continue
-            said.add(item.asset_id)
+            said.add(named)
         yield item
 
 

@@ -31,6 +31,7 @@ ENTITIES: Mapping[str, RecordKind] = MappingProxyType(
         "MonitoringTask": "monitoring_task",
     }
 )
+FORMATS = ("table", "nbi")
 # Words in the name of a file that say what it holds; the first that fits counts.
 _FILE_WORDS: Sequence[tuple[str, RecordKind]] = (
     ("teilbauwerk", "part_structure"),
@@ -66,6 +67,7 @@ _TOP = {
 }
 _ROWS = {"source": str, "provenance": str, "by": str, "as_of": str}
 _FILE = {"path": str, "entity": str, "id": list, "x": str, "y": str, "header_row": int}
+_FILE |= {"sheet": str}
 _FILE |= {"columns": dict, "delimiter": str, "encoding": str}
 _COLUMN = {"field": str, "unit": str, "key": str, "true": list, "false": list, "scale": float}
 
@@ -91,6 +93,7 @@ class FileMapping:
     delimiter: str = ""
     encoding: str = ""
     columns: Mapping[str, Column] = field(default_factory=dict)
+    sheet: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,8 @@ class InventoryMapping:
         and ``as_of`` say of all.
     files
         Files by their name in the mapping.
+    format
+        ``table``, or ``nbi`` for lists of the National Bridge Inventory.
     """
 
     encoding: str = ""
@@ -129,9 +134,12 @@ class InventoryMapping:
     assets: Mapping[str, str] = field(default_factory=dict)
     row_columns: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, FileMapping] = field(default_factory=dict)
+    format: str = "table"
 
-    def file_for(self, name: str) -> FileMapping:
+    def files_for(self, name: str) -> Sequence[FileMapping]:
         """How a file is read: as the mapping says, or as its name tells.
+
+        One list may hold several kinds of objects: then several entries of the mapping name it.
 
         Raises
         ------
@@ -140,10 +148,16 @@ class InventoryMapping:
         """
         plain = PurePath(name).name
         stem = PurePath(plain).stem.casefold()
-        for key, mapped in self.files.items():
-            if mapped.path == plain or (not mapped.path and key.casefold() in stem):
-                return self._completed(mapped, plain, key)
-        return self._completed(FileMapping(), plain, "")
+        named = [(key, one) for key, one in self.files.items() if one.path == plain]
+        found = (
+            named
+            or [
+                (key, one)
+                for key, one in self.files.items()
+                if not one.path and key.casefold() in stem
+            ][:1]
+        )
+        return [self._completed(one, plain, key) for key, one in found or [("", FileMapping())]]
 
     def _completed(self, mapped: FileMapping, name: str, key: str) -> FileMapping:
         kind = mapped.kind or kind_of_file(name) or kind_of_file(key)
@@ -199,6 +213,8 @@ def read_mapping(text: str, *, name: str = "mapping.toml") -> InventoryMapping:
         key: _file(key, table, form, problems)
         for key, table in dict(inventory.get("file", {})).items()
     }
+    if inventory.get("format", "table") not in FORMATS:
+        problems.append(f"[inventory] format must be one of {', '.join(FORMATS)}")
     if problems:
         raise ModelError(f"{name}: " + "; ".join(problems))
     encoding = str(inventory.get("encoding", ""))
@@ -216,6 +232,7 @@ def read_mapping(text: str, *, name: str = "mapping.toml") -> InventoryMapping:
         assets={str(key): str(value) for key, value in inventory.get("assets", {}).items()},
         row_columns=dict(inventory.get("rows", {})),
         files=files,
+        format=inventory.get("format", "table"),
     )
 
 
@@ -255,6 +272,7 @@ def _file(key: str, table: Any, form: CellForm, problems: list[str]) -> FileMapp
         x=str(table.get("x", plain.x)),
         y=str(table.get("y", plain.y)),
         header_row=table.get("header_row", 1),
+        sheet=str(table.get("sheet", "")),
         delimiter=table.get("delimiter", ""),
         encoding=table.get("encoding", ""),
         columns=columns,

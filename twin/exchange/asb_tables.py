@@ -77,8 +77,6 @@ def read_table(
     >>> table.rows[0].cells, table.encoding
     ({'Nr': '0999001', 'Name': 'Talbrücke'}, 'mac_roman')
     """
-    if name.endswith((".xlsx", ".xls", ".ods")):
-        raise ModelError(f"{name}: spreadsheets are not read; save each sheet as CSV")
     text, found = decoded(content, encoding=encoding)
     if name.endswith(".json"):
         return _json_table(name, text, found)
@@ -106,7 +104,7 @@ def read_table(
             rows.append(TableRow(number, dict(zip(columns, values, strict=True))))
     except csv.Error as error:
         raise ModelError(f"{name}: line {reader.line_num} is no CSV: {error}") from error
-    _require_columns(name, columns)
+    require_columns(name, columns)
     return Table(name, columns, rows, found)
 
 
@@ -137,7 +135,8 @@ def _cell(value: object) -> str:
     return value.strip() if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _require_columns(name: str, columns: Sequence[str]) -> None:
+def require_columns(name: str, columns: Sequence[str]) -> None:
+    """ModelError if two columns of a table have the same name."""
     repeated = sorted({column for column in columns if column and columns.count(column) > 1})
     if repeated:
         raise ModelError(f"{name}: the columns {', '.join(repeated)} occur twice; rename one")
