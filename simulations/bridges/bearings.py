@@ -5,29 +5,36 @@ from datetime import timedelta
 
 import numpy as np
 
-from simulations.bridges.derived import COMPENSATED, all_of, derived_stream, readings_of
+from simulations.bridges.derived import (
+    COMPENSATED,
+    derived_stream,
+    readings_of,
+    unwritten,
+)
 from simulations.bridges.inputs import HOUR_US, Bridge, Columns, Floats
 from simulations.bridges.register import newest
 from simulations.bridges.rounds import Analysis, Found
+from simulations.bridges.streamwise import Seen, streamwise
 from simulations.monitoring.lags import lagged
 from simulations.monitoring.trend import Expansion, bearing_motion, expansion
 from twin.errors import InsufficientData
 from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, Phrase, Reason
-from twin.model.monitoring import AnalysisOutcome, TrainedModel
+from twin.model.monitoring import TrainedModel
 from twin.model.observations import Readings
+from twin.model.refusals import LackingError
 from twin.model.times import from_us
 from twin.rules.diagnosis import RULE_VERSION, Symptoms, diagnose
 
 NAME = "bearing"
-VERSION = "1"
+VERSION = "2"
 OWNER = "stadtzwilling"
 RECENT_D = 21
 KEPT_BACK_D = 60
 REVERSED_PERCENT = -50.0
 """A bearing that moves half as far the other way does not lock: the sensor is turned round."""
 NEW_H = 24
-"""Hours written at every look but the first: late readings of a day are taken in."""
+"""Hours written at every look: late readings of a day are taken in."""
 LEAST_D = 60
 """Shortest record that may teach how a bearing moves [d]."""
 RISK = "advises a person; no action follows by itself"
@@ -39,41 +46,23 @@ def is_concerned(bridge: Bridge) -> bool:
 
 
 def look(bridge: Bridge) -> Found:
-    """Compare the travel per kelvin of the last weeks with the learned one.
-
-    Raises
-    ------
-    InsufficientData
-        While the record is too short.
-    """
+    """Compare the travel per kelvin of the last weeks with the learned one."""
     warm = bridge.of("structure_temperature")[0]
-    readings: list[Readings] = []
-    models: list[TrainedModel] = []
-    findings: list[Finding] = []
-    waiting: list[str] = []
-    for stream in bridge.of("displacement"):
-        try:
-            columns = bridge.hourly([stream.uid, warm.uid])
-            model, new = _learned(bridge, stream, columns, warm)
-            known = _restored(model.content)
-            now = _recent(stream, columns, warm, lag_h=known.lag_h)
-        except InsufficientData as error:
-            waiting.append(f"{stream.uid}: {error}")
-            continue
-        models += new
-        recent = columns.time_us > columns.time_us[-1] - RECENT_D * 24 * HOUR_US
-        warmth = columns.value[warm.uid][recent]
-        findings += _findings(bridge, stream, model, now, warmth)
-        readings.append(_shown(bridge, stream, columns, warm, model, is_first=bool(new)))
-    if waiting and len(waiting) == len(bridge.of("displacement")):
-        raise InsufficientData("; ".join(waiting))
-    return Found(
-        AnalysisOutcome(
-            readings=all_of(readings),
-            models=tuple(models),
-            findings=tuple(findings),
-        )
-    )
+    streams = bridge.of("displacement")
+    return streamwise(NAME, streams, lambda stream: _seen(bridge, stream, warm))
+
+
+def _seen(bridge: Bridge, stream: Datastream, warm: Datastream) -> Seen:
+    columns = bridge.hourly([stream.uid, warm.uid])
+    model, new = _learned(bridge, stream, columns, warm)
+    readings = _shown(bridge, stream, columns, warm, model, is_first=bool(new))
+    try:
+        now = _recent(stream, columns, warm, lag_h=_restored(model.content).lag_h)
+    except InsufficientData as error:
+        return Seen(readings, new, refusal=error)
+    recent = columns.time_us > columns.time_us[-1] - RECENT_D * 24 * HOUR_US
+    warmth = columns.value[warm.uid][recent]
+    return Seen(readings, new, _findings(bridge, stream, model, now, warmth))
 
 
 def _learned(
@@ -85,10 +74,8 @@ def _learned(
         return registered, ()
     old = columns.time_us <= columns.time_us[-1] - KEPT_BACK_D * 24 * HOUR_US
     if np.count_nonzero(old) < LEAST_D * 24:
-        raise InsufficientData(
-            f"{len(columns) / 24:.0f} days are stored; {LEAST_D} are needed besides the newest "
-            f"{KEPT_BACK_D}"
-        )
+        days = {"days": len(columns) // 24, "least": LEAST_D, "newest": KEPT_BACK_D}
+        raise LackingError(Phrase("wait.record_days", {key: float(days[key]) for key in days}))
     known = expansion(
         columns.time_us[old], columns.value[stream.uid][old], columns.value[warm.uid][old]
     )
@@ -134,13 +121,14 @@ def _shown(
     *,
     is_first: bool,
 ) -> Readings:
-    """Travel at the middle of the trained temperatures; after the first look new hours only."""
+    """Travel at the middle of the trained temperatures, in hours that are not stored yet."""
     known = _restored(model.content)
     average = lagged(columns.time_us, columns.value[warm.uid], lags_h=(known.lag_h,))[:, 0]
     middle = sum(model.valid["structure_temperature_c"]) / 2.0
     value = columns.value[stream.uid] - known.slope_mm_per_k * (average - middle)
-    shown = slice(None) if is_first else slice(-NEW_H, None)
     derived = derived_stream(bridge, f"{stream.route_key}#{COMPENSATED}")
+    latest_h = len(columns) if is_first else NEW_H
+    shown = unwritten(bridge, derived, columns.time_us, latest_h=latest_h)
     return readings_of(derived, columns.time_us[shown], value[shown])
 
 

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from simulations.bridges.inputs import Bridge
+from simulations.bridges.inputs import HOUR, HOUR_US, Bridge
 from twin.model.datastreams import Datastream
 from twin.model.monitoring import ANALYSIS_SOURCE
 from twin.model.observations import Readings, joined, no_readings
+from twin.model.times import from_us
 
 COMPENSATED = "compensated"
 T2 = "t2"
@@ -40,6 +41,31 @@ def readings_of(
         value=value[there],
         quality=np.zeros(count, np.int16),
     )
+
+
+def unwritten(
+    bridge: Bridge, stream: Datastream | None, time_us: NDArray[np.int64], *, latest_h: int
+) -> NDArray[np.bool_]:
+    """Which hours of a derived stream have to be written, (n,).
+
+    Those that it does not hold, and the latest ones, which late readings may have changed.
+
+    Parameters
+    ----------
+    stream
+        The derived stream; None where the town registered none.
+    time_us : (n,)
+        Rising full hours [us since 1970].
+    latest_h
+        Hours that are written again.
+    """
+    if stream is None or not len(time_us):
+        return np.zeros(len(time_us), np.bool_)
+    stored = bridge.twin.binned(
+        stream.uid, start=from_us(time_us[0]), end=from_us(time_us[-1]) + HOUR, points=len(time_us)
+    )
+    known = stored.start_us[np.isfinite(stored.mean)]
+    return ~np.isin(time_us, known) | (time_us > time_us[-1] - latest_h * HOUR_US)
 
 
 def all_of(parts: Iterable[Readings]) -> Readings:

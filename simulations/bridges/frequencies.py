@@ -22,11 +22,11 @@ from simulations.monitoring.compensate import train
 from simulations.monitoring.compensation import Compensation, restored
 from simulations.monitoring.lags import lagged
 from simulations.monitoring.watch import Judgements, NotArmed, Watch
-from twin.errors import InsufficientData
 from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, MonitoringState, Phrase, Reason
 from twin.model.monitoring import AnalysisOutcome, StateRecord, TrainedModel
 from twin.model.observations import Readings
+from twin.model.refusals import LackingError
 from twin.model.times import from_us
 from twin.rules.diagnosis import RULE_VERSION, Symptoms, diagnose
 
@@ -96,9 +96,8 @@ def channels_of(
 
 def _trained(bridge: Bridge, channels: Channels, version: int) -> TrainedModel:
     if len(channels) <= KEPT_BACK_H:
-        raise InsufficientData(
-            f"{len(channels)} hours are stored; the newest {KEPT_BACK_H} are not trained on"
-        )
+        days = {"days": float(len(channels) // 24), "least": KEPT_BACK_H / 24}
+        raise LackingError(Phrase("wait.newest_days", days))
     model = train(channels.between(0, len(channels) - KEPT_BACK_H))
     return model.entry(
         asset_id=bridge.asset.id,

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.city import Twin
-from twin.errors import InsufficientData
 from twin.model.assets import Asset
 from twin.model.datastreams import Datastream
+from twin.model.findings import Phrase
 from twin.model.monitoring import ANALYSIS_SOURCE
+from twin.model.refusals import LackingError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -77,7 +78,7 @@ class Bridge:
         """
         found = hourly(self.twin, uids, until=self.now, hours=hours)
         if not len(found):
-            raise InsufficientData(f"no full hour is stored of {', '.join(uids)}")
+            raise LackingError(Phrase("wait.no_hour", {"channels": ", ".join(uids)}))
         return found
 
 

@@ -22,6 +22,7 @@ from twin.model.bridge_status import AnalysisStatus, BridgeStatus, status_of
 from twin.model.finding_steps import SEVERITIES, StoredFinding
 from twin.model.findings import Finding, MonitoringState, Phrase
 from twin.model.monitoring import AnalysisOutcome, StateRecord
+from twin.model.refusals import refused_as
 
 logger = logging.getLogger(__name__)
 
@@ -260,4 +261,4 @@ def _silent(analysis: Analysis, state: MonitoringState, error: Exception) -> Fou
         "analysis": analysis.name,
         "reason": str(error) or repr(error),
     }
-    return Found(state=state, reason=Phrase(key, values))
+    return Found(state=state, reason=Phrase(key, values, refused_as(error)))

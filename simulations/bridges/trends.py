@@ -6,10 +6,16 @@ from datetime import timedelta
 
 import numpy as np
 
-from simulations.bridges.derived import COMPENSATED, all_of, derived_stream, readings_of
+from simulations.bridges.derived import (
+    COMPENSATED,
+    derived_stream,
+    readings_of,
+    unwritten,
+)
 from simulations.bridges.inputs import HOUR_US, Bridge, Columns, Floats
 from simulations.bridges.register import newest
 from simulations.bridges.rounds import Analysis, Found
+from simulations.bridges.streamwise import Seen, streamwise
 from simulations.bridges.symptoms import Around, heavy_flow, symptoms_of
 from simulations.monitoring.channels import Channels
 from simulations.monitoring.compensate import TrainingRules, train
@@ -19,20 +25,27 @@ from simulations.monitoring.trend import YEAR_D, Trend, daily_means, slow_trend
 from twin.errors import InsufficientData
 from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, Phrase, Reason
-from twin.model.monitoring import AnalysisOutcome, TrainedModel
-from twin.model.observations import Readings
+from twin.model.monitoring import TrainedModel
+from twin.model.refusals import LackingError
 from twin.model.times import from_us
 from twin.rules.diagnosis import RULE_VERSION, diagnose
 
 NAME = "trend"
-VERSION = "1"
+VERSION = "2"
 OWNER = "stadtzwilling"
 WINDOW_D = 70
 """Ten blocks of a week: the shortest window in which a trend has a band."""
 KEPT_BACK_D = 90
+NEW_H = 24
+"""Hours written at every look: late readings of a day are taken in."""
 RULES = TrainingRules(least_channels=1)
 SMALLEST = {"crack_width": 0.05, "inclination": 0.1}
 """Smallest change over the window that matters [mm, mm/m]; own choice: ten times the noise."""
+STATED = {
+    "crack_width": ("crack_trend", "step.inspect_crack"),
+    "inclination": ("movement_trend", "step.inspect_movement"),
+}
+"""What is stated of a trend, and the next step, by quantity."""
 CRITICAL_MM_A = 2.0
 """Opening of a crack per year that does not wait for the next inspection; own choice."""
 MOSTLY = 0.5
@@ -50,38 +63,15 @@ def look(bridge: Bridge) -> Found:
     Raises
     ------
     InsufficientData
-        If none of them has a record that is long enough.
+        If none of them has reported yet.
     """
     warm = bridge.of("structure_temperature")[0]
-    parts: list[_Seen] = []
-    waiting: list[str] = []
-    columns = bridge.hourly([item.uid for item in (warm, *bridge.of(*SMALLEST), *bridge.heavy)])
-    for stream in bridge.of(*SMALLEST):
-        try:
-            parts.append(_seen(bridge, stream, columns, warm))
-        except InsufficientData as error:
-            waiting.append(f"{stream.uid}: {error}")
-    if not parts:
-        raise InsufficientData("; ".join(waiting))
-    return Found(
-        AnalysisOutcome(
-            readings=all_of(part.readings for part in parts),
-            models=tuple(model for part in parts for model in part.models),
-            findings=tuple(finding for part in parts for finding in part.findings),
-        )
-    )
+    streams = bridge.of(*SMALLEST)
+    columns = bridge.hourly([item.uid for item in (warm, *streams, *bridge.heavy)])
+    return streamwise(NAME, streams, lambda stream: _seen(bridge, stream, columns, warm))
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What was seen of one stream."""
-
-    readings: Readings
-    models: tuple[TrainedModel, ...]
-    findings: tuple[Finding, ...]
-
-
-def _seen(bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream) -> _Seen:
+def _seen(bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream) -> Seen:
     channels = Channels(
         (stream.uid,),
         columns.time_us,
@@ -98,14 +88,19 @@ def _seen(bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream
     inside = np.all(model.is_inside(average), axis=1)
     residual = np.where(inside, (channels.value - model.expected(average))[:, 0], np.nan)
     recent = columns.time_us > columns.time_us[-1] - WINDOW_D * 24 * HOUR_US
-    trend = slow_trend(
-        columns.time_us[recent],
-        residual[recent],
-        smallest=SMALLEST[stream.quantity],
-        slow_sd=float(model.chart.slow_sd[0]),
-    )
-    shown = np.ones(len(columns), np.bool_) if new else recent
     derived = derived_stream(bridge, f"{stream.route_key}#{COMPENSATED}")
+    latest_h = len(columns) if new else NEW_H
+    shown = unwritten(bridge, derived, columns.time_us, latest_h=latest_h)
+    readings = readings_of(derived, columns.time_us[shown], residual[shown])
+    try:
+        trend = slow_trend(
+            columns.time_us[recent],
+            residual[recent],
+            smallest=SMALLEST[stream.quantity],
+            slow_sd=float(model.chart.slow_sd[0]),
+        )
+    except InsufficientData as error:
+        return Seen(readings, new, refusal=error)
     around = Around(
         stream=stream,
         columns=columns,
@@ -115,11 +110,7 @@ def _seen(bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream
         neighbours=_neighbours(bridge, stream, columns, channels),
     )
     change = _Change(trend, around, float(inside[recent].mean()), model)
-    return _Seen(
-        readings_of(derived, columns.time_us[shown], residual[shown]),
-        new,
-        _findings(bridge, change) if trend.is_found else (),
-    )
+    return Seen(readings, new, _findings(bridge, change) if trend.is_found else ())
 
 
 def _neighbours(
@@ -141,9 +132,8 @@ def _trained(bridge: Bridge, channels: Channels, name: str, version: int) -> Tra
     rows = channels.time_us <= channels.time_us[-1] - KEPT_BACK_D * 24 * HOUR_US
     count = int(np.count_nonzero(rows))
     if not count:
-        raise InsufficientData(
-            f"{len(channels) / 24:.0f} days are stored; the newest {KEPT_BACK_D} are not trained on"
-        )
+        days = {"days": float(len(channels) // 24), "least": float(KEPT_BACK_D)}
+        raise LackingError(Phrase("wait.newest_days", days))
     model = train(channels.between(0, count), rules=RULES)
     return model.entry(
         asset_id=bridge.asset.id,
@@ -188,7 +178,7 @@ def _findings(bridge: Bridge, change: _Change) -> tuple[Finding, ...]:
     }
     explained = 100.0 * float(change.model.chart.explained[0])
     is_critical = stream.quantity == "crack_width" and trend.rate_least > CRITICAL_MM_A
-    key = "crack_trend" if stream.quantity == "crack_width" else "movement_trend"
+    key, step = STATED[stream.quantity]
     return (
         Finding(
             asset_id=bridge.asset.id,
@@ -197,7 +187,7 @@ def _findings(bridge: Bridge, change: _Change) -> tuple[Finding, ...]:
             severity="critical" if is_critical else "warning",
             key=stream.uid,
             statement=Phrase(key, statement),
-            next_step=Phrase("step.inspect_crack", {"channel": stream.uid}),
+            next_step=Phrase(step, {"channel": stream.uid}),
             at=from_us(int(columns.time_us[-1])),
             cause=diagnosis.cause,
             reasons=(

@@ -20,7 +20,7 @@ import numpy as np
 
 from simulations.monitoring.bootstrap import drawn_blocks, limit_for_rate
 from simulations.monitoring.channels import Bools, Channels, Floats, Ints
-from simulations.monitoring.clock import doubt_of_record
+from simulations.monitoring.clock import ClockDoubt, doubt_of_record
 from simulations.monitoring.compensation import Chart, Compensation, Period
 from simulations.monitoring.lags import HOUR_US, KNOTS_C, LAGS_H, hinged, lagged
 from simulations.monitoring.regression import (
@@ -29,7 +29,9 @@ from simulations.monitoring.regression import (
     component_scores,
     ridge_fit,
 )
-from twin.errors import InsufficientData, ModelError
+from twin.errors import ModelError
+from twin.model.findings import Phrase
+from twin.model.refusals import LackingError, UnfitError
 
 DAY_US = 24 * HOUR_US
 WEEK_US = 7 * DAY_US
@@ -117,15 +119,12 @@ def train(channels: Channels, *, rules: TrainingRules | None = None, seed: int =
     >>> train(short)
     Traceback (most recent call last):
     ...
-    twin.errors.InsufficientData: the training holds 228 valid hours, needed are 2000; ...
+    twin.model.refusals.LackingError: the training holds 228 valid hours, needed are 2000; ...
     """
     rules = rules or TrainingRules()
     doubt = doubt_of_record(channels.time_us)
     if doubt is not None:
-        raise InsufficientData(
-            f"the time of row {doubt.row} is off by {doubt.seconds:+.0f} s ({doubt.fault}): "
-            "correct the clock or the reading of dates, then train"
-        )
+        raise LackingError(_clock_phrase(doubt))
     if np.any(np.isfinite(channels.usable_temperature_c)):
         return _by_temperature(channels, rules, seed)
     return _by_component(channels, rules, seed)
@@ -154,7 +153,9 @@ def _by_temperature(channels: Channels, rules: TrainingRules, seed: int) -> Comp
         least=average.min(axis=0),
         most=average.max(axis=0),
         least_channels=rules.least_channels,
-        chart=_chart(fit.held_out, value, rules=rules, step_us=step_us, seed=seed),
+        chart=_chart(
+            fit.held_out, value, names=channels.names, rules=rules, step_us=step_us, seed=seed
+        ),
         period=period,
     )
 
@@ -180,7 +181,9 @@ def _by_component(channels: Channels, rules: TrainingRules, seed: int) -> Compen
         least=np.array([np.nanmin(scores)]),
         most=np.array([np.nanmax(scores)]),
         least_channels=rules.least_channels,
-        chart=_chart(held_out, value, rules=rules, step_us=step_us, seed=seed),
+        chart=_chart(
+            held_out, value, names=channels.names, rules=rules, step_us=step_us, seed=seed
+        ),
         period=period,
     )
 
@@ -209,7 +212,7 @@ def _period(channels: Channels, usable: Bools, is_cold: Bools) -> Period:
 
 def _step_us(channels: Channels) -> int:
     if len(channels) < 2:  # noqa: PLR2004
-        raise InsufficientData("the training holds no two rows: wait for data")
+        raise LackingError(Phrase("wait.two_rows"))
     step_us = int(np.median(np.diff(channels.time_us)))
     if step_us < SHORTEST_STEP_US:
         raise ModelError(
@@ -219,45 +222,48 @@ def _step_us(channels: Channels) -> int:
     return step_us
 
 
-def _lacks_cold(period: Period, rules: TrainingRules) -> list[str]:
+def _lacks_cold(period: Period, rules: TrainingRules) -> list[Phrase]:
     if period.cold_hours >= rules.least_cold_hours:
         return []
-    return [
-        (
-            f"{period.cold_hours:.0f} hours below {rules.cold_below_c:g} Cel, needed are "
-            f"{rules.least_cold_hours:.0f}"
-        )
-    ]
+    said = {
+        "hours": period.cold_hours,
+        "below": rules.cold_below_c,
+        "least": rules.least_cold_hours,
+    }
+    return [Phrase("wait.cold_hours", said)]
 
 
-def _lacks_seasons(channels: Channels, rules: TrainingRules) -> list[str]:
+def _lacks_seasons(channels: Channels, rules: TrainingRules) -> list[Phrase]:
     days = float(np.ptp(channels.time_us)) / DAY_US
     if days >= rules.least_days_without_temperature:
         return []
-    return [
-        (
-            f"{days:.0f} days, and without a temperature needed are "
-            f"{rules.least_days_without_temperature:.0f}"
-        )
-    ]
+    said = {"days": np.floor(days), "least": rules.least_days_without_temperature}
+    return [Phrase("wait.seasons", said)]
 
 
-def _refuse(channels: Channels, usable: Bools, *, lacks: list[str], rules: TrainingRules) -> None:
+def _clock_phrase(doubt: ClockDoubt) -> Phrase:
+    key = doubt.fault if doubt.fault == "day_month_exchanged" else f"clock_{doubt.fault}"
+    fault = Phrase(f"not_armed.{key}", {"value": doubt.seconds})
+    return Phrase("wait.clock", {"row": float(doubt.row)}, (fault,))
+
+
+def _refuse(
+    channels: Channels, usable: Bools, *, lacks: list[Phrase], rules: TrainingRules
+) -> None:
     """Raise with everything that the training lacks."""
     hours = float(np.count_nonzero(usable)) * _step_us(channels) / HOUR_US
     if hours < rules.least_hours:
-        lacks = [f"{hours:.0f} valid hours, needed are {rules.least_hours:.0f}", *lacks]
+        said = {"hours": hours, "least": rules.least_hours}
+        lacks = [Phrase("wait.hours", said), *lacks]
     present = np.count_nonzero(np.isfinite(channels.value[usable]), axis=0)
     least = max(LEAST_SHARE * np.count_nonzero(usable), 1.0)
     scarce = [
         name for name, rows in zip(channels.names, present.tolist(), strict=True) if rows < least
     ]
     if scarce:
-        lacks = [*lacks, f"values in less than a quarter of the rows of {', '.join(scarce)}"]
+        lacks = [*lacks, Phrase("wait.scarce", {"channels": ", ".join(scarce)})]
     if lacks:
-        raise InsufficientData(
-            "the training holds " + "; ".join(lacks) + ": wait, or train on a longer record"
-        )
+        raise LackingError(Phrase("wait.training", parts=tuple(lacks)))
 
 
 def _folds(time_us: Ints) -> Ints:
@@ -266,13 +272,20 @@ def _folds(time_us: Ints) -> Ints:
 
 
 def _chart(
-    held_out: Floats, value: Floats, *, rules: TrainingRules, step_us: int, seed: int
+    held_out: Floats,
+    value: Floats,
+    *,
+    names: Sequence[str],
+    rules: TrainingRules,
+    step_us: int,
+    seed: int,
 ) -> Chart:
     """Scale, covariance and limit of the chart, from drawn blocks of held-out residuals."""
     sigma = np.sqrt(np.nanmean(held_out**2, axis=0))
     spread = np.nanstd(value, axis=0)
     if np.any(sigma <= 0.0) or np.any(spread <= 0.0):
-        raise ModelError("a channel never changes: look for a stuck sensor before training")
+        still = [name for name, size in zip(names, spread.tolist(), strict=True) if size <= 0.0]
+        raise UnfitError(Phrase("bad.still", {"channels": ", ".join(still or names)}))
     rows_per_hour = HOUR_US / step_us
     rows = drawn_blocks(
         len(held_out),

@@ -18,7 +18,9 @@ from scipy import stats
 
 from simulations.monitoring.bootstrap import drawn_blocks
 from simulations.monitoring.lags import HOUR_US, lagged
-from twin.errors import InsufficientData, ModelError
+from twin.errors import ModelError
+from twin.model.findings import Phrase
+from twin.model.refusals import LackingError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -109,8 +111,8 @@ def slow_trend(
         raise ModelError(f"the smallest change that matters must be positive, got {smallest:g}")
     day, mean = daily_means(time_us, residual)
     if len(day) < 10 * block_days:
-        raise InsufficientData(
-            f"{len(day)} days with values are fewer than ten blocks of {block_days}: wait"
+        raise LackingError(
+            Phrase("wait.trend_days", {"days": float(len(day)), "block": float(block_days)})
         )
     centred = day - day.mean()
     slope = float(centred @ mean / (centred @ centred))
@@ -216,7 +218,7 @@ def expansion(
     day = time_us[known] // DAY_US
     days = len(np.unique(day))
     if days < 10:  # noqa: PLR2004
-        raise InsufficientData(f"{days} days with travel and temperature, needed are 10: wait")
+        raise LackingError(Phrase("wait.travel_days", {"days": float(days), "least": 10.0}))
     errors = [_line(average[known, column], travel_mm[known])[1] for column in range(len(lags_h))]
     best = int(np.argmin(errors))
     driver = average[known, best] - average[known, best].mean()

@@ -16,7 +16,8 @@ from simulations.bridges.rounds import Analysis, Found, Rounds
 from twin.bridge_view import read_bridge
 from twin.city import Twin
 from twin.errors import InsufficientData, NotAvailable, RegistryError
-from twin.model.bridge_status import NAME, status_of
+from twin.model import phrases
+from twin.model.bridge_status import NAME, AnalysisStatus, status_of
 from twin.model.findings import MonitoringState
 from twin.model.monitoring import AnalysisOutcome, TrainedModel
 
@@ -28,6 +29,10 @@ def cracked() -> Twin:
     twin = twin_of(world_of(GROWING, 3))
     Rounds(twin, ANALYSES).all_due()
     return twin
+
+
+def told(item: AnalysisStatus) -> str:
+    return "" if item.reason is None else phrases.said(item.reason, "en")
 
 
 def always(_: Bridge) -> bool:
@@ -139,4 +144,4 @@ def test_a_bridge_that_has_not_reported_yet_is_still_learning() -> None:
     assert said.pop("reality").state is MonitoringState.NOT_ARMED
     assert said.pop("structure").state is MonitoringState.NOT_ARMED
     assert {item.state for item in said.values()} == {MonitoringState.LEARNING}
-    assert all("no full hour is stored" in str(item.reason) for item in said.values())
+    assert all("no full hour is stored" in told(item) for item in said.values())

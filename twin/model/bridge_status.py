@@ -101,7 +101,13 @@ def _analysis(row: Mapping[str, Any]) -> AnalysisStatus:
         version=str(row["version"]),
         state=MonitoringState[row["state"]],
         at=datetime.fromisoformat(row["at"]),
-        reason=None if reason is None else Phrase(str(reason["key"]), dict(reason["values"])),
+        reason=None if reason is None else _phrase(reason),
         every_s=float(row["every_s"]),
         is_structural=bool(row["is_structural"]),
     )
+
+
+def _phrase(row: Mapping[str, Any]) -> Phrase:
+    """A sentence; those that were written before sentences had parts have none."""
+    parts = tuple(map(_phrase, row.get("parts", ())))
+    return Phrase(str(row["key"]), dict(row["values"]), parts)

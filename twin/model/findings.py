@@ -28,10 +28,14 @@ class MonitoringState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A sentence in two languages: a key of ``finding_words.csv`` and the values it names."""
+    """A sentence in two languages: a key of ``finding_words.csv`` and the values it names.
+
+    ``parts`` are sentences of their own; joined, they are the value ``reason``.
+    """
 
     key: str
     values: Mapping[str, float | str] = field(default_factory=dict)
+    parts: "tuple[Phrase, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)

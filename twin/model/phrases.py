@@ -23,6 +23,8 @@ def said(phrase: Phrase, language: str) -> str:
     'unknown (x 1,5)'
     """
     values = {name: _written(value, language) for name, value in phrase.values.items()}
+    if phrase.parts:
+        values["reason"] = "; ".join(said(part, language) for part in phrase.parts)
     pattern = _table().get(phrase.key, {}).get("de" if language == "de" else "en")
     if pattern is None:
         listed = ", ".join(f"{name} {value}" for name, value in values.items())
@@ -31,13 +33,14 @@ def said(phrase: Phrase, language: str) -> str:
 
 
 def is_known(phrase: Phrase) -> bool:
-    """Whether the table has the sentence and the phrase all its values."""
+    """Whether the table has the sentence and the phrase all its values, and so its parts."""
+    values = {**phrase.values, **({"reason": ""} if phrase.parts else {})}
     try:
         for pattern in _table()[phrase.key].values():
-            pattern.format(**phrase.values)
+            pattern.format(**values)
     except KeyError:
         return False
-    return True
+    return all(map(is_known, phrase.parts))
 
 
 def written(value: float) -> str:

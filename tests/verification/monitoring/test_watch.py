@@ -160,7 +160,7 @@ def test_exchanged_days_and_months_are_named(model, seen) -> None:
         time = from_us(int(swapped[row]))
         if time.day <= 12:
             swapped[row] = to_us(time.replace(month=time.day, day=time.month))
-    with pytest.raises(InsufficientData, match="day_month_exchanged"):
+    with pytest.raises(InsufficientData, match="day and month seem exchanged"):
         train(replace(seen, time_us=swapped).between(0, TRAINED), rules=QUICK)
 
 
