@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 
 from dashboards.api import bridge_documents as documents
 from dashboards.api.series import FieldError, read_number
+from dashboards.api.structure_documents import structure_documents
 from dashboards.view import CityView, view_of
 from twin.bridge_view import read_bridge, read_bridges
 from twin.city import Twin
@@ -255,6 +256,12 @@ def _models(asked: Asked, asset: str) -> object:
     return documents.listed([documents.model_document(model) for model in found], "models")
 
 
+def _structure(asked: Asked, asset: str) -> object:
+    asked.known()
+    view = read_bridge(asked.twin, asset)
+    return documents.listed(structure_documents(view.structure, language=asked.language), "parts")
+
+
 def _attachments(asked: Asked, asset: str) -> object:
     asked.known()
     asked.twin.asset(asset)
@@ -379,6 +386,7 @@ _OF_ONE: Mapping[str, tuple[str, str, Callable[[Asked, str], object]]] = {
     "bridge_timeline": ("/{subject}/timeline", "damage.read", _timeline),
     "bridge_events": ("/{subject}/events", "state.read", _events),
     "bridge_models": ("/{subject}/models", "state.read", _models),
+    "bridge_structure": ("/{subject}/structure", "damage.read", _structure),
     "bridge_attachments": ("/{subject}/attachments", "damage.read", _attachments),
 }
 _MOVES: Mapping[str, str] = {

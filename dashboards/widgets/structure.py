@@ -11,6 +11,8 @@ from dashboards.i18n.translate import Texts
 from dashboards.widgets.parts import definition, empty, plain_table, tag
 from twin.bridge_view import BridgeView
 from twin.model.asb import label
+from twin.model.findings import Phrase
+from twin.model.phrases import said
 from twin.model.statements import german_value, statement
 from twin.model.structure import EFFECT_UNITS, Effect
 from twin.model.structure_state import (
@@ -94,7 +96,7 @@ def _missing(state: StructureState, texts: Texts) -> list[Component]:
         return []
     by_level: dict[str, list[str]] = {}
     for level, fact in state.missing:
-        by_level.setdefault(level, []).append(texts(f"structure.missing_{fact}"))
+        by_level.setdefault(level, []).append(said(Phrase(f"missing.{fact}"), texts.language))
     listed = [
         html.Li([html.Strong(f"{level}: "), "; ".join(wanted)])
         for level, wanted in by_level.items()
@@ -151,7 +153,7 @@ def _loads(state: StructureState, lines: Sequence[Line], effect: Effect, texts: 
         ]
         badge = html.Span(
             texts.number(number),
-            className="badge",
+            className="section-number",
             style={"background": colour_of(number)},
         )
         place = _place(state.spans_m, line.station_m, texts)

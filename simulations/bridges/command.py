@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from simulations.bridges.structuretext import structure_document, structure_lines
 from simulations.capacity import capacity_of, prepare_process
 from twin.bridge_view import BridgeView, read_bridge
 from twin.city import Twin
@@ -116,6 +117,7 @@ def document(view: BridgeView, *, language: str) -> dict[str, object]:
             for check in view.checks
         ],
         "fatigue": [asdict(item) for item in view.fatigue],
+        "structure": structure_document(view.structure),
         "models": [
             {
                 "name": model.name,
@@ -179,6 +181,7 @@ def text(view: BridgeView, *, language: str) -> str:
         _analyses(view, language),
         _crossings(view, language),
         _checks(view, language),
+        structure_lines(view.structure, language),
     )
     return "\n\n".join("\n".join(lines) for part in parts if (lines := list(part))) + "\n"
 

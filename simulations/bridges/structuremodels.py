@@ -363,7 +363,7 @@ def _frequencies(built: Built, measured: Sequence[MeasuredFrequency]) -> tuple[F
 
 
 def _drawn(model: BeamModel, section: Section, effect: Effect) -> Line:
-    """An influence line with fewer stations; supports, section, jump and extremes stay."""
+    """An influence line with fewer stations; supports, middles, jump and extremes stay."""
     (line,) = model.influence(section, effect)
     kept = _kept_rows(model, line)
     return Line(
@@ -376,10 +376,9 @@ def _drawn(model: BeamModel, section: Section, effect: Effect) -> Line:
 
 def _kept_rows(model: BeamModel, line: InfluenceLine) -> np.ndarray:
     even = np.linspace(0, len(line.x_m) - 1, min(POINTS_PER_LINE, len(line.x_m)))
-    near = [
-        np.argsort(np.abs(line.x_m - station))[:3]
-        for station in (line.section_m, *model.spans_at_m.tolist())
-    ]
+    supports = model.spans_at_m
+    places = [line.section_m, *supports.tolist(), *((supports[1:] + supports[:-1]) / 2.0).tolist()]
+    near = [np.argsort(np.abs(line.x_m - station))[:3] for station in places]
     ends = np.array([np.argmin(line.y), np.argmax(line.y)])
     return np.unique(np.concatenate([np.rint(even).astype(int), *near, ends]))
 

@@ -1,0 +1,299 @@
+"""Structural models of recorded bridges: level, refusal, calibration, versions, what is shown."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from structure_city import BRIDGE_ID, FACTS, START, Clock, frequency_stream, hear, structure_twin
+
+from dashboards.api.structure_documents import structure_documents
+from dashboards.bridge_figures import Asked, figure_of
+from dashboards.i18n.translate import Texts
+from dashboards.widgets.structure import structure_section
+from simulations.bridges import structures
+from simulations.bridges.command import document, text
+from simulations.bridges.derived import readings_of
+from simulations.bridges.rounds import Rounds
+from twin.bridge_view import read_bridge
+from twin.city import Twin
+from twin.errors import ModelError, RegistryError
+from twin.model.bridge import PartStructure
+from twin.model.bridge_status import NAME as STATUS
+from twin.model.bridge_status import status_of
+from twin.model.findings import MonitoringState
+from twin.model.monitoring import AnalysisOutcome
+from twin.model.provenance import Provenance
+from twin.model.records import InventoryRecord
+from twin.model.statements import statement
+from twin.model.structure_state import StructureState, parts_of
+from twin.model.times import to_us
+
+F1_HZ = 3.218228
+"""Of the truth case (specification 5.3): 30 m, 51 GN m2, 15 t/m."""
+MODES = (frequency_stream(1), frequency_stream(2))
+
+
+def computed(twin: Twin, name: str = "structure") -> StructureState:
+    Rounds(twin, [structures.ANALYSIS]).all_due()
+    kept = twin.bridges.state(BRIDGE_ID, name)
+    assert kept is not None
+    (found,) = parts_of(kept)
+    return found
+
+
+def of(facts: Mapping[str, float | str]) -> StructureState:
+    return computed(structure_twin(facts, Clock(START)))
+
+
+def without(*names: str) -> dict[str, float | str]:
+    return {name: value for name, value in FACTS.items() if name not in names}
+
+
+def test_spans_system_and_section_make_a_beam_of_level_1() -> None:
+    found = of(FACTS)
+    assert (found.level, found.version, found.refusal, found.missing) == ("L1", None, "", ())
+    assert found.spans_m == (30.0,)
+    assert "not a proof of resistance" in found.assumptions[0]
+    assert {item.name for item in found.facts} >= {"spans_m", "section_type", "mass_t_m"}
+    assert {item.origin for item in found.facts} == {"estimated"}
+    first = found.first_frequency
+    assert first is not None
+    assert first.low_hz < first.predicted_hz < first.high_hz
+
+
+def test_length_and_number_of_spans_are_for_ranking_only() -> None:
+    facts = without("spans_m", "section_type", "structural_depth_m", "static_system")
+    found = of(facts | {"span_count": 3.0, "total_length_m": 90.0})
+    assert found.level == "L0"
+    assert any("for ranking only" in one for one in found.assumptions)
+    assert ("L1", "spans") in found.missing
+    assert len(found.spans_m) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "missing"),
+    [
+        ({"static_system": "3"}, "static system 3", [("L3", "recalculation")]),
+        (
+            {"static_system": "2", "structural_system": "sandstone arch"},
+            "arch carries by thrust",
+            [("L3", "recalculation")],
+        ),
+        ({"skew_deg": 35.0}, "skew of 35", [("L3", "recalculation")]),
+        ({"plan": "curved"}, "curved in plan", [("L3", "recalculation")]),
+        ({"static_system": "1.3.1"}, "hinges whose stations", [("L1", "hinges")]),
+        ({"mass_t_m": -1.0}, "mass_kg_per_m is -1000", []),
+    ],
+)
+def test_what_no_beam_stands_for_is_kept_with_its_reason(
+    changes: Mapping[str, float | str], reason: str, missing: list[tuple[str, str]]
+) -> None:
+    found = of({**FACTS, **changes})
+    assert found.level is None
+    assert reason in found.refusal
+    assert set(missing) <= set(found.missing)
+    assert found.effects == found.lines == found.frequencies == ()
+
+
+def test_a_part_that_is_gone_has_no_model_and_another_has_one() -> None:
+    twin = structure_twin(FACTS, Clock(START))
+    where = Provenance("sourced", references=("1",))
+    parts = [
+        InventoryRecord(
+            BRIDGE_ID, "part_structure", part, PartStructure("1", part, stage=stage), where, part
+        )
+        for part, stage in (("A", "4"), ("B", "3"))
+    ]
+    twin.bridges.book.add(parts, at=START)
+    Rounds(twin, [structures.ANALYSIS]).all_due()
+    gone, there = read_bridge(twin, BRIDGE_ID).structure
+    assert (gone.part, gone.level, gone.missing) == ("A", None, ())
+    assert "no longer there" in gone.refusal
+    assert (there.part, there.level) == ("B", "L1")
+
+
+def test_a_model_is_computed_anew_only_where_its_input_has_changed() -> None:
+    clock = Clock(START)
+    twin = structure_twin(FACTS, clock)
+    first = computed(twin)
+    clock.now += timedelta(hours=7)
+    assert computed(twin) == first
+    assert twin.bridges.state(BRIDGE_ID, STATUS)
+    other = structure_twin({**FACTS, "width_m": 10.0}, clock)
+    assert computed(other).input_hash != first.input_hash
+
+
+def test_measured_frequencies_calibrate_and_are_registered() -> None:
+    clock = Clock(START)
+    twin = structure_twin(FACTS, clock, MODES)
+    for mode in (1, 2):
+        hear(twin, mode, 1.02 * mode**2 * F1_HZ, until=START)
+    found = computed(twin)
+    note = found.calibration
+    assert note is not None
+    assert (found.level, found.version) == ("L1", 1)
+    first = found.first_frequency
+    assert first is not None
+    assert note.factor == pytest.approx((1.02 * F1_HZ / first.predicted_hz) ** 2, rel=1e-4)
+    assert note.residual == pytest.approx(0.0, abs=1e-4)
+    assert note.deviation is not None
+    assert first.calibrated_hz == pytest.approx(first.measured_hz, rel=1e-4)
+    (model,) = twin.bridges.models(BRIDGE_ID)
+    assert (model.name, model.version, model.metric[2]) == ("structure", 1, 2)
+    assert model.valid == {"factor": (0.5, 2.0)}
+    assert json.loads(model.content)["calibration"]["factor"] == note.factor
+    assert any("their order" in one for one in found.assumptions)
+
+
+def test_a_frequency_that_moves_materially_makes_a_new_version_and_the_old_one_stays() -> None:
+    clock = Clock(START)
+    twin = structure_twin(FACTS, clock, MODES[:1])
+    hear(twin, 1, F1_HZ, until=START)
+    first = computed(twin)
+    clock.now += timedelta(hours=48)
+    hear(twin, 1, 1.01 * F1_HZ, until=clock.now)
+    assert computed(twin) == first
+    clock.now += timedelta(days=80)
+    hear(twin, 1, 1.2 * F1_HZ, until=clock.now, hours=600)
+    second = computed(twin)
+    assert (first.version, second.version) == (1, 2)
+    assert computed(twin, "structure@1") == first
+    assert [item.version for item in twin.bridges.models(BRIDGE_ID)] == [1, 2]
+    assert first.calibration is not None
+    assert first.calibration.deviation is None
+
+
+def test_a_calibration_that_was_lost_with_its_state_is_found_in_the_register() -> None:
+    clock = Clock(START)
+    twin = structure_twin(FACTS, clock, MODES[:1])
+    hear(twin, 1, F1_HZ, until=START)
+    first = computed(twin)
+    again = structure_twin(FACTS, clock, MODES[:1])
+    hear(again, 1, F1_HZ, until=START)
+    models = tuple(twin.bridges.models(BRIDGE_ID))
+    again.bridges.keep(AnalysisOutcome(models=models), at=START)
+    assert computed(again).version == first.version == 1
+    assert len(again.bridges.models(BRIDGE_ID)) == 1
+
+
+def test_a_factor_out_of_the_band_is_refused_unless_somebody_records_why() -> None:
+    clock = Clock(START)
+    twin = structure_twin(FACTS, clock, MODES[:1])
+    hear(twin, 1, 2.0 * F1_HZ, until=START)
+    found = computed(twin)
+    assert found.version is None
+    assert found.calibration is not None
+    assert "outside of 0.5 to 2" in found.calibration.refusal
+    assert not twin.bridges.models(BRIDGE_ID)
+    accepted = structure_twin(
+        {**FACTS, "structure_override": "bridge-office; stiff parapets"}, clock, MODES[:1]
+    )
+    hear(accepted, 1, 2.0 * F1_HZ, until=START)
+    found = computed(accepted)
+    assert found.version == 1
+    assert found.calibration is not None
+    assert found.calibration.override == "bridge-office: stiff parapets"
+    assert any("accepted by bridge-office" in one for one in found.assumptions)
+
+
+def test_an_override_without_a_reason_is_refused_by_name() -> None:
+    twin = structure_twin({**FACTS, "structure_override": "bridge-office"}, Clock(START))
+    Rounds(twin, [structures.ANALYSIS]).all_due()
+    kept = twin.bridges.state(BRIDGE_ID, STATUS)
+    assert kept is not None
+    (status,) = status_of(kept).analyses
+    assert status.state is MonitoringState.NOT_ARMED
+    assert "structure_override" in str(status.reason)
+
+
+def test_compensated_frequencies_come_before_raw_ones() -> None:
+    clock = Clock(START)
+    twin = structure_twin(FACTS, clock, (*MODES[:1], frequency_stream(1, is_compensated=True)))
+    hear(twin, 1, F1_HZ, until=START)
+    raw = computed(twin).first_frequency
+    assert raw is not None
+    assert (raw.channel, raw.is_compensated) == (f"{BRIDGE_ID}.natural_frequency_1", False)
+    derived = twin.datastream(f"{BRIDGE_ID}.natural_frequency_1-compensated")
+    times = np.array([to_us(START - timedelta(hours=back)) for back in range(40, 0, -1)])
+    readings = readings_of(derived, times, np.full(40, 0.99 * F1_HZ))
+    twin.bridges.keep(AnalysisOutcome(readings=readings), at=START)
+    clock.now += timedelta(hours=7)
+    found = computed(twin)
+    first = found.first_frequency
+    assert first is not None
+    assert (first.channel, first.is_compensated) == (derived.uid, True)
+    assert first.measured_hz == pytest.approx(0.99 * F1_HZ)
+    assert found.version == 2
+    assert any("without temperature" in one for one in found.assumptions)
+
+
+def test_utilisation_is_the_ratio_to_the_recorded_target_level_and_nothing_without_one() -> None:
+    assert {item.ratio for item in of(FACTS).effects} == {None}
+    found = of({**FACTS, "target_load_level": "BK 60/30"})
+    assert found.target == "bk_60_30"
+    ratios = {(item.load_model, item.effect, item.station_m): item.ratio for item in found.effects}
+    assert ratios["bk_60_30", "moment", 15.0] == pytest.approx(1.0)
+    by = {item.load_model: item for item in found.effects if item.effect == "moment"}
+    expected = by["lm1_de"].greatest / by["bk_60_30"].greatest
+    assert ratios["lm1_de", "moment", 15.0] == pytest.approx(expected)
+    assert of({**FACTS, "target_load_level": "LMM"}).target == ""
+
+
+def test_many_spans_keep_the_sections_that_decide() -> None:
+    spans = "+".join(["20"] * 14)
+    found = of({**FACTS, "spans_m": spans, "total_length_m": 280.0, "static_system": "1.3"})
+    assert len([line for line in found.lines if line.effect == "moment"]) == 16
+    assert len([line for line in found.lines if line.effect == "shear"]) == 8
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_page_command_and_interface_tell_the_same(language: str) -> None:
+    clock = Clock(START)
+    twin = structure_twin({**FACTS, "target_load_level": "2"}, clock, MODES)
+    hear(twin, 1, 1.02 * F1_HZ, until=START)
+    state = computed(twin)
+    view = read_bridge(twin, BRIDGE_ID)
+    shown = str(structure_section(view, Texts(language)))
+    printed = text(view, language=language)
+    (answer,) = structure_documents(view.structure, language=language)
+    proof = "kein Tragfähigkeitsnachweis" if language == "de" else "not a proof of resistance"
+    assert proof in shown
+    assert proof in printed
+    assert answer["is_proof_of_resistance"] is False
+    for one in state.assumptions:
+        assert statement(one).key, one
+        assert statement(one).said(language) in shown
+    assert json.dumps(document(view, language=language))
+    assert json.dumps(answer)
+    drawn = figure_of(twin, Asked(BRIDGE_ID, "influence", "moment."), Texts(language))
+    assert drawn.svg.startswith("<svg")
+    assert max(float(row[3] or 0.0) for row in drawn.rows) == pytest.approx(7.5)
+    with pytest.raises(RegistryError, match="no influence lines"):
+        figure_of(twin, Asked(BRIDGE_ID, "influence", "moment.7"), Texts(language))
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_a_refusal_is_told_with_what_would_help(language: str) -> None:
+    twin = structure_twin(without("spans_m", "total_length_m"), Clock(START))
+    computed(twin)
+    view = read_bridge(twin, BRIDGE_ID)
+    wanted = "alle Stützweiten" if language == "de" else "all spans"
+    for shown in (str(structure_section(view, Texts(language))), text(view, language=language)):
+        assert wanted in shown
+    empty = replace(view, structure=())
+    assert structure_section(empty, Texts(language))
+
+
+def test_a_damaged_record_is_refused_and_computed_anew() -> None:
+    clock = Clock(START)
+    twin = structure_twin(FACTS, clock)
+    computed(twin)
+    kept = twin.bridges.state(BRIDGE_ID, "structure")
+    assert kept is not None
+    with pytest.raises(ModelError, match="damaged"):
+        parts_of(replace(kept, content=b'[{"part": 3}]'))
+    with pytest.raises(ModelError, match="format 9"):
+        parts_of(replace(kept, format_version=9))
