@@ -517,7 +517,7 @@ class Twin:
 
         ``base`` is the content hash of the base, ``options`` what else decides on the answer.
         """
-        return self._store.submit(
+        return self._store.runs.submit(
             scenario,
             engine=engine,
             version=version,
@@ -573,13 +573,13 @@ class Twin:
         """Take the next run for one of these engines; expired ones are taken again."""
         now = self._clock()
         expired = now - timedelta(seconds=RUN_HEARTBEAT_EXPIRES_S)
-        return self._store.claim(engines=engines, expired_before=expired, at=now, only=only)
+        return self._store.runs.claim(engines=engines, expired_before=expired, at=now, only=only)
 
     def report_progress(
         self, run_id: int, *, progress: float, message: str, attempt: int = 0
     ) -> bool:
         """Report progress of a run in 0..1; False if it was cancelled or taken over meanwhile."""
-        return self._store.report_progress(
+        return self._store.runs.report_progress(
             run_id, progress=progress, message=message, at=self._clock(), attempt=attempt
         )
 
@@ -592,27 +592,29 @@ class Twin:
         parts: Mapping[str, bytes] | None = None,
     ) -> bool:
         """Store the result of a run with its files; False if it takes none any more."""
-        return self._store.finish(run_id, result, at=self._clock(), attempt=attempt, parts=parts)
+        return self._store.runs.finish(
+            run_id, result, at=self._clock(), attempt=attempt, parts=parts
+        )
 
     def fail_run(self, run_id: int, message: str, *, attempt: int = 0) -> None:
         """Mark a run as failed with its reason."""
-        self._store.fail(run_id, message=message, at=self._clock(), attempt=attempt)
+        self._store.runs.fail(run_id, message=message, at=self._clock(), attempt=attempt)
 
     def release_run(self, run_id: int, *, attempt: int) -> None:
         """Give a run back to the queue because this worker ends."""
-        self._store.release(run_id, attempt=attempt)
+        self._store.runs.release(run_id, attempt=attempt)
 
     def cancel_run(self, run_id: int) -> None:
         """Cancel a run that is queued or running."""
-        self._store.cancel(run_id, at=self._clock())
+        self._store.runs.cancel(run_id, at=self._clock())
 
     def run(self, run_id: int) -> Run:
         """One run; RegistryError if there is none of this id."""
-        return self._store.run(run_id)
+        return self._store.runs.run(run_id)
 
     def result(self, run_id: int) -> Result | None:
         """Result of a run, or None if it has none yet."""
-        return self._store.result(run_id)
+        return self._store.runs.result(run_id)
 
 
 def _stream_state(

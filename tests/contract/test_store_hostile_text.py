@@ -37,7 +37,7 @@ def _searches(store: Store, text: str) -> None:
     assert store.components(text) == ()
     assert store.datastreams(text) == ()
     assert store.quarantine(source=text) == ()
-    assert store.claim(engines=[text], expired_before=NOW, at=NOW) is None
+    assert store.runs.claim(engines=[text], expired_before=NOW, at=NOW) is None
 
 
 def _tallies(store: Store, text: str) -> None:
@@ -75,17 +75,17 @@ def _jobs(store: Store, text: str) -> None:
 
 def _runs(store: Store, text: str) -> None:
     parts = (Intervention(text, (text,), {text: text}),)
-    store.submit(Scenario(text, text, parts), engine=text, version=text, seed=0, at=NOW)
+    store.runs.submit(Scenario(text, text, parts), engine=text, version=text, seed=0, at=NOW)
 
 
 def _run_messages(store: Store, text: str) -> None:
-    run = store.submit(Scenario("s", "b"), engine="e", version="1", seed=0, at=NOW)
-    store.claim(engines=["e"], expired_before=NOW, at=NOW)
+    run = store.runs.submit(Scenario("s", "b"), engine="e", version="1", seed=0, at=NOW)
+    store.runs.claim(engines=["e"], expired_before=NOW, at=NOW)
     result = Result(run.id, {text: 1.0}, {text: text}, (text,), Provenance("simulated", text))
     for call in (
-        lambda: store.report_progress(run.id, progress=0.5, message=text, at=NOW),
-        lambda: store.finish(run.id, result, at=NOW),
-        lambda: store.fail(run.id, message=text, at=NOW),
+        lambda: store.runs.report_progress(run.id, progress=0.5, message=text, at=NOW),
+        lambda: store.runs.finish(run.id, result, at=NOW),
+        lambda: store.runs.fail(run.id, message=text, at=NOW),
     ):
         with suppress(TwinError):
             call()

@@ -40,102 +40,102 @@ def test_the_newest_heartbeat_of_each_job_is_kept(store: Store) -> None:
 
 
 def test_the_same_question_is_computed_once(store: Store) -> None:
-    run = store.submit(SCENARIO, engine="e", version="1", seed=0, at=NOW)
-    again = store.submit(SCENARIO, engine="e", version="1", seed=0, at=LATER)
+    run = store.runs.submit(SCENARIO, engine="e", version="1", seed=0, at=NOW)
+    again = store.runs.submit(SCENARIO, engine="e", version="1", seed=0, at=LATER)
     assert again == run
     assert run.scenario == SCENARIO
     assert (run.status, run.submitted_at, run.progress) == ("queued", NOW, 0.0)
-    assert store.submit(SCENARIO, engine="e", version="1", seed=1, at=NOW).id != run.id
-    assert store.run(run.id) == run
+    assert store.runs.submit(SCENARIO, engine="e", version="1", seed=1, at=NOW).id != run.id
+    assert store.runs.run(run.id) == run
 
 
 @pytest.mark.parametrize("ending", ["fail", "cancel"])
 def test_a_question_without_an_answer_may_be_asked_again(store: Store, ending: str) -> None:
-    run = store.submit(SCENARIO, engine="e", version="1", seed=0, at=NOW)
+    run = store.runs.submit(SCENARIO, engine="e", version="1", seed=0, at=NOW)
     if ending == "fail":
-        store.fail(run.id, message="out of memory", at=NOW)
-        assert store.run(run.id).message == "out of memory"
+        store.runs.fail(run.id, message="out of memory", at=NOW)
+        assert store.runs.run(run.id).message == "out of memory"
     else:
-        store.cancel(run.id, at=NOW)
-    assert store.run(run.id).status in ("failed", "cancelled")
-    again = store.submit(SCENARIO, engine="e", version="1", seed=0, at=LATER)
+        store.runs.cancel(run.id, at=NOW)
+    assert store.runs.run(run.id).status in ("failed", "cancelled")
+    again = store.runs.submit(SCENARIO, engine="e", version="1", seed=0, at=LATER)
     assert again.id != run.id
     assert again.status == "queued"
 
 
 def test_runs_are_claimed_in_order_and_only_by_their_engine(store: Store) -> None:
     first, second = (
-        store.submit(SCENARIO, engine="e", version="1", seed=seed, at=NOW) for seed in (1, 2)
+        store.runs.submit(SCENARIO, engine="e", version="1", seed=seed, at=NOW) for seed in (1, 2)
     )
-    assert store.claim(engines=["other"], expired_before=NOW, at=NOW) is None
-    taken = store.claim(engines=["other", "e"], expired_before=NOW, at=NOW)
+    assert store.runs.claim(engines=["other"], expired_before=NOW, at=NOW) is None
+    taken = store.runs.claim(engines=["other", "e"], expired_before=NOW, at=NOW)
     assert taken is not None
     assert (taken.id, taken.status) == (first.id, "running")
-    taken = store.claim(engines=["e"], expired_before=NOW, at=NOW)
+    taken = store.runs.claim(engines=["e"], expired_before=NOW, at=NOW)
     assert taken is not None
     assert taken.id == second.id
-    assert store.claim(engines=["e"], expired_before=NOW, at=NOW) is None
+    assert store.runs.claim(engines=["e"], expired_before=NOW, at=NOW) is None
 
 
 def test_a_run_whose_heartbeat_expired_is_claimed_again(store: Store) -> None:
-    run = store.submit(SCENARIO, engine="e", version="1", seed=0, at=NOW)
-    store.claim(engines=["e"], expired_before=NOW, at=NOW)
-    assert store.report_progress(run.id, progress=0.25, message="quarter", at=LATER)
-    assert (store.run(run.id).progress, store.run(run.id).message) == (0.25, "quarter")
-    assert store.claim(engines=["e"], expired_before=LATER, at=LATER) is None
+    run = store.runs.submit(SCENARIO, engine="e", version="1", seed=0, at=NOW)
+    store.runs.claim(engines=["e"], expired_before=NOW, at=NOW)
+    assert store.runs.report_progress(run.id, progress=0.25, message="quarter", at=LATER)
+    assert (store.runs.run(run.id).progress, store.runs.run(run.id).message) == (0.25, "quarter")
+    assert store.runs.claim(engines=["e"], expired_before=LATER, at=LATER) is None
     expired = LATER + timedelta(seconds=1)
-    again = store.claim(engines=["e"], expired_before=expired, at=expired)
+    again = store.runs.claim(engines=["e"], expired_before=expired, at=expired)
     assert again is not None
     assert again.id == run.id
 
 
 def test_a_finished_run_has_its_result(store: Store) -> None:
-    run = store.submit(SCENARIO, engine="e", version="1", seed=0, at=NOW)
-    assert store.result(run.id) is None
-    store.claim(engines=["e"], expired_before=NOW, at=NOW)
-    store.finish(run.id, RESULT, at=LATER)
-    found = store.result(run.id)
+    run = store.runs.submit(SCENARIO, engine="e", version="1", seed=0, at=NOW)
+    assert store.runs.result(run.id) is None
+    store.runs.claim(engines=["e"], expired_before=NOW, at=NOW)
+    store.runs.finish(run.id, RESULT, at=LATER)
+    found = store.runs.result(run.id)
     assert found is not None
     assert found.run_id == run.id
     assert (found.indicators, found.units) == (RESULT.indicators, RESULT.units)
     assert (found.assumptions, found.provenance) == (RESULT.assumptions, RESULT.provenance)
-    assert (store.run(run.id).status, store.run(run.id).progress) == ("done", 1.0)
-    store.fail(run.id, message="too late", at=LATER)
-    store.finish(run.id, RESULT, at=LATER)
-    assert store.run(run.id).status == "done"
-    assert store.submit(SCENARIO, engine="e", version="1", seed=0, at=LATER).id == run.id
+    assert (store.runs.run(run.id).status, store.runs.run(run.id).progress) == ("done", 1.0)
+    store.runs.fail(run.id, message="too late", at=LATER)
+    store.runs.finish(run.id, RESULT, at=LATER)
+    assert store.runs.run(run.id).status == "done"
+    assert store.runs.submit(SCENARIO, engine="e", version="1", seed=0, at=LATER).id == run.id
 
 
 def test_a_cancelled_run_takes_no_result(store: Store) -> None:
-    run = store.submit(SCENARIO, engine="e", version="1", seed=0, at=NOW)
-    store.claim(engines=["e"], expired_before=NOW, at=NOW)
-    store.cancel(run.id, at=NOW)
-    assert not store.report_progress(run.id, progress=0.5, message="", at=LATER)
-    store.finish(run.id, RESULT, at=LATER)
-    assert store.result(run.id) is None
-    assert store.run(run.id).status == "cancelled"
+    run = store.runs.submit(SCENARIO, engine="e", version="1", seed=0, at=NOW)
+    store.runs.claim(engines=["e"], expired_before=NOW, at=NOW)
+    store.runs.cancel(run.id, at=NOW)
+    assert not store.runs.report_progress(run.id, progress=0.5, message="", at=LATER)
+    store.runs.finish(run.id, RESULT, at=LATER)
+    assert store.runs.result(run.id) is None
+    assert store.runs.run(run.id).status == "cancelled"
 
 
 @pytest.mark.parametrize("run_id", [0, 4711, -1, 2**70])
 def test_an_unknown_run_is_named(store: Store, run_id: int) -> None:
     with pytest.raises(RegistryError, match=str(run_id)):
-        store.run(run_id)
+        store.runs.run(run_id)
     with pytest.raises(RegistryError):
-        store.cancel(run_id, at=NOW)
+        store.runs.cancel(run_id, at=NOW)
     with pytest.raises(RegistryError):
-        store.report_progress(run_id, progress=0.0, message="", at=NOW)
+        store.runs.report_progress(run_id, progress=0.0, message="", at=NOW)
     with pytest.raises(RegistryError):
-        store.finish(run_id, RESULT, at=NOW)
-    assert store.result(run_id) is None
+        store.runs.finish(run_id, RESULT, at=NOW)
+    assert store.runs.result(run_id) is None
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_parameter_that_is_no_number_is_refused(store: Store, value: float) -> None:
     scenario = Scenario("s", "today", (Intervention("scale", (), {"factor": value}),))
     with pytest.raises(StoreError, match="factor"):
-        store.submit(scenario, engine="e", version="1", seed=0, at=NOW)
+        store.runs.submit(scenario, engine="e", version="1", seed=0, at=NOW)
     with pytest.raises(StoreError, match="seed"):
-        store.submit(SCENARIO, engine="e", version="1", seed=2**80, at=NOW)
+        store.runs.submit(SCENARIO, engine="e", version="1", seed=2**80, at=NOW)
 
 
 def test_a_store_says_that_it_works_and_what_it_is(store: Store) -> None:

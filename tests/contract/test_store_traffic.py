@@ -31,14 +31,14 @@ LARGE = bytes(range(256)) * 10_000
 
 
 def _submit(store: Store, *, base: str = "ab12", options: str = "gap 1e-6") -> Run:
-    return store.submit(
+    return store.runs.submit(
         SCENARIO, engine="e", version="1", seed=0, at=NOW, base=base, options=options
     )
 
 
 def _claim(store: Store, *, at_s: float = 0.0, only: int | None = None) -> Run | None:
     at = NOW + timedelta(seconds=at_s)
-    return store.claim(engines=["e"], expired_before=at, at=at, only=only)
+    return store.runs.claim(engines=["e"], expired_before=at, at=at, only=only)
 
 
 def test_a_base_comes_back_with_its_files_byte_by_byte(store: Store) -> None:
@@ -79,17 +79,17 @@ def test_base_and_options_are_part_of_the_question(store: Store) -> None:
     assert _submit(store) == run
     assert _submit(store, base="cd34").id != run.id
     assert _submit(store, options="gap 1e-4").id != run.id
-    assert store.run(run.id) == run
+    assert store.runs.run(run.id) == run
 
 
 def test_files_of_a_run_are_stored_with_its_result(store: Store) -> None:
     run = _submit(store)
     _claim(store)
-    assert store.finish(run.id, RESULT, at=LATER, parts={"links": LARGE, "report": b"{}"})
+    assert store.runs.finish(run.id, RESULT, at=LATER, parts={"links": LARGE, "report": b"{}"})
     assert store.traffic.run_part(run.id, "links") == LARGE
     assert store.traffic.run_parts(run.id) == {"links": len(LARGE), "report": 2}
     assert store.traffic.run_part(run.id, "other") is None
-    assert store.run(run.id).ended_at == LATER
+    assert store.runs.run(run.id).ended_at == LATER
 
 
 def test_a_worker_that_lost_its_run_changes_nothing_any_more(store: Store) -> None:
@@ -100,12 +100,12 @@ def test_a_worker_that_lost_its_run_changes_nothing_any_more(store: Store) -> No
     assert second is not None
     assert (first.attempt, second.attempt) == (1, 2)
     lost = {"attempt": first.attempt, "at": LATER}
-    assert not store.report_progress(run.id, progress=0.5, message="late", **lost)
-    store.fail(run.id, message="late", **lost)
-    assert not store.finish(run.id, RESULT, parts={"links": b"late"}, **lost)
-    assert store.run(run.id).status == "running"
-    assert store.report_progress(run.id, progress=0.5, message="", at=LATER, attempt=2)
-    assert store.finish(run.id, RESULT, at=LATER, attempt=2)
+    assert not store.runs.report_progress(run.id, progress=0.5, message="late", **lost)
+    store.runs.fail(run.id, message="late", **lost)
+    assert not store.runs.finish(run.id, RESULT, parts={"links": b"late"}, **lost)
+    assert store.runs.run(run.id).status == "running"
+    assert store.runs.report_progress(run.id, progress=0.5, message="", at=LATER, attempt=2)
+    assert store.runs.finish(run.id, RESULT, at=LATER, attempt=2)
     assert store.traffic.run_parts(run.id) == {}
 
 
@@ -116,22 +116,22 @@ def test_a_run_that_cost_three_workers_fails(store: Store) -> None:
         assert claimed is not None
         assert claimed.attempt == attempt
     assert _claim(store, at_s=4) is None
-    assert store.run(run.id).status == "failed"
-    assert "3 workers" in store.run(run.id).message
+    assert store.runs.run(run.id).status == "failed"
+    assert "3 workers" in store.runs.run(run.id).message
 
 
 def test_a_run_that_is_given_back_waits_again_and_costs_no_attempt(store: Store) -> None:
     run = _submit(store)
     claimed = _claim(store)
     assert claimed is not None
-    store.release(run.id, attempt=claimed.attempt)
-    assert store.run(run.id).status == "queued"
-    store.release(run.id, attempt=claimed.attempt)
+    store.runs.release(run.id, attempt=claimed.attempt)
+    assert store.runs.run(run.id).status == "queued"
+    store.runs.release(run.id, attempt=claimed.attempt)
     again = _claim(store)
     assert again is not None
     assert again.attempt == 1
     with pytest.raises(RegistryError):
-        store.release(4711, attempt=1)
+        store.runs.release(4711, attempt=1)
 
 
 def test_one_run_can_be_claimed_out_of_turn(store: Store) -> None:
@@ -140,7 +140,7 @@ def test_one_run_can_be_claimed_out_of_turn(store: Store) -> None:
     assert claimed is not None
     assert claimed.id == second.id
     assert _claim(store, only=second.id) is None
-    assert store.run(first.id).status == "queued"
+    assert store.runs.run(first.id).status == "queued"
 
 
 def test_runs_are_listed_page_by_page_the_newest_first(store: Store) -> None:
@@ -165,7 +165,7 @@ def test_the_same_flows_of_another_engine_version_or_with_lost_files_are_kept_an
 def test_waiting_runs_are_counted_up_to_a_bound(store: Store) -> None:
     runs = [_submit(store, options=f"gap {number}") for number in range(3)]
     assert (store.traffic.waiting(most=10), store.traffic.waiting(most=2)) == (3, 2)
-    store.cancel(runs[0].id, at=LATER)
+    store.runs.cancel(runs[0].id, at=LATER)
     assert store.traffic.waiting(most=10) == 2
 
 
@@ -176,8 +176,8 @@ def test_old_failures_and_bases_that_nobody_asked_are_deleted(store: Store) -> N
     for content in hashes:
         store.traffic.keep_base(replace(FACTS, content_hash=content), {"base": b"1"}, at=long_ago)
     old, new, kept = (_submit(store, options=text) for text in ("old", "new", "kept"))
-    store.fail(old.id, message="no", at=long_ago)
-    store.cancel(new.id, at=NOW)
+    store.runs.fail(old.id, message="no", at=long_ago)
+    store.runs.cancel(new.id, at=NOW)
     assert store.traffic.expire(before=limit, kept_bases=1) == (1, 1)
     assert [run.id for run in store.traffic.runs(limit=9)] == [kept.id, new.id]
     assert store.traffic.base("ab12").version == 1
@@ -194,13 +194,13 @@ def test_answers_are_deleted_when_they_are_old_and_only_if_a_limit_is_given(stor
     assert _claim(store) is not None
     found = Result(run.id, {"x": 1.0}, {}, (), Provenance("simulated", by="test"))
     long_ago = NOW - timedelta(days=400)
-    assert store.finish(run.id, found, at=long_ago, parts={"report": b"{}"})
+    assert store.runs.finish(run.id, found, at=long_ago, parts={"report": b"{}"})
     limit = NOW - timedelta(days=365)
     assert store.traffic.expire(before=limit, kept_bases=1) == (0, 0)
     assert store.traffic.run_part(run.id, "report") == b"{}"
     assert store.traffic.expire(before=limit, kept_bases=1, answers_before=limit) == (1, 0)
     assert store.traffic.run_part(run.id, "report") is None
-    assert store.result(run.id) is None
+    assert store.runs.result(run.id) is None
     assert _submit(store, options="answered").status == "queued"
 
 

@@ -65,7 +65,7 @@ def test_every_method_names_the_lost_database_and_works_when_it_is_back() -> Non
                 store.jobs,
                 store.quarantine_counts,
                 lambda: store.load(city(), at=utc_now()),
-                lambda: store.run(1),
+                lambda: store.runs.run(1),
                 lambda: store.wait_for_change(1.0),
                 lambda: store.beat(JobStatus("a", "b", utc_now(), utc_now(), "live")),
             ):

@@ -10,7 +10,7 @@ from twin.ports.runs import RunQueue, TrafficShelf
 from twin.ports.upkeep import Room, Upkeep
 
 
-class Store(Inventory, ObservationStore, JobBoard, RunQueue, Protocol):
+class Store(Inventory, ObservationStore, JobBoard, Protocol):
     """All that a city keeps; a store implements every part of it on one database.
 
     Newer parts are attributes instead of inherited methods.
@@ -49,6 +49,11 @@ class Store(Inventory, ObservationStore, JobBoard, RunQueue, Protocol):
     @property
     def history(self) -> History:
         """Return what reads back in any amount."""
+        ...
+
+    @property
+    def runs(self) -> RunQueue:
+        """Return the queue of runs."""
         ...
 
     @property

@@ -77,7 +77,7 @@ class MemoryRuns:
             for run in tuple(self._runs.values()):
                 is_expired = run.status == "running" and self._heartbeats[run.id] < expired_before
                 if is_expired and run.attempt >= MOST_ATTEMPTS:
-                    self.end(run.id, status="failed", message=TOO_COSTLY, at=at)
+                    self._end(run.id, status="failed", message=TOO_COSTLY, at=at)
                     continue
                 is_wanted = run.engine in engines and only in (None, run.id)
                 if is_wanted and (run.status == "queued" or is_expired):
@@ -128,23 +128,13 @@ class MemoryRuns:
                 self._runs[run_id] = replace(run, status="queued", attempt=attempt - 1)
         self._changes.notify()
 
-    def end(
-        self,
-        run_id: int,
-        *,
-        status: RunStatus,
-        message: str | None,
-        at: datetime,
-        attempt: int = 0,
-    ) -> None:
-        """End a queued or running run without a result; any other stays as it is."""
-        require_storable(message, what="message")
-        with self._lock:
-            run = self.run(run_id)
-            if run.status in ("queued", "running") and attempt in (0, run.attempt):
-                text = run.message if message is None else message
-                self._runs[run_id] = replace(run, status=status, message=text, ended_at=at)
-        self._changes.notify()
+    def fail(self, run_id: int, *, message: str, at: datetime, attempt: int = 0) -> None:
+        """Mark a queued or running run as failed with its reason."""
+        self._end(run_id, status="failed", message=message, at=at, attempt=attempt)
+
+    def cancel(self, run_id: int, *, at: datetime) -> None:
+        """Mark a queued or running run as cancelled."""
+        self._end(run_id, status="cancelled", message=None, at=at)
 
     def run(self, run_id: int) -> Run:
         """One run; RegistryError if there is none."""
@@ -190,3 +180,21 @@ class MemoryRuns:
         """Files of a run by name."""
         with self._lock:
             return self._parts.get(run_id, {})
+
+    def _end(
+        self,
+        run_id: int,
+        *,
+        status: RunStatus,
+        message: str | None,
+        at: datetime,
+        attempt: int = 0,
+    ) -> None:
+        """End a queued or running run without a result; any other stays as it is."""
+        require_storable(message, what="message")
+        with self._lock:
+            run = self.run(run_id)
+            if run.status in ("queued", "running") and attempt in (0, run.attempt):
+                text = run.message if message is None else message
+                self._runs[run_id] = replace(run, status=status, message=text, ended_at=at)
+        self._changes.notify()

@@ -171,7 +171,26 @@ class PostgresRuns:
                 return
             _notify(connection, run_id)
 
-    def end(
+    def fail(self, run_id: int, *, message: str, at: datetime, attempt: int = 0) -> None:
+        """Mark a queued or running run as failed with its reason."""
+        self._end(run_id, status="failed", message=message, at=at, attempt=attempt)
+
+    def cancel(self, run_id: int, *, at: datetime) -> None:
+        """Mark a queued or running run as cancelled."""
+        self._end(run_id, status="cancelled", message=None, at=at)
+
+    def run(self, run_id: int) -> Run:
+        """One run; RegistryError if there is none."""
+        with self._connections.use() as connection:
+            return _known(connection, run_id)
+
+    def result(self, run_id: int) -> Result | None:
+        """Result of a run, or None if it has none yet."""
+        with self._connections.use() as connection:
+            cursor = connection.cursor(row_factory=kwargs_row(_result))
+            return cursor.execute(query("select_result"), {"run_id": run_id}).fetchone()
+
+    def _end(
         self,
         run_id: int,
         *,
@@ -194,17 +213,6 @@ class PostgresRuns:
                 _known(connection, run_id)
                 return
             _notify(connection, run_id)
-
-    def run(self, run_id: int) -> Run:
-        """One run; RegistryError if there is none."""
-        with self._connections.use() as connection:
-            return _known(connection, run_id)
-
-    def result(self, run_id: int) -> Result | None:
-        """Result of a run, or None if it has none yet."""
-        with self._connections.use() as connection:
-            cursor = connection.cursor(row_factory=kwargs_row(_result))
-            return cursor.execute(query("select_result"), {"run_id": run_id}).fetchone()
 
 
 def run_row(

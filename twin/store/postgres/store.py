@@ -18,7 +18,6 @@ from twin.model.observations import (
     Waveform,
 )
 from twin.model.provenance import Reference
-from twin.model.scenarios import Result, Run, Scenario
 from twin.model.times import utc_now
 from twin.ports import Clock
 from twin.store.intake import RETENTION_DAYS
@@ -73,7 +72,6 @@ class PostgresStore:
         self._writer = Writer(self._connections, clock=clock, retention_days=retention_days)
         self._deriving = Writer(self._connections, clock=clock, retention_days=retention_days)
         self._jobs = PostgresJobs(self._connections)
-        self._runs = PostgresRuns(self._connections)
         self._description = ""
         self.alarms = PostgresAlarms(self._connections)
         self.bridges = PostgresBridges(self._connections, self._deriving)
@@ -82,6 +80,7 @@ class PostgresStore:
         self.history = PostgresHistory(self._connections, clock=clock)
         self.room = PostgresRoom(self._connections)
         self.instances = PostgresInstances(self._connections)
+        self.runs = PostgresRuns(self._connections)
         self.traffic = PostgresTraffic(self._connections)
         self.upkeep = PostgresUpkeep(self._connections)
 
@@ -163,75 +162,6 @@ class PostgresStore:
     def jobs(self) -> Sequence[JobStatus]:
         """Newest status of every job, by job and instance."""
         return self._jobs.jobs()
-
-    # Run queue
-
-    def submit(
-        self,
-        scenario: Scenario,
-        *,
-        engine: str,
-        version: str,
-        seed: int,
-        at: datetime,
-        base: str = "",
-        options: str = "",
-    ) -> Run:
-        """Queue a run, or return the run that answers or will answer the same question."""
-        return self._runs.submit(
-            scenario, engine=engine, version=version, seed=seed, at=at, base=base, options=options
-        )
-
-    def claim(
-        self,
-        *,
-        engines: Sequence[str],
-        expired_before: datetime,
-        at: datetime,
-        only: int | None = None,
-    ) -> Run | None:
-        """Take the oldest queued run, or a running one whose heartbeat has expired."""
-        return self._runs.claim(engines=engines, expired_before=expired_before, at=at, only=only)
-
-    def report_progress(
-        self, run_id: int, *, progress: float, message: str, at: datetime, attempt: int = 0
-    ) -> bool:
-        """Report progress; False if the run is not running any more, or not this attempt."""
-        return self._runs.report_progress(
-            run_id, progress=progress, message=message, at=at, attempt=attempt
-        )
-
-    def finish(
-        self,
-        run_id: int,
-        result: Result,
-        *,
-        at: datetime,
-        attempt: int = 0,
-        parts: Mapping[str, bytes] | None = None,
-    ) -> bool:
-        """Store the result of a running run and its files; of any other they are dropped."""
-        return self._runs.finish(run_id, result, at=at, attempt=attempt, parts=parts)
-
-    def fail(self, run_id: int, *, message: str, at: datetime, attempt: int = 0) -> None:
-        """Mark a queued or running run as failed with its reason."""
-        self._runs.end(run_id, status="failed", message=message, at=at, attempt=attempt)
-
-    def release(self, run_id: int, *, attempt: int) -> None:
-        """Give a run that this attempt has back to the queue."""
-        self._runs.release(run_id, attempt=attempt)
-
-    def cancel(self, run_id: int, *, at: datetime) -> None:
-        """Mark a queued or running run as cancelled."""
-        self._runs.end(run_id, status="cancelled", message=None, at=at)
-
-    def run(self, run_id: int) -> Run:
-        """One run; RegistryError if there is none."""
-        return self._runs.run(run_id)
-
-    def result(self, run_id: int) -> Result | None:
-        """Result of a run, or None if it has none yet."""
-        return self._runs.result(run_id)
 
     # Itself
 
