@@ -17,6 +17,9 @@ from twin.model.records import InventoryRecord, StoredAttachment
 SHOWN = ("image/jpeg", "image/png")
 """Media types that are shown as pictures; the server looks at the bytes again before it says so."""
 MOST_SHOWN = 60
+OPTIONAL = ("part", "cause", "inspection_kind", "place")
+"""Columns that are left out where no row says anything in them."""
+Cells = Sequence[Component | str]
 THUMBNAIL_PX = 160
 KILOBYTE = 1024
 LAST_URGENCY = "9"
@@ -78,8 +81,7 @@ def _held(view: BridgeView, texts: Texts) -> list[Component]:
     ]
     rows.sort(key=lambda row: str(row[0]), reverse=True)
     keys = ("year", "part", "inspection_kind", "grade", "origin")
-    head = [texts(f"bridge.{key}") for key in keys]
-    return [plain_table(texts("bridge.timeline"), head, rows)] if rows else []
+    return _table(texts("bridge.timeline"), keys, rows, (), texts)
 
 
 def _grade(inspection: Inspection, texts: Texts) -> str:
@@ -114,9 +116,7 @@ def _damages(view: BridgeView, texts: Texts) -> list[Component]:
         for _, item, damage in found
     ]
     keys = ("damage", "part", "group", "place", "s", "v", "d", "cause", "found", "origin")
-    head = [texts(f"bridge.{key}") for key in keys]
-    caption = texts("bridge.damages")
-    return [plain_table(caption, head, rows, numbers=[4, 5, 6])] if rows else []
+    return _table(texts("bridge.damages"), keys, rows, ("s", "v", "d"), texts)
 
 
 def _measures(view: BridgeView, texts: Texts) -> list[Component]:
@@ -140,8 +140,21 @@ def _measures(view: BridgeView, texts: Texts) -> list[Component]:
         for item, measure in found
     ]
     keys = ("measure", "part", "urgency", "due", "done", "cost", "origin")
-    head = [texts(f"bridge.{key}") for key in keys]
-    return [plain_table(texts("bridge.measures"), head, rows, numbers=[5])] if rows else []
+    return _table(texts("bridge.measures"), keys, rows, ("cost",), texts)
+
+
+def _table(
+    caption: str, keys: Sequence[str], rows: Sequence[Cells], numbers: Sequence[str], texts: Texts
+) -> list[Component]:
+    """Table without the columns of ``OPTIONAL`` in which nothing stands; none without rows."""
+    if not rows:
+        return []
+    shown = [
+        at for at, key in enumerate(keys) if key not in OPTIONAL or any(row[at] for row in rows)
+    ]
+    head = [texts(f"bridge.{keys[at]}") for at in shown]
+    right = [place for place, at in enumerate(shown) if keys[at] in numbers]
+    return [plain_table(caption, head, [[row[at] for at in shown] for row in rows], numbers=right)]
 
 
 def _attached(attachments: Sequence[StoredAttachment], texts: Texts) -> list[Component]:
