@@ -17,12 +17,14 @@ from dashboards.widgets.alarms import alarm_section
 from dashboards.widgets.gaps import gap_section
 from dashboards.widgets.parts import definition, empty, plain_table
 from dashboards.widgets.tree import Tree
+from dashboards.widgets.work_list import MOST_READ, work_section
 from twin.city import Health
 from twin.errors import StoreUnavailableError
 from twin.model.alarms import Alarm
 from twin.model.gaps import Gap
 from twin.model.jobs import JobStatus
 from twin.model.observations import BalanceRow, QuarantineEntry
+from twin.model.records import StoredWorkItem
 from twin.model.tables import rows
 
 TITLE = "operations.title"
@@ -46,6 +48,7 @@ class Operations:
     quarantine: Sequence[QuarantineEntry]
     lag: Lag | None
     clients: int
+    work: Sequence[StoredWorkItem] = ()
 
 
 def read_operations(view: CityView) -> Operations | None:
@@ -64,6 +67,7 @@ def read_operations(view: CityView) -> Operations | None:
             quarantine=view.twin.quarantine(limit=MOST_ENTRIES),
             lag=view.hub.lag(),
             clients=view.hub.clients,
+            work=view.twin.bridges.book.work_list(limit=MOST_READ),
         )
     except StoreUnavailableError:
         return None
@@ -112,6 +116,7 @@ def content(found: Operations | None, view: CityView, texts: Texts) -> list[Comp
         *gap_section(found.gaps, texts),
         *_jobs(found, texts),
         *_quarantine(found, texts),
+        *work_section(found.work, texts),
         *_plugins(view, texts),
     ]
 
