@@ -1,10 +1,11 @@
-# ruff: noqa: ANN001, ANN202, PLR0917 - the types of the kernels stand in their signatures
+# ruff: noqa: ANN001, ANN201, ANN202, PLR0917 - the types of the kernels stand in their signatures
 """The paths in use with their flows, in memory that is bounded."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numba import njit, prange, types
+from numpy.typing import NDArray
 
 from simulations.traffic.arrays import (
     READ_FLOAT,
@@ -30,11 +31,17 @@ from twin.errors import PathStoreTooLarge
 
 _BYTES_PER_PATH = 8 + 4 + 4 + 4 + 8 + 8 + 8  # start, length, following, pair, flow, fixed, cost
 _BYTES_PER_ENTRY = 4
-_IMPROVES = 1e-12  # relative; a path must be cheaper by this to be worth adding
-_FIRST_PATHS = 256
-_FIRST_ENTRIES = 4096
+IMPROVES = 1e-12  # relative; a path must be cheaper by this to be worth adding
+_FIRST_PATHS, _FIRST_PATHS_PER_PAIR = 256, 2
+_FIRST_ENTRIES_PER_PATH = 16
 _SPARE = 1.5  # how much larger the store grows than it must
 _DEAD_SHARE = 2  # compaction when more than a half is dead
+
+
+@njit(types.int64(types.int64, types.int64), cache=True)
+def store_bytes(paths, entries):
+    """Memory of so many paths with so many links together [bytes]."""
+    return paths * _BYTES_PER_PATH + entries * _BYTES_PER_ENTRY
 
 
 @njit(
@@ -44,7 +51,7 @@ _DEAD_SHARE = 2  # compaction when more than a half is dead
     ),
     cache=True, parallel=True, nogil=True,
 )  # fmt: skip
-def _link_in(pair, begin, length, start, links, link_cost, first, following, fixed):
+def link_in(pair, begin, length, start, links, link_cost, first, following, fixed):
     """Put new paths, from number ``begin`` on, before the others of their pairs."""
     for i in range(pair.size):
         following[begin + i] = first[pair[i]]
@@ -142,7 +149,10 @@ class PathPool:
         self._all = np.arange(pairs)
         self._first = np.full(pairs, -1, dtype=np.int32)
         self.least_s, self.excess = np.empty(pairs), np.empty(pairs)
-        self._make_columns(_FIRST_PATHS, _FIRST_ENTRIES)
+        paths = max(_FIRST_PATHS, _FIRST_PATHS_PER_PAIR * pairs)
+        if store_bytes(paths, _FIRST_ENTRIES_PER_PATH * paths) > allowed_bytes:
+            paths = _FIRST_PATHS
+        self._make_columns(paths, _FIRST_ENTRIES_PER_PATH * paths)
         self._mark = np.zeros(links, dtype=np.int64)
         self._differing = np.empty(links, dtype=np.int32)
         self._new_time, self._new_slope = np.empty(links), np.empty(links)
@@ -195,8 +205,8 @@ class PathPool:
         """
         begin, entry, count = self._count, self._entries, pair.size
         is_full = begin + count > self._start.size or entry + links.size > self._links.size
-        if is_full or _bytes(begin + count, entry + links.size) > self._allowed_bytes:
-            self._make_room(count, links.size)
+        if is_full or store_bytes(begin + count, entry + links.size) > self._allowed_bytes:
+            self.make_room(count, links.size)
             begin, entry = self._count, self._entries
         new = slice(begin, begin + count)
         self._start[new] = start[:-1] + entry
@@ -204,17 +214,17 @@ class PathPool:
         self._pair[new] = pair
         self._flow[new] = flow_pceh
         self._links[entry : entry + links.size] = links
-        _link_in(
+        link_in(
             self._pair[new], begin, self._length, self._start, self._links, fixed_cost_s,
             self._first, self._following, self._fixed,
         )  # fmt: skip
         self._count, self._entries = begin + count, entry + links.size
 
-    def _make_room(self, paths: int, entries: int) -> None:
+    def make_room(self, paths: int, entries: int) -> None:
         """Columns for so many more paths, within what is allowed."""
-        if _bytes(self._count + paths, self._entries + entries) > self._allowed_bytes:
+        if store_bytes(self._count + paths, self._entries + entries) > self._allowed_bytes:
             self.compact()
-        needed = _bytes(self._count + paths, self._entries + entries)
+        needed = store_bytes(self._count + paths, self._entries + entries)
         if needed > self._allowed_bytes:
             raise PathStoreTooLarge(needed, self._allowed_bytes)
         spare = min(_SPARE, self._allowed_bytes / needed)
@@ -275,7 +285,7 @@ class PathPool:
         """What pairs that were scanned could gain, and where a path is worth adding; (k,) each."""
         gain, better = np.empty(pairs.size), np.empty(pairs.size, dtype=np.bool_)
         find_gains(
-            pairs, self.least_s, self.excess, shortest_s, demand_pceh, _IMPROVES, level,
+            pairs, self.least_s, self.excess, shortest_s, demand_pceh, IMPROVES, level,
             gain, better,
         )  # fmt: skip
         return gain, better
@@ -294,6 +304,31 @@ class PathPool:
             negligible,
         )  # fmt: skip
 
+    def columns(self) -> tuple[NDArray[np.generic], ...]:
+        """All columns, as the loops of ``passes`` take them; ``make_room`` makes new ones."""
+        return (
+            self._first, self._following, self._start, self._length, self._links, self._pair,
+            self._flow, self._fixed, self._cost, self.least_s, self.excess,
+        )  # fmt: skip
+
+    def room(self) -> tuple[NDArray[np.generic], ...]:
+        """Room to work in for ``shift_pairs``."""
+        return self._mark, self._differing, self._new_time, self._new_slope, self._tally
+
+    @property
+    def entries(self) -> int:
+        """Number of links of all paths together, unused paths among them."""
+        return self._entries
+
+    @property
+    def allowed_bytes(self) -> int:
+        """What the columns may take together."""
+        return self._allowed_bytes
+
+    def grown(self, paths: int, entries: int) -> None:
+        """Take over the number of paths and entries that a compiled loop left in the columns."""
+        self._count, self._entries = paths, entries
+
     def total_cost(self, time_s: FloatArray) -> float:
         """Flow times cost over all paths [s car units/h]."""
         self.scan(time_s)
@@ -310,7 +345,3 @@ class PathPool:
             length=np.abs(self._length[:count]),
             links=self._links[: self._entries],
         )
-
-
-def _bytes(paths: int, entries: int) -> int:
-    return paths * _BYTES_PER_PATH + entries * _BYTES_PER_ENTRY

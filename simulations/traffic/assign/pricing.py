@@ -127,6 +127,11 @@ class DijkstraPricing:
         Compiled threads that may run at once; the answer does not depend on it.
     order_bytes : int
         What the remembered orders may take; beyond, each pass starts from nothing.
+
+    Attributes
+    ----------
+    is_end, order, order_count, work, arrival
+        As ``price_rows`` takes them; ``passes`` calls it as well.
     """
 
     def __init__(
@@ -135,19 +140,19 @@ class DijkstraPricing:
         nodes, links = graph.no_through.size, graph.tail.size
         rows, room = table.row_class.size, graph.tail.size + nodes + 1
         self._graph, self._table = graph, table
-        self._is_end = graph.no_through.astype(np.uint8)
+        self.is_end = graph.no_through.astype(np.uint8)
         self._cost: dict[int, FloatArray] = {}
         keeps = 4 * nodes * rows <= order_bytes and rows > 1
-        self._order = np.empty((rows if keeps else 1, nodes), dtype=np.int32)
-        self._order_count = np.zeros(rows, dtype=np.int32)
-        self._work = (
+        self.order = np.empty((rows if keeps else 1, nodes), dtype=np.int32)
+        self.order_count = np.zeros(rows, dtype=np.int32)
+        self.work = (
             np.empty((threads, nodes)),
             np.empty((threads, nodes), dtype=np.uint8),
             np.empty((threads, room)),
             np.empty((threads, room), dtype=np.int32),
             np.empty((threads, nodes + links), dtype=np.int32),
         )
-        self._arrival = np.empty((min(CHUNK_ROWS, rows), nodes), dtype=np.int32)
+        self.arrival = np.empty((min(CHUNK_ROWS, rows), nodes), dtype=np.int32)
         self._priced: IndexArray = _NO_ROWS
 
     def customise(self, class_index: int, cost_s: FloatArray) -> None:
@@ -158,10 +163,10 @@ class DijkstraPricing:
         """See ``Pricing.price``."""
         graph, table = self._graph, self._table
         price_rows(
-            graph.first_out, graph.head, self._cost[class_index], self._is_end,
+            graph.first_out, graph.head, self._cost[class_index], self.is_end,
             rows, table.row_origin, table.row_first, table.destination,
-            self._order, self._order_count, *self._work,
-            self._arrival[: rows.size], shortest_s,
+            self.order, self.order_count, *self.work,
+            self.arrival[: rows.size], shortest_s,
         )  # fmt: skip
         self._priced = rows
 
@@ -173,8 +178,8 @@ class DijkstraPricing:
         line = np.searchsorted(ends, pairs, side="right").astype(np.int32)
         node = table.destination[pairs]
         start = np.zeros(pairs.size + 1, dtype=np.int64)
-        count_links(self._graph.tail, self._arrival, line, node, start[1:])
+        count_links(self._graph.tail, self.arrival, line, node, start[1:])
         np.cumsum(start, out=start)
         links = np.empty(start[-1], dtype=np.int32)
-        write_links(self._graph.tail, self._arrival, line, node, start, links)
+        write_links(self._graph.tail, self.arrival, line, node, start, links)
         return start, links

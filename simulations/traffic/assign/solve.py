@@ -12,6 +12,7 @@ import numpy as np
 from simulations.traffic.arrays import FloatArray, IdArray, IndexArray
 from simulations.traffic.assign.hierarchy import HierarchyPricing
 from simulations.traffic.assign.links import LinkState
+from simulations.traffic.assign.passes import DijkstraPasses, sweep_pairs
 from simulations.traffic.assign.paths import PathFlows, PathPool
 from simulations.traffic.assign.pricing import DijkstraPricing, PairTable, Pricing, PricingGraph
 from simulations.traffic.demand import OdTable
@@ -33,7 +34,7 @@ _SHARE_OF_TARGET = 0.2  # or this share of the target
 _PRICED_SHARE = 0.05  # of the last gap, for the goal below, when paths are added
 _SKIPPED_SHARE = 0.25  # of the goal of the sweeps, which pairs left out may hold together
 _PATH_SHARE = 0.25  # of what a pair must hold to be looked at, for each of its paths
-_PAIRS_AT_ONCE = 4096  # between two looks at the clock
+_PAIRS_AT_ONCE = 16_384  # pairs times sweeps between two looks at the clock
 _ROWS_GAIN = 0.95  # of the known gain that the rows of a partial pass hold together
 _EXPECTED_PROGRESS = 0.6  # of the gap seen during an improvement, what is left after it
 _UNSEEN_PASSES = 3  # improvements in a row before a certificate is made all the same
@@ -211,6 +212,12 @@ class _Run:
         )
         self._class_cost_s = np.where(graph.open_mask, graph.fixed_cost_s, np.inf)
         self._shortest_s = np.empty(pairs)
+        self._passes_at_once = None
+        if isinstance(self._pricing, DijkstraPricing):
+            self._passes_at_once = DijkstraPasses(
+                graph, table, self._demand, pricing=self._pricing,
+                class_cost_s=self._class_cost_s, shortest_s=self._shortest_s,
+            )  # fmt: skip
         self._all_rows = np.arange(table.row_class.size, dtype=np.int32)
         self._row_gain = np.full(table.row_class.size, np.inf)
         self._passes: list[SolvePass] = []
@@ -400,6 +407,14 @@ class _Run:
         pool, links = self._pool, self._links
         pool.compact_if_worth()
         level = self._level()
+        if self._passes_at_once is not None:
+            self._passes_at_once.improve(
+                np.concatenate(list(self._groups(rows))) if rows.size else rows, pool, links,
+                level=level, negligible=_PATH_SHARE * level, row_gain=self._row_gain,
+                look=lambda: self._look(phase),
+            )  # fmt: skip
+            self._pass_ends()
+            return float(np.sum(self._row_gain)) / self._total
         for group in self._groups(rows):
             self._customise(group)
             for k, pairs, chunk in self._price(group, phase):
@@ -440,17 +455,15 @@ class _Run:
         self._gap = gap if np.isfinite(gap) else 0.0
         goal = self._total * max(_SHARE_OF_GAP * gap, _SHARE_OF_TARGET * target)
         several = pool.several()
-        pool.excess[:] = 0.0
-        for _ in range(_MOST_SWEEPS):
-            pool.scan(self._links.time_s, several)
-            if float(np.sum(pool.excess)) <= goal:
+        level = _SKIPPED_SHARE * goal / self._demand.size
+        at_once = max(1, _PAIRS_AT_ONCE // max(several.size, 1))
+        for sweep in range(0, _MOST_SWEEPS, at_once):
+            self._look("sweeps")
+            if sweep_pairs(
+                several, pool.columns(), self._links.time_s, self._links.table, pool.room(),
+                goal, level, _PATH_SHARE * level, min(at_once, _MOST_SWEEPS - sweep),
+            ):  # fmt: skip
                 return
-            level = _SKIPPED_SHARE * goal / self._demand.size
-            active = np.flatnonzero(pool.excess > level)
-            for at in range(0, active.size, _PAIRS_AT_ONCE):
-                self._look("sweeps")
-                chosen = active[at : at + _PAIRS_AT_ONCE]
-                pool.shift(chosen, self._links, negligible=_PATH_SHARE * level)
 
     # -- the certificate --------------------------------------------------------------------
 
