@@ -8,9 +8,10 @@ from dash.development.base_component import Component
 from dashboards.bridge_figures import Asked
 from dashboards.figures.influence import colour_of, written_unit
 from dashboards.i18n.translate import Texts
-from dashboards.widgets.parts import definition, empty, plain_table, tag
+from dashboards.widgets.parts import definition, empty, extra, plain_table, tag
 from twin.bridge_view import BridgeView
 from twin.model.asb import label
+from twin.model.assets import Asset
 from twin.model.findings import Phrase
 from twin.model.phrases import said
 from twin.model.statements import german_value, statement
@@ -41,23 +42,23 @@ def structure_section(view: BridgeView, texts: Texts) -> list[Component]:
     for state in view.structure:
         if len(view.structure) > 1:
             found.append(html.H3(texts("structure.part", part=state.part)))
-        found += _part(state, view.asset.id, texts)
+        found += _part(state, view.asset, texts)
     return found
 
 
-def _part(state: StructureState, asset_id: str, texts: Texts) -> list[Component]:
+def _part(state: StructureState, asset: Asset, texts: Texts) -> list[Component]:
     if state.level is None:
         return [
-            html.P(statement(state.refusal).said(texts.language)),
+            html.P(_sentence(state.refusal, texts)),
             *_missing(state, texts),
-            *_facts(state.facts, texts),
+            *_facts(state.facts, asset, texts),
         ]
     return [
         html.P(html.Strong(texts("structure.comparison"))),
         definition(_head(state, texts)),
         *_missing(state, texts),
         *[
-            _effect(state, effect, asset_id, texts, is_open=effect == "moment")
+            _effect(state, effect, asset.id, texts, is_open=effect == "moment")
             for effect in EFFECTS
         ],
         *_untyped(state, texts),
@@ -65,9 +66,15 @@ def _part(state: StructureState, asset_id: str, texts: Texts) -> list[Component]
         *_calibration(state, texts),
         _frequencies(state.frequencies, texts),
         html.H3(texts("structure.assumptions")),
-        html.Ul([html.Li(statement(one).said(texts.language)) for one in state.assumptions]),
-        *_facts(state.facts, texts),
+        html.Ul([html.Li(_sentence(one, texts)) for one in state.assumptions]),
+        *_facts(state.facts, asset, texts),
     ]
+
+
+def _sentence(text: str, texts: Texts) -> str:
+    """A sentence of a model in the language of the reader, with its first letter large."""
+    said_ = statement(text).said(texts.language)
+    return f"{said_[:1].upper()}{said_[1:]}."
 
 
 def _head(state: StructureState, texts: Texts) -> dict[str, str]:
@@ -119,7 +126,10 @@ def _effect(
     )
     csv = html.A(texts("structure.csv"), href=asked.address("csv", texts.language))
     note = html.Figcaption([texts("structure.chart_note"), " ", csv], className="note")
-    figure = html.Figure([picture, note])
+    frame = html.Div(
+        picture, className="scroll", tabIndex=0, role="region", **extra(aria_label=name)
+    )
+    figure = html.Figure([frame, note])
     return html.Details(
         [html.Summary(name), figure, _loads(state, lines, effect, texts)],
         open=is_open,
@@ -256,16 +266,17 @@ def _error(measured: float | None, model: float | None, texts: Texts) -> str:
     return f"{texts.number(100.0 * (measured / model - 1.0), 1)} %"
 
 
-def _facts(facts: Sequence[UsedFact], texts: Texts) -> list[Component]:
+def _facts(facts: Sequence[UsedFact], asset: Asset, texts: Texts) -> list[Component]:
+    """Facts that the model rests on, those of part and bridge that are equal once."""
     if not facts:
         return []
     table = [
         [
             texts(f"structure.fact_{fact.name}"),
-            html.Span(_value(fact, texts), lang=None if _is_plain(fact) else "en"),
+            _value(fact, asset, texts),
             html.Span([tag(fact.origin, texts), _cited(fact)]),
         ]
-        for fact in facts
+        for fact in {(one.name, one.value, one.unit): one for one in facts}.values()
     ]
     head = [texts(f"structure.{key}") for key in ("fact", "value", "origin")]
     return [
@@ -278,20 +289,25 @@ def _facts(facts: Sequence[UsedFact], texts: Texts) -> list[Component]:
     ]
 
 
-def _is_plain(fact: UsedFact) -> bool:
-    return fact.unit != "" or fact.name in KEYED or not fact.value.isascii()
-
-
 def _cited(fact: UsedFact) -> str:
     return "".join(f" [{reference}]" for reference in fact.references)
 
 
-def _value(fact: UsedFact, texts: Texts) -> str:
+def _value(fact: UsedFact, asset: Asset, texts: Texts) -> str:
+    """Value as people write it; words in German where the town has them in German."""
     if fact.name in KEYED:
         return label(KEYED[fact.name], fact.value, language=texts.language)
-    number = german_value(fact.value) if texts.language == "de" else fact.value
-    unit = "" if fact.unit in ("", "1") else f" {texts.unit(fact.unit)}"
-    return f"{number}{unit}"
+    if texts.language != "de":
+        return f"{fact.value} {_fact_unit(fact, texts)}".strip()
+    own = asset.attribute(f"{fact.name}_de")
+    given = asset.attribute(fact.name)
+    if own is not None and given is not None and str(given.value) == fact.value:
+        return str(own.value)
+    return f"{german_value(fact.value)} {_fact_unit(fact, texts)}".strip()
+
+
+def _fact_unit(fact: UsedFact, texts: Texts) -> str:
+    return "" if fact.unit in ("", "1") else texts.unit(fact.unit)
 
 
 def _load_model(key: str, texts: Texts) -> str:
