@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-import numpy as np
-
 from twin.errors import ModelError, RegistryError, ScenarioError
 from twin.model.alarms import Alarm
 from twin.model.assets import Asset, Component
@@ -18,7 +16,6 @@ from twin.model.findings import MonitoringState
 from twin.model.gaps import Gap, GapState
 from twin.model.history import Binned, Instants
 from twin.model.jobs import JobStatus
-from twin.model.monitoring import ANALYSIS_SOURCE
 from twin.model.observations import (
     BalanceRow,
     Batch,
@@ -31,21 +28,17 @@ from twin.model.observations import (
 )
 from twin.model.packing import unpack
 from twin.model.provenance import Reference
-from twin.model.quality import STALE_AFTER_CADENCES, QualityClass, quality_class
 from twin.model.quarantine import Case, CaseFilter, Settlement
 from twin.model.questions import GAP_TO_COMPARE, options_text
 from twin.model.scenarios import Result, Run, Scenario
 from twin.model.targets import TARGETS_PART, TargetNames, unknown_targets, without_effect
-from twin.model.times import from_us, to_us
+from twin.model.times import to_us
 from twin.model.upkeep import Compression, Deletion, Overdue, RollupReport, UpkeepRule
 from twin.ports import BridgeShelf, Clock, Store, TrafficShelf
-from twin.rules.monitoring import monitoring_state, watched_states
+from twin.rules.monitoring import monitoring_states, watched_states
+from twin.rules.streams import StreamState, hold_us, replay_cost, stream_states
 
 MOST_ROWS = 5_000_000
-LONGEST_HOLD_US = 86_400_000_000
-"""A past state looks at most a day back, whatever the datastream."""
-LOOKUP_ROWS = 4
-"""What one look-up of an instant costs, in rows read in sequence."""
 MOST_ALARMS = 1000
 MOST_CASES = 1000
 MOST_GAPS = 10_000
@@ -53,21 +46,6 @@ RUN_HEARTBEAT_EXPIRES_S = 30.0
 RUN_DAYS = 30
 """After that failed and cancelled runs are deleted, and bases without runs beyond the newest."""
 KEPT_BASES = 10
-
-
-@dataclass(frozen=True, slots=True)
-class StreamState:
-    """What is known of one datastream now.
-
-    ``time`` and ``value`` are None if it never reported; ``age_s`` counts from ``time``.
-    """
-
-    datastream: Datastream
-    time: datetime | None
-    value: float | None
-    quality: int
-    quality_class: QualityClass
-    age_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,25 +160,13 @@ class Twin:
 
     def stream_states(self, asset_id: str | None = None) -> Sequence[StreamState]:
         """State of every datastream now, all or of one asset, by uid."""
-        latest = self._store.latest()
-        row = {int(number): index for index, number in enumerate(latest.number)}
-        now = self._clock()
-        return tuple(
-            _stream_state(datastream, latest, row.get(datastream.number or -1), now)
-            for datastream in self._store.datastreams(asset_id)
+        return stream_states(
+            self._store.datastreams(asset_id), self._store.latest(), now=self._clock()
         )
 
     def monitoring_states(self) -> Mapping[str, MonitoringState]:
         """Monitoring state of every asset that has datastreams, by asset id."""
-        classes: dict[str, list[QualityClass]] = {}
-        for state in self.stream_states():
-            if state.datastream.source != ANALYSIS_SOURCE:
-                classes.setdefault(state.datastream.asset_id, []).append(state.quality_class)
-        watched = self.watched_states()
-        return {
-            asset_id: monitoring_state(found, watched.get(asset_id))
-            for asset_id, found in classes.items()
-        }
+        return monitoring_states(self.stream_states(), self.watched_states())
 
     def watched_states(self) -> Mapping[str, MonitoringState]:
         """What the analyses of the bridges say, by asset id; an asset without any is absent."""
@@ -293,7 +259,7 @@ class Twin:
         An event-driven datastream, which never turns stale, is looked for one day back.
         """
         streams = self._by_uid().values()
-        holds = {stream.number or -1: _hold_us(stream) for stream in streams}
+        holds = {stream.number or -1: hold_us(stream) for stream in streams}
         return self._store.history.state_at(to_us(time), hold_us=holds)
 
     def replay(
@@ -309,14 +275,14 @@ class Twin:
         ModelError
             If it would read too many rows; ``replay_rows`` says how many before.
         """
-        rows, is_by_row = _replay_cost(streams, step=step, steps=steps)
+        rows, is_by_row = replay_cost(streams, step=step, steps=steps)
         if rows > MOST_ROWS:
             raise ModelError(
                 f"this replay would read about {rows:,.0f} rows, at most {MOST_ROWS:,} are "
                 "possible; take a longer step or a shorter span"
             )
         return self._store.history.replay(
-            hold_us={stream.number or -1: _hold_us(stream) for stream in streams},
+            hold_us={stream.number or -1: hold_us(stream) for stream in streams},
             start_us=to_us(start),
             step_us=step // timedelta(microseconds=1),
             steps=steps,
@@ -325,7 +291,7 @@ class Twin:
 
     def replay_rows(self, streams: Sequence[Datastream], *, step: timedelta, steps: int) -> float:
         """About how many rows a replay would read."""
-        return _replay_cost(streams, step=step, steps=steps)[0]
+        return replay_cost(streams, step=step, steps=steps)[0]
 
     def prepare_days(self, days: Iterable[date]) -> frozenset[date]:
         """Make room for readings of past days (UTC); those for which there is none within the hour.
@@ -615,41 +581,3 @@ class Twin:
     def result(self, run_id: int) -> Result | None:
         """Result of a run, or None if it has none yet."""
         return self._store.runs.result(run_id)
-
-
-def _stream_state(
-    datastream: Datastream, latest: Latest, row: int | None, now: datetime
-) -> StreamState:
-    if row is None:
-        return StreamState(datastream, None, None, 0, QualityClass.NEVER_REPORTED, None)
-    time = from_us(int(latest.time_us[row]))
-    age_s = (now - time).total_seconds()
-    mask = int(latest.quality[row])
-    value = float(latest.value[row])
-    return StreamState(
-        datastream=datastream,
-        time=time,
-        value=None if np.isnan(value) else value,
-        quality=mask,
-        quality_class=quality_class(mask, age_s=age_s, cadence_s=datastream.cadence_s),
-        age_s=age_s,
-    )
-
-
-def _hold_us(stream: Datastream) -> int:
-    """How old a value of a datastream may be in a past state [us]."""
-    if stream.cadence_s is None:
-        return LONGEST_HOLD_US
-    return min(LONGEST_HOLD_US, round(stream.cadence_s * STALE_AFTER_CADENCES * 1e6))
-
-
-def _replay_cost(
-    streams: Sequence[Datastream], *, step: timedelta, steps: int
-) -> tuple[float, bool]:
-    """Rows that the cheaper way of a replay reads, and whether it reads them all in sequence."""
-    looked_up = float(LOOKUP_ROWS * steps * len(streams))
-    if any(stream.cadence_s is None for stream in streams):
-        return looked_up, False
-    span_s = steps * step.total_seconds()
-    in_sequence = sum(span_s / max(stream.cadence_s or 1.0, 1e-3) for stream in streams)
-    return min(in_sequence, looked_up), in_sequence <= looked_up

@@ -7,8 +7,9 @@ from twin.errors import ModelError
 from twin.model.bridge_status import BridgeStatus, status_of
 from twin.model.finding_steps import OpenFindings
 from twin.model.findings import MonitoringState
-from twin.model.monitoring import StateRecord
+from twin.model.monitoring import ANALYSIS_SOURCE, StateRecord
 from twin.model.quality import QualityClass
+from twin.rules.streams import StreamState
 
 FAULTY = frozenset({QualityClass.SUSPECT, QualityClass.STALE, QualityClass.NEVER_REPORTED})
 RAISED = frozenset({MonitoringState.WARNING, MonitoringState.ALARM})
@@ -46,6 +47,28 @@ def monitoring_state(
     if any(item in FAULTY for item in classes):
         return MonitoringState.DATA_FAULT
     return MonitoringState.NOT_ARMED if watched is None else watched
+
+
+def monitoring_states(
+    streams: Iterable[StreamState], watched: Mapping[str, MonitoringState]
+) -> Mapping[str, MonitoringState]:
+    """Monitoring state of every asset that sensors report of, by asset id.
+
+    Parameters
+    ----------
+    streams
+        State of every datastream; those that analyses write count for nothing.
+    watched
+        What the analyses say, by asset id.
+    """
+    classes: dict[str, list[QualityClass]] = {}
+    for state in streams:
+        if state.datastream.source != ANALYSIS_SOURCE:
+            classes.setdefault(state.datastream.asset_id, []).append(state.quality_class)
+    return {
+        asset_id: monitoring_state(found, watched.get(asset_id))
+        for asset_id, found in classes.items()
+    }
 
 
 def _readable(record: StateRecord, now: datetime) -> BridgeStatus:
