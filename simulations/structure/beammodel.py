@@ -131,8 +131,7 @@ class BeamModel:
     def effects(self, loads: LoadCase, wanted: Wanted | None = None) -> Effects:
         """What a load case does; at the sections that matter, or at those wanted."""
         asked = wanted or self.sections()
-        lines = [self.influence(section, effect) for section, effect in asked]
-        return Effects(sum_up(lines, asked, loads), self.level, self.assumptions)
+        return sum_up(self.influence, asked, loads, level=self.level, assumptions=self.assumptions)
 
     def modes(self, count: int) -> Modes:
         """Lowest modes of the bridge without vehicles."""

@@ -130,8 +130,7 @@ class GrillageModel:
                 f"{len(self.lane_offsets_m)}"
             )
         asked = wanted or self.sections()
-        lines = [self.influence(section, effect) for section, effect in asked]
-        return Effects(sum_up(lines, asked, loads), self.level, self.assumptions)
+        return sum_up(self.influence, asked, loads, level=self.level, assumptions=self.assumptions)
 
     def modes(self, count: int) -> Modes:
         """Lowest modes of the deck without vehicles.

@@ -1,6 +1,6 @@
 """What all levels share, and level L3: imported influence lines."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import get_args
 
@@ -56,13 +56,21 @@ def check_effect(effect: str, section: Section) -> None:
 
 
 def sum_up(
-    lines_of: Sequence[tuple[InfluenceLine, ...]], wanted: Wanted, loads: LoadCase
-) -> tuple[EffectValue, ...]:
-    """Effects of a load case from the lines of each section."""
-    return tuple(
-        EffectValue(section, effect, summed(lines, loads), EFFECT_UNITS[effect])
-        for (section, effect), lines in zip(wanted, lines_of, strict=True)
+    influence: Callable[[Section, Effect], tuple[InfluenceLine, ...]],
+    wanted: Wanted,
+    loads: LoadCase,
+    *,
+    level: ModelLevel,
+    assumptions: tuple[str, ...],
+) -> Effects:
+    """Effects of a load case at sections, from the lines of a model."""
+    found = tuple(
+        EffectValue(
+            section, effect, summed(influence(section, effect), loads), EFFECT_UNITS[effect]
+        )
+        for section, effect in wanted
     )
+    return Effects(found, level, assumptions)
 
 
 @dataclass(frozen=True)
@@ -123,8 +131,7 @@ class LinesModel:
         """What a load case does where there are lines."""
         pairs = {(line.section_m, line.effect) for line in self.lines}
         asked = wanted or tuple((Section(station), effect) for station, effect in sorted(pairs))
-        lines = [self.influence(section, effect) for section, effect in asked]
-        return Effects(sum_up(lines, asked, loads), self.level, self.assumptions)
+        return sum_up(self.influence, asked, loads, level=self.level, assumptions=self.assumptions)
 
     def modes(self, count: int) -> Modes:
         """Not available: lines hold no mass.
