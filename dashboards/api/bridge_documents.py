@@ -2,12 +2,13 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from enum import Enum
 from typing import cast
 
 from twin.bridge_view import BridgeSummary, BridgeView
+from twin.model.acoustics import told
 from twin.model.asb import fields_of, key_tables, label
 from twin.model.fatigue import DetailFatigue
 from twin.model.finding_steps import FindingStep, StoredFinding
@@ -16,6 +17,7 @@ from twin.model.inspection import DueInspection, Inspection
 from twin.model.monitoring import BridgeEvent, TrainedModel
 from twin.model.phrases import said
 from twin.model.provenance import Provenance
+from twin.model.reality import Check, reason_of, validity_of, validity_words
 from twin.model.records import InventoryRecord, StoredAttachment, StoredRecord, StoredWorkItem
 from twin.model.tables import rows
 from twin.model.timeline import TimelineEntry
@@ -135,7 +137,16 @@ def facts_document(view: BridgeView, *, language: str) -> Document:
             for part, due in view.due
         ],
         "open_findings": sum(stored.is_open for stored in view.findings),
-        "checks": [plain(check) for check in view.checks],
+        "checks": [check_document(check, language=language) for check in view.checks],
+        "not_valid_now": {
+            name: words
+            for name in sorted({name for check in view.checks for name in check.rests})
+            if (words := validity_words(name, view.checks, language=language))
+        },
+        "acoustic_emission": [
+            {**cast("Document", plain(row)), "uptime": row.uptime, "text": told(row, language)}
+            for row in view.acoustics
+        ],
         "fatigue": [_fatigue(detail) for detail in view.fatigue],
         "blind_spots": [
             {"key": key, "text": said(Phrase(f"blind.{key}"), language)} for key in view.blind
@@ -150,6 +161,20 @@ def _fatigue(detail: DetailFatigue) -> Document:
     figures["until"] = from_us(detail.until_us).isoformat()
     del figures["first_us"], figures["until_us"]
     return {**figures, "damage": detail.damage}
+
+
+def check_document(check: Check, *, language: str) -> Document:
+    """A prediction against its sensor, with its verdict and why in words."""
+    verdict = check.verdict
+    reason = "" if verdict == "valid" else said(reason_of(check), language)
+    return {**cast("Document", plain(check)), "verdict": verdict, "text": reason}
+
+
+def validity_document(name: str, checks: Iterable[Check], *, language: str) -> Document:
+    """Whether what rests on models holds now: the verdict, null without a check, and reasons."""
+    found = validity_of(name, checks)
+    reasons = [said(phrase, language) for phrase in found.reasons]
+    return {"verdict": found.verdict, "reasons": reasons}
 
 
 def _condition(record: InventoryRecord, language: str) -> Document:

@@ -17,10 +17,11 @@ from dashboards.api import bridge_documents as documents
 from dashboards.api.series import FieldError, read_number
 from dashboards.api.structure_documents import structure_documents
 from dashboards.view import CityView, view_of
-from twin.bridge_view import read_bridge, read_bridges
+from twin.bridge_view import read_bridge, read_bridges, read_checks
 from twin.city import Twin
 from twin.errors import ModelError, RegistryError, StoreError, StoreUnavailableError
 from twin.exchange.asb_export import FILE_NAMES, write_tables
+from twin.model.acoustics import judged_reason
 from twin.model.monitoring import EventKind
 from twin.model.records import RECORD_KINDS
 from twin.model.timeline import timeline
@@ -253,13 +254,30 @@ def _models(asked: Asked, asset: str) -> object:
     asked.known()
     asked.twin.asset(asset)
     found = asked.twin.bridges.models(asset)
-    return documents.listed([documents.model_document(model) for model in found], "models")
+    checks = read_checks(asked.twin, asset)
+    rows = [
+        {
+            **documents.model_document(model),
+            "validity": documents.validity_document(model.name, checks, language=asked.language),
+        }
+        for model in found
+    ]
+    return documents.listed(rows, "models")
 
 
 def _structure(asked: Asked, asset: str) -> object:
     asked.known()
     view = read_bridge(asked.twin, asset)
-    return documents.listed(structure_documents(view.structure, language=asked.language), "parts")
+    parts = structure_documents(view.structure, language=asked.language)
+    names = [f"structure.{state.part}" if state.part else "structure" for state in view.structure]
+    rows = [
+        {
+            **part,
+            "validity": documents.validity_document(name, view.checks, language=asked.language),
+        }
+        for part, name in zip(parts, names, strict=True)
+    ]
+    return documents.listed(rows, "parts")
 
 
 def _attachments(asked: Asked, asset: str) -> object:
@@ -303,18 +321,23 @@ def _finding(asked: Asked, number: str) -> object:
 def _moved(asked: Asked, number: str, stage: str) -> object:
     asked.known()
     given = _body(asked.body)
+    reason = given.get("reason", "")
+    if "verdict" in given:
+        if stage != "judged":
+            raise FieldError("verdict", "belongs to the judgement of a finding")
+        reason = judged_reason(given["verdict"], reason)
     stored = asked.twin.bridges.move_finding(
         _number(number),
         stage,
         person=given.get("person", ""),
-        reason=given.get("reason", ""),
+        reason=reason,
         at=asked.twin.now(),
     )
     return documents.finding_document(stored, language=asked.language)
 
 
 def _body(body: bytes) -> Mapping[str, str]:
-    """Texts ``person`` and ``reason`` of a request."""
+    """Texts ``person``, ``reason`` and ``verdict`` of a request."""
     if len(body) > LARGEST_BODY:
         raise FieldError("body", f"has at most {LARGEST_BODY} bytes")
     try:
@@ -324,8 +347,8 @@ def _body(body: bytes) -> Mapping[str, str]:
     if not isinstance(given, dict):
         raise FieldError("body", 'must be an object such as {"person": ..., "reason": ...}')
     for name, value in given.items():
-        if name not in ("person", "reason") or not isinstance(value, str):
-            raise FieldError(str(name), "only the texts person and reason are known")
+        if name not in ("person", "reason", "verdict") or not isinstance(value, str):
+            raise FieldError(str(name), "only the texts person, reason and verdict are known")
     return given
 
 

@@ -90,7 +90,10 @@ def spectrum(group: GroupSpectra, modes_hz: Sequence[float], texts: Texts) -> Fi
         plot.text(mode, plot.y.high, f" {texts.number(mode, 2)}", below_px=11.0)
     plot.keys.reverse()
     when = texts.time(from_us(group.newest_us), has_date=True)
-    title = texts("figure.spectrum", channels=_channels(group), time=when, n=group.segments)
+    step = texts.with_unit(group.step_hz, "Hz", 2)
+    title = texts(
+        "figure.spectrum", channels=_channels(group), time=when, n=group.segments, step=step
+    )
     return Figure(
         title,
         plot.svg(title, texts.language),

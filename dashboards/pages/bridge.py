@@ -9,6 +9,7 @@ from dashboards.bridge_figures import available, read_spectra
 from dashboards.i18n.translate import Texts
 from dashboards.pages.frame import PageRequest
 from dashboards.view import CityView
+from dashboards.widgets.acoustics import acoustics_lines
 from dashboards.widgets.bridge_charts import live_charts, trend_charts
 from dashboards.widgets.bridge_header import condition, header, restriction, state_tag
 from dashboards.widgets.bridge_tables import crossings_table, model_tables
@@ -18,6 +19,7 @@ from dashboards.widgets.findings import finding_list
 from dashboards.widgets.inspections import inspections
 from dashboards.widgets.parts import empty, plain_table
 from dashboards.widgets.structure import structure_section
+from dashboards.widgets.validity import notices
 from dashboards.widgets.vibration import vibration
 from twin.bridge_view import BridgeSummary, BridgeView, read_bridge, read_bridges
 from twin.errors import RegistryError, StoreUnavailableError
@@ -105,7 +107,10 @@ def _bridge(view: BridgeView, city: CityView, texts: Texts) -> list[Component]:
     attachments = city.twin.bridges.book.attachments(view.asset.id)
     drawn = available(view, spectra)
     sections = {
-        "findings": finding_list(view.findings, view.streams, texts),
+        "findings": [
+            *finding_list(view.findings, view.streams, texts),
+            *acoustics_lines(view, texts),
+        ],
         "structure": _structure(view, texts),
         "model": structure_section(view, texts),
         "live": live_charts(view, texts),
@@ -116,6 +121,8 @@ def _bridge(view: BridgeView, city: CityView, texts: Texts) -> list[Component]:
         "models": model_tables(view, texts),
         "inspection": inspections(view, attachments, drawn["grades"], texts),
     }
+    for key, content in sections.items():
+        sections[key] = [*notices(view, key, texts), *content] if content else content
     shown = [key for key in SECTIONS if sections[key]]
     links = [html.A(texts(f"bridge.{key}"), href=f"#{key}") for key in shown]
     map_address = _query("/", view.asset.id, texts.language)

@@ -59,12 +59,12 @@ def trend_charts(view: BridgeView, clouds: Sequence[Asked], texts: Texts) -> lis
     found: list[Component] = []
     if charts:
         found.append(html.P(texts("bridge.trend_note"), className="note"))
-        found.append(html.Div(charts, className="charts"))
+        found.append(html.Div(charts, className="charts pairs"))
     if drawn:
         found.append(html.H3(texts("bridge.clouds")))
         found.append(html.P(texts("bridge.clouds_note"), className="note"))
         found.append(html.Div(drawn, className="charts"))
-    return found or [empty(texts("bridge.no_trend"))]
+    return found or [empty(texts("bridge.no_trend" if view.streams else "bridge.no_streams"))]
 
 
 def _chart(

@@ -5,6 +5,7 @@ from dash.development.base_component import Component
 
 from dashboards.i18n.translate import Texts
 from dashboards.widgets.parts import empty, plain_table
+from dashboards.widgets.validity import beside, verdict_cell
 from twin.bridge_view import BridgeView
 from twin.model.findings import Phrase
 from twin.model.monitoring import BridgeEvent, TrainedModel
@@ -93,7 +94,7 @@ def model_tables(view: BridgeView, texts: Texts) -> list[Component]:
                 texts.with_unit(check.predicted, check.unit, 2),
                 texts.with_unit(check.measured, check.unit, 2),
                 _error(check, texts),
-                texts("bridge.valid" if check.is_valid else "bridge.not_valid"),
+                verdict_cell(check, texts),
             ]
             for check in view.checks
         ]
@@ -110,17 +111,21 @@ def model_tables(view: BridgeView, texts: Texts) -> list[Component]:
                 f"{model.trained_from:%Y-%m-%d} \u2013 {model.trained_until:%Y-%m-%d}",
                 _metric(model, texts),
                 "; ".join(_limits(name, span, texts) for name, span in model.valid.items()),
+                beside(view, model.name, texts),
             ]
             for model in view.models
         ]
         head = [
-            texts(f"bridge.{key}") for key in ("model", "version", "trained", "metric", "valid_in")
+            texts(f"bridge.{key}")
+            for key in ("model", "version", "trained", "metric", "valid_in", "verdict")
         ]
         parts.append(plain_table(texts("bridge.register"), head, rows))
     return parts or [empty(texts("bridge.no_models"))]
 
 
 def _error(check: Check, texts: Texts) -> str:
+    if check.error_percent is None:
+        return "\u2013"
     limit = texts.number(check.limit_percent)
     return f"{texts.number(check.error_percent, 0)} % (\u00b1{limit} %)"
 

@@ -31,6 +31,7 @@ def vibration(
         words = {
             "channels": ", ".join(item.name for item in names),
             "time": texts.time(from_us(group.newest_us), has_date=True),
+            "step": texts.with_unit(group.step_hz, "Hz", 2),
             "n": texts.number(group.segments if asked.kind == "spectrum" else len(group.hour_us)),
         }
         caption = texts(f"figure.{asked.kind}", **words)
