@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from twin.bridge_links import confirm, proposal_lines, propose, with_confirmed
 from twin.city import Twin
 from twin.errors import ModelError
 from twin.exchange.asb_ing import Inventory, read_inventory, report_lines
@@ -46,6 +47,8 @@ def load_inventory(twin: Twin, city_folder: Path) -> Sequence[str]:
 def import_bridges(settings: Settings, arguments: Sequence[str]) -> int:
     """Read lists and keep what is sound; 1 if rows were refused, 0 if everything was taken over."""
     options = _parser().parse_args(arguments)
+    if options.path is None or options.map is None:
+        return _match(settings, options)
     mapping = read_mapping(options.map.read_text("utf-8"), name=options.map.name)
     files = _files(options.path)
     twin = open_twin(settings, role="work")
@@ -63,6 +66,25 @@ def import_bridges(settings: Settings, arguments: Sequence[str]) -> int:
     return int(any(item.code in refused for item in found.items))
 
 
+def _match(settings: Settings, options: argparse.Namespace) -> int:
+    """Confirm one match with the road network, if asked to, and tell the open proposals."""
+    if options.path is not None or (options.confirm is None and not options.match):
+        raise ModelError("say which list with which mapping (--map), or --match, or --confirm")
+    twin = open_twin(settings, role="work")
+    try:
+        if options.confirm is not None:
+            name, _, links = options.confirm.partition("=")
+            confirm(
+                twin, name, [one for one in links.split(",") if one],
+                person=options.person, reason=options.reason,
+            )  # fmt: skip
+        found = propose(twin)
+        _tell([*proposal_lines(found), f"{len(found)} matches wait for a confirmation"])
+    finally:
+        twin.close()
+    return 0
+
+
 def read_lists(twin: Twin, files: Mapping[str, bytes], mapping: InventoryMapping) -> Inventory:
     """Records and work items of lists, beside what the city knows already.
 
@@ -76,12 +98,14 @@ def read_lists(twin: Twin, files: Mapping[str, bytes], mapping: InventoryMapping
     if mapping.format == "nbi":
         found = read_nbi_inventory(files, mapping)
     else:
-        known = {stored.record.asset_id for stored in twin.bridges.book.records()}
-        found = read_inventory(files, mapping, known_numbers=known)
+        numbers = {stored.record.asset_id for stored in twin.bridges.book.records()}
+        found = read_inventory(files, mapping, known_numbers=numbers)
     centres = [asset.geometry.centroid for asset in twin.assets()]
     extent = extent_of((centre.x, centre.y) for centre in centres)
     source = next((one.name for one in found.files if one.kind == "part_structure"), "")
     records, far = without_far_places(found.records, extent, source=source)
+    known = [one.record for one in twin.bridges.book.records(kind="part_structure")]
+    records = with_confirmed(records, known)
     return replace(found, records=tuple(records), items=(*found.items, *far))
 
 
@@ -142,8 +166,12 @@ def _parser() -> argparse.ArgumentParser:
         "National Bridge Inventory, keep what is sound as records with their source, and list "
         "what a person should clear up.",
     )
-    parser.add_argument("path", type=Path, help="a list, or a folder of lists")
-    parser.add_argument("--map", type=Path, required=True, help="TOML file, see docs/import.md")
+    parser.add_argument("path", type=Path, nargs="?", help="a list, or a folder of lists")
+    parser.add_argument("--map", type=Path, help="TOML file, see docs/import.md")
+    parser.add_argument("--match", action="store_true", help="propose links of the road network")
+    parser.add_argument("--confirm", metavar="PART=LINK", help="what a person says of a match")
+    parser.add_argument("--person", default="", help="who confirms it")
+    parser.add_argument("--reason", default="", help="why")
     parser.add_argument("--dry-run", action="store_true", help="say what would happen")
     return parser
 
