@@ -74,7 +74,8 @@ def judged(world: HourlyWorld) -> tuple[str, tuple[Finding, ...], tuple[str, ...
     finally:
         twin.close()
     findings = tuple(finding for one in found for finding in one.outcome.findings)
-    silent = tuple(one.reason.key for one in found if one.reason is not None)
+    reasons = [one.reason for one in found if one.reason is not None]
+    silent = tuple(part.key for reason in reasons for part in (reason, *reason.parts))
     causes = Counter(finding.cause or "open" for finding in findings)
     order = ("structure", "traffic", "sensor_fault", "temperature", "open")
     for cause in order:

@@ -14,16 +14,17 @@ from simulations.bridges.derived import (
 from simulations.bridges.inputs import HOUR_US, Bridge, Columns, Floats
 from simulations.bridges.register import newest
 from simulations.bridges.rounds import Analysis, Found
+from simulations.bridges.soundness import refuse_unfit
 from simulations.bridges.streamwise import Seen, streamwise
 from simulations.monitoring.lags import lagged
 from simulations.monitoring.trend import Expansion, bearing_motion, expansion
-from twin.errors import InsufficientData
+from twin.errors import InsufficientData, NotAvailable
 from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, Phrase, Reason
 from twin.model.monitoring import TrainedModel
 from twin.model.observations import Readings
 from twin.model.refusals import LackingError
-from twin.model.times import from_us
+from twin.model.times import from_us, to_us
 from twin.rules.diagnosis import RULE_VERSION, Symptoms, diagnose
 
 NAME = "bearing"
@@ -57,8 +58,11 @@ def _seen(bridge: Bridge, stream: Datastream, warm: Datastream) -> Seen:
     model, new = _learned(bridge, stream, columns, warm)
     readings = _shown(bridge, stream, columns, warm, model, is_first=bool(new))
     try:
+        trained_until_us = to_us(model.trained_until)
+        for uid in (stream.uid, warm.uid):
+            refuse_unfit(columns, uid, trained_until_us=trained_until_us)
         now = _recent(stream, columns, warm, lag_h=_restored(model.content).lag_h)
-    except InsufficientData as error:
+    except (InsufficientData, NotAvailable) as error:
         return Seen(readings, new, refusal=error)
     recent = columns.time_us > columns.time_us[-1] - RECENT_D * 24 * HOUR_US
     warmth = columns.value[warm.uid][recent]

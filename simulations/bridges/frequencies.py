@@ -13,10 +13,11 @@ from simulations.bridges.derived import (
     derived_stream,
     readings_of,
 )
-from simulations.bridges.inputs import HOUR_US, Bridge, Columns
+from simulations.bridges.inputs import HOUR_US, Bridge, Columns, Floats
 from simulations.bridges.recent import Recent, Row, recent_of
 from simulations.bridges.register import newest
 from simulations.bridges.rounds import Analysis, Found
+from simulations.bridges.soundness import sound_modes
 from simulations.monitoring.channels import Channels
 from simulations.monitoring.compensate import train
 from simulations.monitoring.compensation import Compensation, restored
@@ -58,6 +59,7 @@ def look(bridge: Bridge) -> Found:
     columns = bridge.hourly([item.uid for item in (*modes, *warm[:1])])
     channels = channels_of(columns, modes, warm[:1])
     known, version = newest(bridge, NAME, restored)
+    channels, doubts = sound_modes(channels, _usual_hz(channels, known))
     model = known or _trained(bridge, channels, version)
     trained = () if known else (model,)
     watch = _watch(bridge, model)
@@ -78,7 +80,16 @@ def look(bridge: Bridge) -> Found:
         models=trained,
         findings=_findings(bridge, watch.model, recent),
     )
-    return _found(outcome, judged)
+    return _found(outcome, judged, doubts)
+
+
+def _usual_hz(channels: Channels, known: TrainedModel | None) -> Floats:
+    """What the modes were while they were learned, or are in most hours, (p,) [Hz]."""
+    if known is None:
+        heard = np.where(np.isfinite(channels.value).any(axis=0), channels.value, 1.0)
+        return np.asarray(np.nanmedian(heard, axis=0), np.float64)
+    model = restored(known.content)
+    return model.coefficients[-1] if model.kind == "temperature" else model.mean
 
 
 def channels_of(
@@ -145,14 +156,18 @@ def _charted(bridge: Bridge, judged: Judgements) -> Readings:
     return readings_of(stream, time_us, judged.t2)
 
 
-def _found(outcome: AnalysisOutcome, judged: Judgements) -> Found:
+def _found(outcome: AnalysisOutcome, judged: Judgements, doubts: tuple[Phrase, ...]) -> Found:
     if not judged.rows:
         return Found(outcome)
     last = judged.rows[-1]
-    if last.is_armed:
-        charted = Phrase("state.chart", {"t2": last.t2, "limit": last.limit})
+    if not last.is_armed:
+        reasons = (*map(not_armed, last.not_armed), *doubts)
+        said = Phrase("state.not_armed", {"analysis": NAME}, reasons)
+        return Found(outcome, MonitoringState.NOT_ARMED, said)
+    charted = Phrase("state.chart", {"t2": last.t2, "limit": last.limit})
+    if not doubts:
         return Found(outcome, reason=charted)
-    return Found(outcome, MonitoringState.NOT_ARMED, not_armed(last.not_armed[0]))
+    return Found(outcome, reason=Phrase("state.parts", parts=(charted, *doubts)))
 
 
 def not_armed(reason: NotArmed) -> Phrase:

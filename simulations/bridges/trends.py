@@ -12,9 +12,10 @@ from simulations.bridges.derived import (
     readings_of,
     unwritten,
 )
-from simulations.bridges.inputs import HOUR_US, Bridge, Columns, Floats
+from simulations.bridges.inputs import HOUR_US, Bridge, Columns, Floats, Ints
 from simulations.bridges.register import newest
 from simulations.bridges.rounds import Analysis, Found
+from simulations.bridges.soundness import refuse_unfit
 from simulations.bridges.streamwise import Seen, streamwise
 from simulations.bridges.symptoms import Around, heavy_flow, symptoms_of
 from simulations.monitoring.channels import Channels
@@ -22,7 +23,7 @@ from simulations.monitoring.compensate import TrainingRules, train
 from simulations.monitoring.compensation import Compensation, restored
 from simulations.monitoring.lags import lagged
 from simulations.monitoring.trend import YEAR_D, Trend, daily_means, slow_trend
-from twin.errors import InsufficientData
+from twin.errors import InsufficientData, NotAvailable
 from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, Phrase, Reason
 from twin.model.monitoring import TrainedModel
@@ -35,6 +36,8 @@ VERSION = "2"
 OWNER = "stadtzwilling"
 WINDOW_D = 70
 """Ten blocks of a week: the shortest window in which a trend has a band."""
+REACH_D = 84
+"""So far back the days of the window may lie: gaps of two weeks are bridged."""
 KEPT_BACK_D = 90
 NEW_H = 24
 """Hours written at every look: late readings of a day are taken in."""
@@ -87,19 +90,20 @@ def _seen(bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream
     average = lagged(channels.time_us, channels.usable_temperature_c, lags_h=model.lags_h)
     inside = np.all(model.is_inside(average), axis=1)
     residual = np.where(inside, (channels.value - model.expected(average))[:, 0], np.nan)
-    recent = columns.time_us > columns.time_us[-1] - WINDOW_D * 24 * HOUR_US
+    recent = newest_days(columns.time_us, residual)
     derived = derived_stream(bridge, f"{stream.route_key}#{COMPENSATED}")
     latest_h = len(columns) if new else NEW_H
     shown = unwritten(bridge, derived, columns.time_us, latest_h=latest_h)
     readings = readings_of(derived, columns.time_us[shown], residual[shown])
     try:
+        refuse_unfit(columns, stream.uid, trained_until_us=model.period.until_us)
         trend = slow_trend(
             columns.time_us[recent],
             residual[recent],
             smallest=SMALLEST[stream.quantity],
             slow_sd=float(model.chart.slow_sd[0]),
         )
-    except InsufficientData as error:
+    except (InsufficientData, NotAvailable) as error:
         return Seen(readings, new, refusal=error)
     around = Around(
         stream=stream,
@@ -111,6 +115,22 @@ def _seen(bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream
     )
     change = _Change(trend, around, float(inside[recent].mean()), model)
     return Seen(readings, new, _findings(bridge, change) if trend.is_found else ())
+
+
+def newest_days(time_us: Ints, residual: Floats) -> np.ndarray:
+    """Rows of the newest days with values that make a window, at most twelve weeks back; (n,).
+
+    Examples
+    --------
+    >>> hours = np.arange(100 * 24)
+    >>> residual = np.where(hours // 24 == 90, np.nan, 0.0)
+    >>> int(newest_days(hours * HOUR_US, residual).sum()) // 24
+    71
+    """
+    day, _ = daily_means(time_us, residual)
+    reach_us = int(time_us[-1]) - REACH_D * 24 * HOUR_US
+    first_us = int(day[-WINDOW_D:][0]) * 24 * HOUR_US if len(day) else 0
+    return np.asarray(time_us > max(first_us - 1, reach_us))
 
 
 def _neighbours(
