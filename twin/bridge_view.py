@@ -9,6 +9,8 @@ from typing import TypeVar, get_args
 
 from twin.city import Twin
 from twin.errors import ModelError
+from twin.model.acoustics import NAME as ACOUSTICS
+from twin.model.acoustics import SectionBreaks, sections_of
 from twin.model.assets import Asset, Component
 from twin.model.bridge import PartStructure, Restriction, in_force
 from twin.model.bridge_status import NAME as STATUS
@@ -51,10 +53,11 @@ BLIND = {
     "crack_width": "cracks",
     "displacement": "bearings",
     "inclination": "settlement",
+    "ae_amplitude": "wire_breaks",
 }
 """What a bridge cannot see without any sensor of a quantity."""
-ALWAYS_BLIND = ("corrosion", "wire_breaks")
-"""What none of these sensors sees: hidden corrosion, and single wires without acoustic emission."""
+ALWAYS_BLIND = ("corrosion",)
+"""What none of these sensors sees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,7 @@ class BridgeView:
     components: tuple[Component, ...]
     blind: tuple[str, ...]
     structure: tuple[StructureState, ...] = ()
+    acoustics: tuple[SectionBreaks, ...] = ()
 
     def of_kind(self, kind: str) -> tuple[InventoryRecord, ...]:
         """Records in force of one kind."""
@@ -193,7 +197,7 @@ def read_bridge(twin: Twin, asset_id: str) -> BridgeView:
         monitoring=twin.monitoring_states().get(asset_id, MonitoringState.NO_DATA),
         status=_readable(shelf.state(asset_id, STATUS), status_of),
         findings=_findings(shelf, asset_id),
-        checks=_readable(shelf.state(asset_id, REALITY), checks_of) or (),
+        checks=read_checks(twin, asset_id),
         fatigue=_readable(shelf.state(asset_id, FATIGUE), details_of) or (),
         models=tuple(shelf.models(asset_id)),
         events=_events(twin, asset_id),
@@ -202,7 +206,13 @@ def read_bridge(twin: Twin, asset_id: str) -> BridgeView:
         components=tuple(twin.components(asset_id)),
         blind=_blind(streams),
         structure=_readable(shelf.state(asset_id, STRUCTURE), parts_of) or (),
+        acoustics=_readable(shelf.state(asset_id, ACOUSTICS), sections_of) or (),
     )
+
+
+def read_checks(twin: Twin, asset_id: str) -> tuple[Check, ...]:
+    """Predictions of models against sensors, as the last look made them."""
+    return _readable(twin.bridges.state(asset_id, REALITY), checks_of) or ()
 
 
 def _findings(shelf: BridgeShelf, asset_id: str) -> tuple[StoredFinding, ...]:

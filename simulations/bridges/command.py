@@ -11,12 +11,14 @@ from simulations.capacity import capacity_of, prepare_process
 from twin.bridge_view import BridgeView, read_bridge
 from twin.city import Twin
 from twin.errors import RegistryError
+from twin.model.acoustics import told
 from twin.model.bridge import PartStructure, Restriction
 from twin.model.fatigue import figure
 from twin.model.finding_steps import StoredFinding
 from twin.model.findings import MonitoringState, Phrase
 from twin.model.inspection import Inspection
 from twin.model.phrases import said, written
+from twin.model.reality import validity_words
 from twin.model.statements import german_value
 from twin.runtime import open_twin
 from twin.settings import Settings
@@ -24,6 +26,11 @@ from twin.settings import Settings
 WIDTH = 34
 MOST_CROSSINGS = 10
 KMH_PER_MS = 3.6
+_VERDICTS = {
+    "valid": "label.valid",
+    "not_valid": "label.not_valid",
+    "not_checked": "label.not_checked",
+}
 
 
 def command(settings: Settings, arguments: Sequence[str]) -> int:
@@ -113,11 +120,13 @@ def document(view: BridgeView, *, language: str) -> dict[str, object]:
         "monitoring": view.monitoring.name.lower(),
         "findings": [_finding_document(item, language) for item in view.findings],
         "checks": [
-            {name: getattr(check, name) for name in (*check.__slots__, "is_valid")}
+            {name: getattr(check, name) for name in (*check.__slots__, "is_valid", "verdict")}
             for check in view.checks
         ],
         "fatigue": [asdict(item) for item in view.fatigue],
         "structure": structure_document(view.structure),
+        "acoustic_emission": [asdict(item) for item in view.acoustics],
+        "not_valid_now": not_valid_now(view, language=language),
         "models": [
             {
                 "name": model.name,
@@ -127,6 +136,7 @@ def document(view: BridgeView, *, language: str) -> dict[str, object]:
                 "trained_until": model.trained_until.isoformat(),
                 "metric": list(model.metric),
                 "valid": {name: list(limits) for name, limits in model.valid.items()},
+                "validity": validity_words(model.name, view.checks, language=language),
             }
             for model in view.models
         ],
@@ -180,6 +190,7 @@ def text(view: BridgeView, *, language: str) -> str:
         _findings(view, language),
         _analyses(view, language),
         _crossings(view, language),
+        _acoustics(view, language),
         _checks(view, language),
         structure_lines(view.structure, language),
     )
@@ -300,14 +311,33 @@ def _checks(view: BridgeView, language: str) -> Iterator[str]:
     if view.checks:
         yield f"{_word('label.checks', language)}:"
     for check in view.checks:
-        verdict = _word("label.valid" if check.is_valid else "label.not_valid", language)
-        predicted, measured = written(check.predicted), written(check.measured)
-        line = (
-            f"  {_word(f'model.{check.model}', language)}, {check.channel}: {predicted} -> "
-            f"{measured} {check.unit} ({written(check.error_percent)} %, "
-            f"+-{written(check.limit_percent)} %): {verdict}"
+        verdict = _word(_VERDICTS[check.verdict], language)
+        named = f"  {_word(f'model.{check.model}', language)}, {check.channel}: "
+        if check.predicted is None or check.measured is None or check.error_percent is None:
+            yield f"{named}{verdict}: {check.reason}"
+            continue
+        remark = f"; {_word(f'label.{check.remark}', language)}" if check.remark else ""
+        yield (
+            f"{named}{written(check.predicted)} -> {written(check.measured)} {check.unit} "
+            f"({written(check.error_percent)} %, +-{written(check.limit_percent)} %): "
+            f"{verdict}{remark}"
         )
-        yield line
+    for name, words in not_valid_now(view, language=language).items():
+        yield f"  {name}: {words}"
+
+
+def not_valid_now(view: BridgeView, *, language: str) -> dict[str, str]:
+    """What rests on a model that fails or was not checked, with the reason."""
+    names = sorted({name for check in view.checks for name in check.rests})
+    found = {name: validity_words(name, view.checks, language=language) for name in names}
+    return {name: words for name, words in found.items() if words}
+
+
+def _acoustics(view: BridgeView, language: str) -> Iterator[str]:
+    if view.acoustics:
+        yield f"{_word('analysis.acoustics', language)}:"
+    for row in view.acoustics:
+        yield from (f"  {words}" for words in told(row, language))
 
 
 def _row(key: str, value: str, language: str) -> str:

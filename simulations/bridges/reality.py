@@ -1,19 +1,26 @@
 """What the models of a bridge predict against what its sensors say; a model that fails says so."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
-import numpy as np
-
+from simulations.bridges import crossings
 from simulations.bridges.inputs import Bridge
+from simulations.bridges.predicted import (
+    crossing_strain,
+    fixed_station,
+    recent_values,
+    structural,
+    traffic_counts,
+)
 from simulations.bridges.rounds import Analysis, Found
-from simulations.monitoring.trend import expansion
+from simulations.monitoring.trend import Expansion, expansion
 from twin.errors import InsufficientData, NotAvailable
 from twin.model.datastreams import Datastream
-from twin.model.findings import EvidenceWindow, Finding, Phrase, Reason
-from twin.model.monitoring import AnalysisOutcome
-from twin.model.reality import NAME, Check, record_of
+from twin.model.findings import EvidenceWindow, Finding, MonitoringState, Phrase, Reason
+from twin.model.monitoring import ANALYSIS_SOURCE, AnalysisOutcome
+from twin.model.reality import NAME, REVERSED, Check, record_of
 
-VERSION = "1"
+VERSION = "2"
 DAYS = 30
 EXPANSION_PER_K = (10e-6, 12e-6)
 """Thermal expansion of concrete and of steel, EN 1991-1-5:2003 annex C, table C.1."""
@@ -22,106 +29,158 @@ FREQUENCY_LIMIT_PERCENT = 25.0
 """Own choices: beyond them a wrong assumption is likelier than scatter."""
 EMPA_FACTOR, EMPA_POWER = 95.4, -0.933
 """f1 = 95.4 L^-0.933, EMPA report 211 (1983); scatter of single bridges 0.8 Hz."""
+FIRST = "_1"
 
 
 def is_concerned(bridge: Bridge) -> bool:
     """Whether a bridge measures something that a model predicts."""
-    return bool(bridge.of("displacement", "natural_frequency"))
+    measured = bridge.of("displacement", "natural_frequency") or bridge.heavy
+    return bool(measured) or crossings.is_concerned(bridge)
 
 
 def look(bridge: Bridge) -> Found:
-    """Check every prediction that a sensor can answer.
+    """Check every prediction that a sensor can answer; what cannot be checked says why.
 
     Raises
     ------
-    InsufficientData
-        If none can be checked yet; names why.
     NotAvailable
         If no sensor measures what a model predicts.
     """
-    checks: list[Check] = []
-    waiting: list[str] = []
-    for stream in bridge.of("displacement", "natural_frequency"):
-        try:
-            check = _CHECKS[stream.quantity](bridge, stream)
-        except InsufficientData as error:
-            waiting.append(f"{stream.uid}: {error}")
-        else:
-            checks += () if check is None else (check,)
-    if waiting and not checks:
-        raise InsufficientData("; ".join(waiting))
+    checks = tuple(_checks(bridge))
     if not checks:
         raise NotAvailable("no prediction of a model has a sensor at this bridge")
     state = record_of(checks, asset_id=bridge.asset.id, at=bridge.now)
-    findings = tuple(_finding(bridge, check) for check in checks if not check.is_valid)
-    return Found(AnalysisOutcome(states=(state,), findings=findings))
-
-
-def _expansion(bridge: Bridge, stream: Datastream) -> Check | None:
-    """Free expansion of the whole length against the travel per kelvin of the last month."""
-    length = bridge.asset.attribute("total_length_m")
-    warm = bridge.of("structure_temperature")
-    if length is None or not warm:
-        return None
-    columns = bridge.hourly([stream.uid, warm[0].uid], hours=24 * DAYS)
-    now = expansion(columns.time_us, columns.value[stream.uid], columns.value[warm[0].uid])
-    low, high = (1e3 * alpha * float(length.value) for alpha in EXPANSION_PER_K)
-    predicted = (low + high) / 2.0
-    return _check(
-        "free_expansion",
-        stream,
-        predicted=predicted,
-        measured=abs(now.slope_mm_per_k),
-        count=now.days,
+    findings = (
+        *(_finding(bridge, check) for check in checks if check.verdict == "not_valid"),
+        *(_reversed(bridge, check) for check in checks if check.remark == REVERSED),
     )
+    outcome = AnalysisOutcome(states=(state,), findings=findings)
+    if any(check.verdict != "not_checked" for check in checks):
+        return Found(outcome)
+    waiting = "; ".join(f"{check.channel}: {check.reason}" for check in checks)
+    reason = Phrase("state.not_armed", {"analysis": NAME, "reason": waiting})
+    return Found(outcome, MonitoringState.NOT_ARMED, reason)
 
 
-def _frequency(bridge: Bridge, stream: Datastream) -> Check | None:
-    """Rule of thumb for the first frequency against its mean of the last month."""
-    span = bridge.asset.attribute("main_span_m")
-    if span is None or not stream.uid.endswith("_1"):
-        return None
-    columns = bridge.hourly([stream.uid], hours=24 * DAYS)
-    known = columns.value[stream.uid][np.isfinite(columns.value[stream.uid])]
-    if len(known) < DAYS:
-        raise InsufficientData(f"{len(known)} values in {DAYS} days, needed are {DAYS}")
-    predicted = EMPA_FACTOR * float(span.value) ** EMPA_POWER
-    return _check(
-        "first_frequency",
-        stream,
-        predicted=predicted,
-        measured=float(known.mean()),
-        count=len(known),
+def _checks(bridge: Bridge) -> Iterator[Check]:
+    for stream in bridge.of("displacement"):
+        yield _expansion(bridge, stream)
+    for stream in bridge.of("natural_frequency"):
+        if stream.uid.endswith(FIRST):
+            yield _frequency(bridge, stream)
+    yield from structural(bridge, days=DAYS)
+    yield from crossing_strain(bridge, days=DAYS)
+    yield from traffic_counts(bridge)
+
+
+def _expansion(bridge: Bridge, stream: Datastream) -> Check:
+    """Free expansion from the fixed point to a bearing against its travel per kelvin."""
+    derived = (
+        item.uid
+        for item in bridge.streams
+        if item.source == ANALYSIS_SOURCE and item.route_key.startswith(f"{stream.route_key}#")
     )
-
-
-_CHECKS = {"displacement": _expansion, "natural_frequency": _frequency}
-_UNITS = {"free_expansion": "mm/K", "first_frequency": "Hz"}
-_LIMITS = {"free_expansion": EXPANSION_LIMIT_PERCENT, "first_frequency": FREQUENCY_LIMIT_PERCENT}
-
-
-def _check(
-    model: str, stream: Datastream, *, predicted: float, measured: float, count: int
-) -> Check:
+    rests = (f"bearing.{stream.uid}", *derived)
+    try:
+        length_m = _length_m(bridge, stream)
+        now = _travel(bridge, stream)
+    except (NotAvailable, InsufficientData) as error:
+        return _waiting("free_expansion", stream.uid, "mm/K", rests, error)
+    predicted = 1e3 * length_m * sum(EXPANSION_PER_K) / 2.0
+    measured = abs(now.slope_mm_per_k)
     return Check(
-        model=model,
+        model="free_expansion",
         channel=stream.uid,
         predicted=predicted,
         measured=measured,
-        unit=_UNITS[model],
+        unit="mm/K",
         error_percent=100.0 * (measured / predicted - 1.0),
-        limit_percent=_LIMITS[model],
-        count=count,
+        limit_percent=EXPANSION_LIMIT_PERCENT,
+        count=now.days,
+        rests=rests,
+        remark=REVERSED if now.most_mm_per_k < 0.0 else "",
+    )
+
+
+def _travel(bridge: Bridge, stream: Datastream) -> Expansion:
+    """Travel of a bearing per kelvin in the last month."""
+    warm = bridge.of("structure_temperature")
+    if not warm:
+        raise NotAvailable("no temperature of the structure is measured")
+    columns = bridge.hourly([stream.uid, warm[0].uid], hours=24 * DAYS)
+    return expansion(columns.time_us, columns.value[stream.uid], columns.value[warm[0].uid])
+
+
+def _length_m(bridge: Bridge, stream: Datastream) -> float:
+    """Distance from the fixed point to the bearing [m].
+
+    Raises
+    ------
+    NotAvailable
+        If one of the two is not recorded, or both are the same.
+    """
+    stations = {part.id: part.station_m for part in bridge.twin.components(bridge.asset.id)}
+    station_m = stations.get(stream.component_id or "")
+    if station_m is None:
+        raise NotAvailable("the station of the bearing is not recorded")
+    length_m = abs(station_m - fixed_station(bridge, stations))
+    if not length_m > 0.0:
+        raise NotAvailable("the bearing lies at the fixed point, where nothing expands")
+    return length_m
+
+
+def _frequency(bridge: Bridge, stream: Datastream) -> Check:
+    """Rule of thumb for the first frequency against its mean of the last month.
+
+    A structural model of level L0 has its stiffness from the same rule and rests on it.
+    """
+    rests = tuple(
+        name for check in structural(bridge, days=DAYS, level="L0") for name in check.rests
+    )
+    try:
+        span_m = _main_span_m(bridge)
+        known = recent_values(bridge, stream.uid, days=DAYS)
+    except (NotAvailable, InsufficientData) as error:
+        return _waiting("first_frequency", stream.uid, "Hz", rests, error)
+    predicted, measured = EMPA_FACTOR * span_m**EMPA_POWER, float(known.mean())
+    return Check(
+        model="first_frequency",
+        channel=stream.uid,
+        predicted=predicted,
+        measured=measured,
+        unit="Hz",
+        error_percent=100.0 * (measured / predicted - 1.0),
+        limit_percent=FREQUENCY_LIMIT_PERCENT,
+        count=len(known),
+        rests=rests,
+    )
+
+
+def _main_span_m(bridge: Bridge) -> float:
+    span = bridge.asset.attribute("main_span_m")
+    if span is None:
+        raise NotAvailable("the main span is not recorded")
+    return float(span.value)
+
+
+_LIMITS = {
+    "free_expansion": EXPANSION_LIMIT_PERCENT,
+    "first_frequency": FREQUENCY_LIMIT_PERCENT,
+}
+
+
+def _waiting(
+    model: str, channel: str, unit: str, rests: tuple[str, ...], error: Exception
+) -> Check:
+    return Check(
+        model, channel, None, None, unit, None, _LIMITS[model], 0, rests=rests, reason=str(error)
     )
 
 
 def _finding(bridge: Bridge, check: Check) -> Finding:
-    values: dict[str, float | str] = {
-        "channel": check.channel,
-        "error": check.error_percent,
-        "limit": check.limit_percent,
-    }
-    compared = {"predicted": check.predicted, "measured": check.measured, "unit": check.unit}
+    error = 0.0 if check.error_percent is None else check.error_percent
+    values = {"channel": check.channel, "error": error, "limit": check.limit_percent}
+    measured = check.channel in {item.uid for item in bridge.streams}
     return Finding(
         asset_id=bridge.asset.id,
         rule="model_not_valid",
@@ -131,17 +190,45 @@ def _finding(bridge: Bridge, check: Check) -> Finding:
         statement=Phrase(f"model_not_valid.{check.model}", values),
         next_step=Phrase("step.check_model"),
         at=bridge.now,
-        reasons=(
-            Reason(
-                Phrase("reason.predicted", compared),
-                value=check.measured,
-                unit=check.unit,
-                limit=check.predicted,
-                source=f"{check.count} values",
-            ),
-        ),
-        evidence=(EvidenceWindow(check.channel, bridge.now - timedelta(days=DAYS), bridge.now),),
+        reasons=(_compared(check),),
+        evidence=_evidence(bridge, check.channel) if measured else (),
     )
+
+
+def _reversed(bridge: Bridge, check: Check) -> Finding:
+    """The sensor moves towards the fixed point when it gets warmer."""
+    return Finding(
+        asset_id=bridge.asset.id,
+        rule=REVERSED,
+        rule_version=VERSION,
+        severity="note",
+        key=check.channel,
+        statement=Phrase(REVERSED, {"channel": check.channel}),
+        next_step=Phrase("step.check_sensor", {"channel": check.channel}),
+        at=bridge.now,
+        cause="sensor_fault",
+        reasons=(_compared(check),),
+        evidence=_evidence(bridge, check.channel),
+    )
+
+
+def _compared(check: Check) -> Reason:
+    nothing = float("nan")
+    predicted = nothing if check.predicted is None else check.predicted
+    measured = nothing if check.measured is None else check.measured
+    return Reason(
+        Phrase(
+            "reason.predicted", {"predicted": predicted, "measured": measured, "unit": check.unit}
+        ),
+        value=measured,
+        unit=check.unit,
+        limit=predicted,
+        source=f"{check.count} values",
+    )
+
+
+def _evidence(bridge: Bridge, uid: str) -> tuple[EvidenceWindow, ...]:
+    return (EvidenceWindow(uid, bridge.now - timedelta(days=DAYS), bridge.now),)
 
 
 ANALYSIS = Analysis(NAME, VERSION, timedelta(hours=6), is_concerned, look)

@@ -7,8 +7,11 @@ from typing import Any, Literal, get_args
 
 from twin.errors import ModelError
 from twin.model.finding_steps import StoredFinding
+from twin.model.findings import Phrase
 from twin.model.monitoring import StateRecord
+from twin.model.phrases import said
 from twin.model.state_rows import record_of_rows, rows_of
+from twin.model.times import from_us
 
 NAME = "acoustics"
 FORMAT_VERSION = 1
@@ -113,6 +116,28 @@ def verdict_of(stored: StoredFinding) -> Verdict | None:
             word = step.reason.partition(":")[0].strip()
             return next((verdict for verdict in VERDICTS if verdict == word), None)
     return None
+
+
+def told(row: SectionBreaks, language: str) -> tuple[str, ...]:
+    """What is known of a section in words: breaks with the uptime, and since when it is blind."""
+    values: dict[str, float | str] = {
+        "section": row.section,
+        "confirmed": row.confirmed,
+        "candidates": row.candidates,
+        "since": _day(row.since_us),
+    }
+    if row.uptime is None:
+        return (said(Phrase("acoustics.no_uptime", values), language),)
+    values["uptime"] = 100.0 * row.uptime
+    listened = said(Phrase("acoustics.section", values), language)
+    if row.blind_since_us is None:
+        return (listened,)
+    blind = Phrase("acoustics.blind", {"since": _day(row.blind_since_us)})
+    return (listened, f"{row.section}: {said(blind, language)}")
+
+
+def _day(time_us: int) -> str:
+    return f"{from_us(time_us):%Y-%m-%d %H:%M} UTC"
 
 
 def _section(row: Mapping[str, Any]) -> SectionBreaks:

@@ -1,50 +1,133 @@
-"""What models predict against what sensors say."""
+"""What models predict against what sensors say, and what rests on each model."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
+from twin.model.findings import Phrase
 from twin.model.monitoring import StateRecord
+from twin.model.phrases import said
 from twin.model.state_rows import record_of_rows, rows_of
 
 NAME = "reality"
 FORMAT_VERSION = 1
 
+Verdict = Literal["valid", "not_valid", "not_checked"]
+REVERSED = "sign_reversed"
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One prediction of a model against one sensor.
+    """One prediction of a model against one sensor, or why it could not be made.
 
     Parameters
     ----------
     model
-        What predicted: ``free_expansion`` or ``first_frequency``.
+        What predicted, such as ``free_expansion``; the sentence ``model.<model>`` names it.
     channel
-        Datastream that measured.
+        Datastream or analysis that measured.
     predicted, measured
-        In ``unit``.
+        In ``unit``; None where the check was not made.
     error_percent
-        Measured against predicted.
+        Measured against predicted; None where the check was not made.
     limit_percent
         Beyond it the model is not valid now.
     count
-        Days or values behind the measured figure.
+        Days, values or crossings behind the measured figure.
+    rests
+        Names of models, analyses and derived datastreams that rest on the model; a name with a
+        dot and more behind it belongs to it, so ``structure`` holds for ``structure.2``.
+    reason
+        Why it was not made, English; empty if it was.
+    remark
+        ``sign_reversed`` where the sensor moves against the prediction; empty else.
     """
 
     model: str
     channel: str
-    predicted: float
-    measured: float
+    predicted: float | None
+    measured: float | None
     unit: str
-    error_percent: float
+    error_percent: float | None
     limit_percent: float
     count: int
+    rests: tuple[str, ...] = ()
+    reason: str = ""
+    remark: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the error lies within its limit, or the check was not made."""
+        if self.error_percent is None:
+            return "not_checked"
+        return "valid" if abs(self.error_percent) <= self.limit_percent else "not_valid"
 
     @property
     def is_valid(self) -> bool:
-        """Whether the error lies within its limit."""
-        return abs(self.error_percent) <= self.limit_percent
+        """Whether the check was made and the error lies within its limit."""
+        return self.verdict == "valid"
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """Whether something holds now that rests on models.
+
+    ``verdict`` is None where no model is known that it rests on. ``reasons`` say which check
+    failed, or could not be made; they are empty if it is valid.
+    """
+
+    verdict: Verdict | None
+    reasons: tuple[Phrase, ...] = ()
+
+
+def validity_of(name: str, checks: Iterable[Check]) -> Validity:
+    """Whether a model, an analysis or a derived datastream holds now, after the checks.
+
+    One model that fails makes it not valid now; else one that was not checked makes it not checked.
+
+    Examples
+    --------
+    >>> span = ("first_frequency", "B1.f1")
+    >>> failed = Check(*span, 4.0, 2.0, "Hz", -50.0, 25.0, 30, rests=("structure",))
+    >>> validity_of("structure.2", [failed]).verdict, validity_of("bearing", [failed]).verdict
+    ('not_valid', None)
+    """
+    own = [check for check in checks if any(_belongs(name, one) for one in check.rests)]
+    for verdict in ("not_valid", "not_checked"):
+        found = [check for check in own if check.verdict == verdict]
+        if found:
+            return Validity(verdict, tuple(reason_of(check) for check in found))
+    return Validity("valid" if own else None)
+
+
+def reason_of(check: Check) -> Phrase:
+    """Why a check says that its model is not valid now, or was not checked."""
+    if check.error_percent is None:
+        return Phrase(
+            f"not_checked.{check.model}", {"channel": check.channel, "reason": check.reason}
+        )
+    return Phrase(
+        f"not_valid_now.{check.model}",
+        {
+            "channel": check.channel,
+            "error": check.error_percent,
+            "limit": check.limit_percent,
+        },
+    )
+
+
+def validity_words(name: str, checks: Iterable[Check], *, language: str) -> str:
+    """What to write beside a number that rests on a name; empty if nothing is wrong.
+
+    Examples
+    --------
+    >>> span = ("first_frequency", "B1.f1")
+    >>> failed = Check(*span, 4.0, 2.0, "Hz", -50.0, 25.0, 30, rests=("structure",))
+    >>> validity_words("structure", [failed], language="en").partition(":")[0]
+    'not valid now'
+    """
+    return "; ".join(said(phrase, language) for phrase in validity_of(name, checks).reasons)
 
 
 def record_of(checks: Iterable[Check], *, asset_id: str, at: datetime) -> StateRecord:
@@ -65,5 +148,16 @@ def checks_of(record: StateRecord) -> tuple[Check, ...]:
     return rows_of(record, _check, format_version=FORMAT_VERSION)
 
 
+def _belongs(name: str, rest: str) -> bool:
+    return name == rest or name.startswith(f"{rest}.")
+
+
 def _check(row: Mapping[str, Any]) -> Check:
-    return Check(**{name: row[name] for name in Check.__slots__})
+    """A check; records of before checks named what rests on them have none."""
+    later = {
+        "rests": tuple(row.get("rests", ())),
+        "reason": row.get("reason", ""),
+        "remark": row.get("remark", ""),
+    }
+    given = {name: row[name] for name in Check.__slots__ if name not in later}
+    return Check(**given, **later)

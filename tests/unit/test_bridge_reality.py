@@ -1,0 +1,222 @@
+"""Models against sensors: what is checked, what is not and why, and what rests on each model."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import count
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from bridge_city import BRIDGE_ID, MADE, START_US, city
+
+from simulations.bridges import reality
+from simulations.bridges.inputs import bridges
+from simulations.bridges.rounds import look
+from twin.city import Twin
+from twin.model.assets import Attribute, Component
+from twin.model.bridge import ComponentFacts
+from twin.model.datastreams import Datastream
+from twin.model.findings import MonitoringState
+from twin.model.monitoring import ANALYSIS_SOURCE, AnalysisOutcome
+from twin.model.observations import Batch, Readings, Tally
+from twin.model.phrases import said
+from twin.model.reality import Check, checks_of, validity_of, validity_words
+from twin.model.records import InventoryRecord
+from twin.model.structure_state import Frequency, StructureState
+from twin.model.structure_state import record_of as structure_record
+from twin.model.times import from_us
+from twin.store.memory import MemoryStore
+
+HOURS = 24 * 40
+HOUR_US = 3_600_000_000
+LENGTH_M = 80.0
+TRUE_MM_PER_K = 1e3 * 11e-6 * LENGTH_M
+NOW = from_us(START_US + HOURS * HOUR_US) + timedelta(minutes=1)
+
+
+def stream(name: str, quantity: str, *, source: str = "demo") -> Datastream:
+    return Datastream(
+        uid=f"{BRIDGE_ID}.{name}",
+        name=name,
+        asset_id=BRIDGE_ID,
+        component_id=f"{BRIDGE_ID}/joint" if quantity == "displacement" else None,
+        quantity=quantity,
+        sensor_id="S1",
+        source=source,
+        route_key=f"{BRIDGE_ID}/{name}",
+        provenance="simulated",
+        cadence_s=3600.0,
+    )
+
+
+STREAMS = (
+    stream("travel", "displacement"),
+    stream("travel#compensated", "displacement", source=ANALYSIS_SOURCE),
+    stream("deck", "structure_temperature"),
+    stream("frequency_1", "natural_frequency"),
+)
+
+
+def twin_of(
+    *,
+    slope: float = TRUE_MM_PER_K,
+    facts: Sequence[tuple[str, float]] = (("fixed_point_station_m", 0.0), ("main_span_m", 30.0)),
+    station_m: float | None = LENGTH_M,
+    frequency_hz: float = 4.0,
+    silent: str = "",
+    now: datetime = NOW,
+) -> Twin:
+    base = city()
+    ticks = count()
+    twin = Twin(MemoryStore(), clock=lambda: now + timedelta(microseconds=next(ticks)))
+    attributes = tuple(Attribute(name, value, "m", MADE) for name, value in facts)
+    twin.load(
+        replace(
+            base,
+            assets=(replace(base.assets[0], attributes=attributes),),
+            components=(
+                Component(f"{BRIDGE_ID}/joint", BRIDGE_ID, "joint", "joint", station_m=station_m),
+            ),
+            datastreams=STREAMS,
+        )
+    )
+    hour = np.arange(HOURS)
+    random = np.random.default_rng(5)
+    warm = 10.0 + 6.0 * np.sin(2.0 * np.pi * hour / 24.0) + 4.0 * np.sin(hour / 90.0)
+    values = {
+        "travel": slope * warm + random.normal(0.0, 0.02, HOURS),
+        "deck": warm,
+        "frequency_1": frequency_hz + random.normal(0.0, 0.01, HOURS),
+    }
+    rows = [
+        (twin.datastream(f"{BRIDGE_ID}.{name}").number or 0, column)
+        for name, column in values.items()
+        if name != silent
+    ]
+    time_us = START_US + hour * HOUR_US
+    readings = Readings(
+        number=np.repeat([number for number, _ in rows], HOURS).astype(np.int32),
+        time_us=np.tile(time_us, len(rows)),
+        value=np.concatenate([column for _, column in rows]),
+        quality=np.zeros(HOURS * len(rows), np.int16),
+    )
+    twin.record(Batch(uuid4(), 1, readings=readings, tallies={"demo": Tally()}))
+    return twin
+
+
+def looked(twin: Twin):
+    (bridge,) = bridges(twin)
+    found = look(bridge, reality.ANALYSIS)
+    (state,) = found.outcome.states
+    return found, {check.model: check for check in checks_of(state)}
+
+
+def test_a_bearing_expands_from_the_fixed_point_and_not_over_the_whole_length() -> None:
+    far = (("fixed_point_station_m", 20.0), ("main_span_m", 30.0))
+    found, checks = looked(twin_of(slope=TRUE_MM_PER_K * 0.75, facts=far))
+    assert checks["free_expansion"].predicted == pytest.approx(11e-3 * 60.0)
+    assert checks["free_expansion"].error_percent == pytest.approx(0.0, abs=5.0)
+    assert checks["free_expansion"].verdict == "valid"
+    assert found.outcome.findings == ()
+    assert found.state is MonitoringState.NORMAL
+
+
+def test_a_fixed_bearing_of_the_inventory_is_the_fixed_point() -> None:
+    twin = twin_of(facts=(("main_span_m", 30.0),))
+    facts = ComponentFacts("T1/bearing", from_m=0.0, fixity="fixed")
+    record = InventoryRecord(BRIDGE_ID, "component", "bearing", facts, MADE)
+    twin.bridges.book.add([record], at=NOW)
+    assert looked(twin)[1]["free_expansion"].verdict == "valid"
+    other = replace(facts, component="T1/other", from_m=40.0)
+    twin.bridges.book.add([replace(record, key="other", content=other)], at=NOW)
+    _, checks = looked(twin)
+    assert "several fixed points are recorded (0 m, 40 m)" in checks["free_expansion"].reason
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"facts": (("main_span_m", 30.0),)}, "no fixed point is recorded"),
+        ({"station_m": None}, "station of the bearing is not recorded"),
+        ({"station_m": 0.0}, "lies at the fixed point"),
+        ({"silent": "travel"}, ""),
+    ],
+)
+def test_what_cannot_be_checked_says_why_and_drops_no_other_verdict(
+    given: dict[str, object], reason: str
+) -> None:
+    _, checks = looked(twin_of(frequency_hz=2.0, **given))  # type: ignore[arg-type]
+    expansion = checks["free_expansion"]
+    assert expansion.verdict == "not_checked"
+    assert expansion.reason
+    assert reason in expansion.reason
+    assert checks["first_frequency"].verdict == "not_valid"
+    assert validity_of("bearing.T1.travel", checks.values()).verdict == "not_checked"
+    assert "nicht geprüft" in validity_words("bearing.T1.travel", checks.values(), language="de")
+
+
+def test_a_model_that_fails_marks_everything_that_rests_on_it() -> None:
+    found, checks = looked(twin_of(slope=0.2 * TRUE_MM_PER_K))
+    assert [item.rule for item in found.outcome.findings] == ["model_not_valid"]
+    all_of = checks.values()
+    for name in ("bearing.T1.travel", "T1.travel#compensated"):
+        assert validity_of(name, all_of).verdict == "not_valid"
+        assert "not valid now" in validity_words(name, all_of, language="en")
+    assert validity_of("compensation", all_of).verdict is None
+
+
+def test_a_reversed_sign_is_said_and_the_amount_is_compared() -> None:
+    found, checks = looked(twin_of(slope=-TRUE_MM_PER_K))
+    assert checks["free_expansion"].verdict == "valid"
+    assert checks["free_expansion"].remark == "sign_reversed"
+    (finding,) = found.outcome.findings
+    assert (finding.rule, finding.severity, finding.cause) == (
+        "sign_reversed",
+        "note",
+        "sensor_fault",
+    )
+    assert "T1.travel" in said(finding.statement, "de")
+
+
+@pytest.mark.parametrize(
+    ("calibrated_hz", "verdict"), [(4.05, "valid"), (5.0, "not_valid"), (None, "valid")]
+)
+def test_the_structural_model_is_checked_against_the_measured_frequency(
+    calibrated_hz: float | None, verdict: str
+) -> None:
+    twin = twin_of(frequency_hz=4.0)
+    first = Frequency(1, 4.5, 3.0, 6.0, calibrated_hz, 4.0, channel="T1.frequency_1", count=100)
+    part = StructureState("2", "L1", 1, "0" * 64, 0, frequencies=(first,))
+    state = structure_record([part], asset_id=BRIDGE_ID, at=NOW)
+    twin.bridges.keep(AnalysisOutcome(states=(state,)), at=NOW)
+    _, checks = looked(twin)
+    assert checks["structural_frequency"].verdict == verdict
+    for name in ("structure.2", "utilisation.2"):
+        assert validity_of(name, checks.values()).verdict == verdict
+    assert validity_of("structure.1", checks.values()).verdict is None
+
+
+def test_a_model_of_level_0_rests_on_the_rule_of_thumb() -> None:
+    twin = twin_of(frequency_hz=1.0)
+    first = Frequency(1, 1.0, 0.5, 2.0, None, 1.0, channel="T1.frequency_1", count=100)
+    part = StructureState("", "L0", None, "0" * 64, 0, frequencies=(first,))
+    state = structure_record([part], asset_id=BRIDGE_ID, at=NOW)
+    twin.bridges.keep(AnalysisOutcome(states=(state,)), at=NOW)
+    _, checks = looked(twin)
+    assert checks["structural_frequency"].verdict == "valid"
+    assert validity_of("structure", checks.values()).verdict == "not_valid"
+
+
+def test_a_record_of_before_rests_were_named_is_still_read() -> None:
+    check = Check("free_expansion", "T1.travel", 1.0, 1.1, "mm/K", 10.0, 30.0, 20)
+    assert check.is_valid
+    assert validity_of("bearing.T1.travel", [check]).verdict is None
+
+
+def test_nothing_to_check_is_no_verdict() -> None:
+    twin = twin_of()
+    (bridge,) = bridges(twin)
+    found = look(replace(bridge, streams=()), reality.ANALYSIS)
+    assert found.state is MonitoringState.NOT_ARMED
+    assert found.outcome.states == ()
