@@ -85,7 +85,7 @@ def structure_twin(
     return twin
 
 
-def hear(twin: Twin, mode: int, hz: float, *, until: datetime, hours: int = 48) -> None:
+def hear(twin: Twin, mode: int, hz: float, *, until: datetime, hours: int = 200) -> None:
     """Hourly readings of a mode that end an hour before a time."""
     number = twin.datastream(f"{BRIDGE_ID}.natural_frequency_{mode}").number or 0
     last = until.replace(minute=0, second=0, microsecond=0) - timedelta(minutes=30)

@@ -1,6 +1,7 @@
 """Recorded facts that the structural model of each part of a bridge rests on, or lacks."""
 
 from dataclasses import dataclass, fields, replace
+from datetime import date
 from typing import Any
 
 from simulations.bridges.inputs import Bridge
@@ -38,12 +39,14 @@ ATTRIBUTES = (
     "plan",
     "target_load_level",
     "structure_override",
+    "structure_calibrated_from",
 )
 """Attributes of a bridge that a model rests on, or that say why there is none."""
 OF_PART = ("kind", "construction", "static_system", "length_m", "spans_m", "width_m",
            "total_width_m", "skew_deg", "target_load_level", "stage")  # fmt: skip
 """Fields of a part structure likewise."""
 OVERRIDE = "structure_override"
+CALIBRATED_FROM = "structure_calibrated_from"
 GONE = frozenset({"4", "5"})
 PLANNED = frozenset({"1", "2"})
 
@@ -62,6 +65,8 @@ class PartInput:
         Width between kerbs [m], if recorded.
     target
         Ziellastniveau (target load level), if recorded.
+    calibrated_from
+        Day (ISO) before which nothing measured is used for a calibration; empty if none.
     refusal
         Why no model is built whatever else is known; empty if none speaks against it.
     notes
@@ -74,6 +79,7 @@ class PartInput:
     carriageway_m: float | None = None
     target: str = ""
     override: Override | None = None
+    calibrated_from: str = ""
     refusal: str = ""
     notes: tuple[str, ...] = ()
 
@@ -136,6 +142,7 @@ def _input(asset: Asset, record: InventoryRecord | None) -> PartInput:
         carriageway_m=_number(asset, "carriageway_width_m"),
         target=_target(asset, part),
         override=_override(asset),
+        calibrated_from=_calibrated_from(asset),
         refusal=_out_of_use(facts.name, stage),
         notes=_notes(asset, facts),
     )
@@ -201,6 +208,18 @@ def _override(asset: Asset) -> Override | None:
         return Override(person.strip(), reason.strip())
     except ModelError as error:
         raise ModelError(f"{OVERRIDE} is {found.value!r}: {error}; write person;reason") from None
+
+
+def _calibrated_from(asset: Asset) -> str:
+    found = asset.attribute(CALIBRATED_FROM)
+    if found is None:
+        return ""
+    try:
+        return date.fromisoformat(str(found.value)).isoformat()
+    except ValueError:
+        raise ModelError(
+            f"{CALIBRATED_FROM} is {found.value!r}; write a day such as 2026-11-22"
+        ) from None
 
 
 def _number(asset: Asset, name: str) -> float | None:

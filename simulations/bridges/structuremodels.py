@@ -49,6 +49,8 @@ MOST_SECTIONS = 8
 DECIDING = "lm1_de"
 POINTS_PER_LINE = 160
 DIGITS = 6
+MATERIAL = 0.02
+"""A measured frequency that moves by less is shown as it was; own choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class Built:
     base: BeamModel
     calibration: Calibration | None
     note: CalibrationNote | None
+    basis: tuple[MeasuredFrequency, ...] = ()
 
     @property
     def used(self) -> BeamModel:
@@ -86,18 +89,23 @@ class Built:
         return self.base if self.calibration is None else self.calibration.model
 
 
-def input_hash(part: PartInput, measured: Sequence[MeasuredFrequency]) -> str:
-    """SHA-256 of all that the numbers of a part follow from.
+def input_hash(
+    part: PartInput, basis: Sequence[MeasuredFrequency], measured: Sequence[MeasuredFrequency] = ()
+) -> str:
+    """SHA-256 of the facts, the tables, the basis of a calibration and what is measured now.
 
     Of the measured frequencies only mode, value and channel count, not when they were measured.
     """
     tables = {name: [dict(row) for row in rows(name)] for name in TABLES}
-    frequencies = [(item.mode, item.hz, item.channel, item.is_compensated) for item in measured]
+    frequencies = [
+        [(item.mode, item.hz, item.channel, item.is_compensated) for item in one]
+        for one in (basis, measured)
+    ]
     document = [VERSION, asdict(part), frequencies, tables]
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
-def build(part: PartInput, measured: Sequence[MeasuredFrequency]) -> Built:
+def build(part: PartInput, basis: Sequence[MeasuredFrequency]) -> Built:
     """Model of the best level that the facts allow, calibrated where frequencies are measured.
 
     Raises
@@ -111,14 +119,14 @@ def build(part: PartInput, measured: Sequence[MeasuredFrequency]) -> Built:
         raise NotAvailable(part.refusal)
     found = model_of(part.facts)
     base = replace(found, notes=(*found.notes, *part.notes))
-    if not measured:
+    if not basis:
         return Built(base, None, None)
-    modes = [MeasuredMode(item.hz) for item in _without_holes(measured)]
+    modes = [MeasuredMode(item.hz) for item in _without_holes(basis)]
     try:
         calibration = calibrate(base, modes, override=part.override)
     except (OutOfValidity, InsufficientData) as error:
         return Built(base, None, CalibrationNote(refusal=str(error), modes=len(modes)))
-    return Built(base, _promoted(calibration, part), _note(calibration, part))
+    return Built(base, _promoted(calibration, part), _note(calibration, part), tuple(basis))
 
 
 def _without_holes(measured: Sequence[MeasuredFrequency]) -> list[MeasuredFrequency]:
@@ -194,7 +202,8 @@ def state_of(
         *model.assumptions,
         *notes,
         *said,
-        *_said_of(measured),
+        *_said_of(built.basis),
+        *_moved(built.basis, measured),
         sentence("mass_consistent"),
     )
     return StructureState(
@@ -203,6 +212,7 @@ def state_of(
         version=version,
         input_hash=digest,
         computed_us=at_us,
+        model_hash=input_hash(part, built.basis),
         missing=() if model.level == "L1" else missing_facts(part.facts),
         facts=part.used,
         spans_m=tuple(np.diff(model.spans_at_m).tolist()),
@@ -214,8 +224,8 @@ def state_of(
         effects=effects,
         frequencies=frequencies,
         calibration=built.note,
-        measured_from_us=min((item.from_us for item in measured), default=0),
-        measured_until_us=max((item.until_us for item in measured), default=0),
+        measured_from_us=min((item.from_us for item in built.basis), default=0),
+        measured_until_us=max((item.until_us for item in built.basis), default=0),
     )
 
 
@@ -233,6 +243,17 @@ def _said_of(measured: Sequence[MeasuredFrequency]) -> Iterable[str]:
         key = "frequencies_compensated" if item.is_compensated else "frequencies_raw"
         yield sentence(key, days=round(days))
         yield sentence("modes_by_order")
+
+
+def _moved(
+    basis: Sequence[MeasuredFrequency], measured: Sequence[MeasuredFrequency]
+) -> Iterable[str]:
+    """Frequencies that have left the basis of the calibration: the model does not follow them."""
+    used = {item.mode: item.hz for item in basis}
+    for item in measured:
+        if item.mode in used and abs(item.hz / used[item.mode] - 1.0) > MATERIAL:
+            percent = 100.0 * (item.hz / used[item.mode] - 1.0)
+            yield sentence("frequency_moved", mode=float(item.mode), percent=percent)
 
 
 def _deciding_sections(model: BeamModel, width_m: float) -> tuple[tuple[Section, Effect], ...]:
@@ -342,6 +363,7 @@ def _ratio(point: EnvelopePoint, reference: EnvelopePoint) -> float | None:
 
 def _frequencies(built: Built, measured: Sequence[MeasuredFrequency]) -> tuple[Frequency, ...]:
     known = {item.mode: item for item in measured}
+    used = {item.mode: item.hz for item in built.basis}
     count = max(SHOWN_MODES, *known) if known else SHOWN_MODES
     low, high = (math.sqrt(one) for one in built.base.stiffness_band)
     base = built.base.modes(count).frequency_hz.tolist()
@@ -357,6 +379,7 @@ def _frequencies(built: Built, measured: Sequence[MeasuredFrequency]) -> tuple[F
             channel="" if one is None else one.channel,
             count=0 if one is None else one.count,
             is_compensated=one is not None and one.is_compensated,
+            basis_hz=used.get(mode),
         )
         for mode, hz in enumerate(base, start=1)
     )
@@ -389,7 +412,7 @@ def model_content(state: StructureState, model: BeamModel) -> bytes:
     document = {
         "format": 1,
         "part": state.part,
-        "input_hash": state.input_hash,
+        "input_hash": state.model_hash,
         "level": model.level,
         "segments": [asdict(one) for one in beam.segments],
         "supports_m": beam.support_stations_m.tolist(),

@@ -1,11 +1,12 @@
 """Structural model of every part of every bridge, as far as its recorded facts allow; no judgement.
 
-Computed anew only where the facts, the tables or the measured frequencies have changed.
+Computed anew only where the facts, the tables or the measured frequencies have changed. A
+calibration does not follow later measurements: a model that did would take damage for normal.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from simulations.bridges.register import newest
 from simulations.bridges.rounds import Analysis, Found
 from simulations.bridges.structurefacts import PartInput, parts_of_bridge
 from simulations.bridges.structuremodels import (
+    MATERIAL,
     Built,
     MeasuredFrequency,
     build,
@@ -30,16 +32,21 @@ from twin.errors import InsufficientData, ModelError, NotAvailable
 from twin.model.datastreams import Datastream
 from twin.model.findings import MonitoringState, Phrase
 from twin.model.monitoring import AnalysisOutcome, TrainedModel
-from twin.model.structure_state import NAME, StructureState, parts_of, record_of
+from twin.model.structure_state import (
+    NAME,
+    Frequency,
+    StructureState,
+    parts_of,
+    record_of,
+)
 from twin.model.times import from_us, to_us
 
 VERSION = "1"
 OWNER = "stadtzwilling"
 RISK = "limited: compares effects, decides nothing"
 COMPENSATED_DAYS, RAW_DAYS = 30, 365
-LEAST_VALUES = 30
-MATERIAL = 0.02
-"""A measured frequency that moves by less is the one that was used; own choice."""
+LEAST_COMPENSATED, LEAST_RAW = 30, 168
+"""Hourly values; raw ones over a week at least, as temperature is in them. Own choices."""
 
 
 def is_concerned(bridge: Bridge) -> bool:
@@ -62,18 +69,28 @@ def look(bridge: Bridge) -> Found:
     models: list[TrainedModel] = []
     for part in inputs:
         old = kept.get(part.part)
-        measured = _settled(_measured(bridge), old) if is_one and not part.refusal else ()
-        digest = input_hash(part, measured)
+        measured = _settled(_measured(bridge, part), old) if is_one and not part.refusal else ()
+        basis = _basis(part, measured, old)
+        digest = input_hash(part, basis, measured)
         if old is not None and old.input_hash == digest:
             states.append(old)
             continue
-        state, model = _computed(bridge, part, measured, digest=digest, is_one=is_one)
+        heard = Heard(basis, measured)
+        state, model = _computed(bridge, part, heard, digest=digest, is_one=is_one)
         states.append(state)
         models += () if model is None else (model,)
     outcome = AnalysisOutcome()
     if states != list(kept.values()):
         outcome = _outcome(bridge, states, models)
     return Found(outcome, MonitoringState.NOT_ARMED, _said(states))
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Measured frequencies: those that a calibration rests on, and those of now."""
+
+    basis: tuple[MeasuredFrequency, ...]
+    measured: tuple[MeasuredFrequency, ...]
 
 
 def _kept(bridge: Bridge) -> Mapping[str, StructureState]:
@@ -88,16 +105,16 @@ def _kept(bridge: Bridge) -> Mapping[str, StructureState]:
 def _computed(
     bridge: Bridge,
     part: PartInput,
-    measured: Sequence[MeasuredFrequency],
+    heard: Heard,
     *,
     digest: str,
     is_one: bool,
 ) -> tuple[StructureState, TrainedModel | None]:
     at_us = to_us(bridge.now)
     try:
-        built = build(part, measured)
-        version, is_new = _version(bridge, part, built, digest)
-        state = state_of(part, built, measured, version=version, digest=digest, at_us=at_us)
+        built = build(part, heard.basis)
+        version, is_new = _version(bridge, part, built)
+        state = state_of(part, built, heard.measured, version=version, digest=digest, at_us=at_us)
     except (NotAvailable, ModelError) as error:
         return refused(part, error, digest=digest, at_us=at_us), None
     if not is_one and bridge.of("natural_frequency"):
@@ -108,12 +125,12 @@ def _computed(
     return state, _entry(bridge, state, built, version)
 
 
-def _version(bridge: Bridge, part: PartInput, built: Built, digest: str) -> tuple[int | None, bool]:
+def _version(bridge: Bridge, part: PartInput, built: Built) -> tuple[int | None, bool]:
     """Version of the calibrated model, and whether it is new; None without a calibration."""
     if built.calibration is None:
         return None, False
     known, version = newest(bridge, _model_name(part.part), content_hash)
-    if known is not None and content_hash(known.content) == digest:
+    if known is not None and content_hash(known.content) == input_hash(part, built.basis):
         return known.version, False
     return version, True
 
@@ -159,31 +176,32 @@ def _outcome(
     return AnalysisOutcome(states=(newest_, *copies), models=tuple(models))
 
 
-def _measured(bridge: Bridge) -> tuple[MeasuredFrequency, ...]:
+def _measured(bridge: Bridge, part: PartInput) -> tuple[MeasuredFrequency, ...]:
     """Means of the tracked frequencies, without temperature where an analysis takes it out."""
-    found = [_mean(bridge, stream) for stream in bridge.of("natural_frequency")]
+    found = [_mean(bridge, stream, part) for stream in bridge.of("natural_frequency")]
     return tuple(sorted((item for item in found if item is not None), key=lambda one: one.mode))
 
 
-def _mean(bridge: Bridge, stream: Datastream) -> MeasuredFrequency | None:
+def _mean(bridge: Bridge, stream: Datastream, part: PartInput) -> MeasuredFrequency | None:
     """Mean of one mode; None with too few values, or where its uid names no mode."""
     number = stream.uid.rpartition("_")[2]
     if not number.isascii() or not number.isdigit() or not int(number):
         return None
     derived = derived_stream(bridge, f"{stream.route_key}#{COMPENSATED}")
-    tried = [(derived, COMPENSATED_DAYS)] if derived is not None else []
-    for one, days in (*tried, (stream, RAW_DAYS)):
+    tried = [(derived, COMPENSATED_DAYS, LEAST_COMPENSATED)] if derived is not None else []
+    for one, days, least in (*tried, (stream, RAW_DAYS, LEAST_RAW)):
         try:
             columns = bridge.hourly([one.uid], hours=24 * days)
         except InsufficientData:
             continue
-        there = np.isfinite(columns.value[one.uid])
-        if np.count_nonzero(there) < LEAST_VALUES:
+        value = columns.value[one.uid]
+        there = np.isfinite(value) & (columns.time_us > _earliest_us(part))
+        if np.count_nonzero(there) < least:
             continue
         times = columns.time_us[there]
         return MeasuredFrequency(
             mode=int(number),
-            hz=float(columns.value[one.uid][there].mean()),
+            hz=float(value[there].mean()),
             channel=one.uid,
             count=int(np.count_nonzero(there)),
             is_compensated=one is derived,
@@ -193,30 +211,50 @@ def _mean(bridge: Bridge, stream: Datastream) -> MeasuredFrequency | None:
     return None
 
 
+def _earliest_us(part: PartInput) -> int:
+    """Nothing before the day that is recorded for a new calibration is used."""
+    if not part.calibrated_from:
+        return 0
+    return to_us(datetime.fromisoformat(part.calibrated_from).replace(tzinfo=UTC))
+
+
 def _settled(
     measured: Sequence[MeasuredFrequency], old: StructureState | None
 ) -> tuple[MeasuredFrequency, ...]:
-    """The measured frequencies, or those that were used before if none has moved materially."""
-    used = {} if old is None else {f.mode: f for f in old.frequencies if f.measured_hz is not None}
-    if old is None or {item.mode for item in measured} != set(used):
+    """The measured frequencies; each as it was kept where it has not moved materially."""
+    kept = {} if old is None else {one.mode: one for one in old.frequencies}
+    return tuple(_held(item, kept.get(item.mode)) for item in measured)
+
+
+def _held(item: MeasuredFrequency, before: Frequency | None) -> MeasuredFrequency:
+    if before is None or before.measured_hz is None or before.channel != item.channel:
+        return item
+    if abs(item.hz / before.measured_hz - 1.0) > MATERIAL:
+        return item
+    return replace(item, hz=before.measured_hz, count=before.count)
+
+
+def _basis(
+    part: PartInput, measured: Sequence[MeasuredFrequency], old: StructureState | None
+) -> tuple[MeasuredFrequency, ...]:
+    """What a calibration rests on: what it rested on while facts and channels are the same."""
+    if old is None or old.version is None:
         return tuple(measured)
-    for item in measured:
-        before = used[item.mode]
-        is_same = (before.channel, before.is_compensated) == (item.channel, item.is_compensated)
-        if not is_same or abs(item.hz / (before.measured_hz or item.hz) - 1.0) > MATERIAL:
-            return tuple(measured)
-    return tuple(
-        MeasuredFrequency(
-            mode=one.mode,
-            hz=one.measured_hz or 0.0,
-            channel=one.channel,
-            count=one.count,
-            is_compensated=one.is_compensated,
+    before = {one.mode: one for one in old.frequencies if one.basis_hz is not None}
+    if {item.mode: item.channel for item in measured} != {
+        mode: one.channel for mode, one in before.items()
+    }:
+        return tuple(measured)
+    kept = tuple(
+        replace(
+            item,
+            hz=before[item.mode].basis_hz or item.hz,
             from_us=old.measured_from_us,
             until_us=old.measured_until_us,
         )
-        for one in used.values()
+        for item in measured
     )
+    return kept if input_hash(part, kept) == old.model_hash else tuple(measured)
 
 
 def _said(states: Sequence[StructureState]) -> Phrase:

@@ -56,8 +56,11 @@ def test_a_calibrated_model_is_kept_registered_and_outlived_by_its_copy(
     clock.now += timedelta(hours=7)
     assert looked(database, clock) == first
     clock.now += timedelta(days=60)
+    day = f"{clock.now - timedelta(days=20):%Y-%m-%d}"
+    facts = {**FACTS, "structure_calibrated_from": day}
     with closing(Twin(open_store(database.dsn()), clock=clock)) as twin:
         hear(twin, 1, 1.2 * F1_HZ, until=clock.now, hours=400)
+        twin.load(structure_city(facts, [frequency_stream(1)]))
     second = looked(database, clock)
     assert second.version == 2
     with closing(Twin(open_store(database.dsn("twin_serve")), clock=clock)) as twin:

@@ -7,7 +7,16 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from structure_city import BRIDGE_ID, FACTS, START, Clock, frequency_stream, hear, structure_twin
+from structure_city import (
+    BRIDGE_ID,
+    FACTS,
+    START,
+    Clock,
+    frequency_stream,
+    hear,
+    structure_city,
+    structure_twin,
+)
 
 from dashboards.api.structure_documents import structure_documents
 from dashboards.bridge_figures import Asked, figure_of
@@ -148,22 +157,45 @@ def test_measured_frequencies_calibrate_and_are_registered() -> None:
     assert any("their order" in one for one in found.assumptions)
 
 
-def test_a_frequency_that_moves_materially_makes_a_new_version_and_the_old_one_stays() -> None:
+def test_a_calibration_does_not_follow_a_frequency_that_moves() -> None:
     clock = Clock(START)
     twin = structure_twin(FACTS, clock, MODES[:1])
     hear(twin, 1, F1_HZ, until=START)
     first = computed(twin)
     clock.now += timedelta(hours=48)
-    hear(twin, 1, 1.01 * F1_HZ, until=clock.now)
+    hear(twin, 1, 1.01 * F1_HZ, until=clock.now, hours=40)
     assert computed(twin) == first
     clock.now += timedelta(days=80)
-    hear(twin, 1, 1.2 * F1_HZ, until=clock.now, hours=600)
-    second = computed(twin)
-    assert (first.version, second.version) == (1, 2)
-    assert computed(twin, "structure@1") == first
-    assert [item.version for item in twin.bridges.models(BRIDGE_ID)] == [1, 2]
+    hear(twin, 1, 0.9 * F1_HZ, until=clock.now, hours=900)
+    later = computed(twin)
+    assert later.version == first.version == 1
+    assert later.calibration == first.calibration
+    one, other = first.first_frequency, later.first_frequency
+    assert one is not None
+    assert other is not None
+    assert other.calibrated_hz == one.calibrated_hz
+    assert other.basis_hz == one.basis_hz == one.measured_hz
+    assert (other.measured_hz or 0.0) < 0.95 * (one.measured_hz or 0.0)
+    assert any("has moved by -" in said for said in later.assumptions)
     assert first.calibration is not None
     assert first.calibration.deviation is None
+
+
+def test_a_recorded_day_calibrates_anew_and_the_old_version_stays() -> None:
+    clock = Clock(START)
+    twin = structure_twin(FACTS, clock, MODES[:1])
+    hear(twin, 1, F1_HZ, until=START)
+    first = computed(twin)
+    clock.now += timedelta(days=60)
+    hear(twin, 1, 1.2 * F1_HZ, until=clock.now, hours=400)
+    day = f"{clock.now - timedelta(days=20):%Y-%m-%d}"
+    twin.load(structure_city({**FACTS, "structure_calibrated_from": day}, MODES[:1]))
+    second = computed(twin)
+    assert (first.version, second.version) == (1, 2)
+    assert second.first_frequency is not None
+    assert second.first_frequency.basis_hz == pytest.approx(1.2 * F1_HZ)
+    assert computed(twin, "structure@1") == first
+    assert [item.version for item in twin.bridges.models(BRIDGE_ID)] == [1, 2]
 
 
 def test_a_calibration_that_was_lost_with_its_state_is_found_in_the_register() -> None:

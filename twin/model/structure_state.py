@@ -81,8 +81,10 @@ class Frequency:
     calibrated_hz
         Of the calibrated model; None without one.
     measured_hz, channel, count, is_compensated
-        Mean of the measured ones, where it comes from, values behind it, and whether temperature
-        was taken out; None and empty where none is measured.
+        Mean of the measured ones now, where it comes from, values behind it, and whether
+        temperature was taken out; None and empty where none is measured.
+    basis_hz
+        Mean that the calibration rests on; None without one.
     """
 
     mode: int
@@ -94,6 +96,7 @@ class Frequency:
     channel: str = ""
     count: int = 0
     is_compensated: bool = False
+    basis_hz: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,8 @@ class StructureState:
         come from recorded facts alone.
     input_hash
         SHA-256 of everything that the numbers follow from.
+    model_hash
+        SHA-256 of what the model follows from: facts, tables, and the basis of its calibration.
     refusal
         Why there is no model, English; empty if there is one.
     missing
@@ -149,7 +154,7 @@ class StructureState:
     assumptions
         What every number takes for granted, English.
     measured_from_us, measured_until_us
-        When the measured frequencies were measured [us since 1970-01-01 UTC]; 0 without any.
+        When the basis of the calibration was measured [us since 1970-01-01 UTC]; 0 without any.
     """
 
     part: str
@@ -157,6 +162,7 @@ class StructureState:
     version: int | None
     input_hash: str
     computed_us: int
+    model_hash: str = ""
     refusal: str = ""
     missing: tuple[tuple[str, str], ...] = ()
     facts: tuple[UsedFact, ...] = ()
