@@ -8,7 +8,7 @@ is in car units an hour with the preload. A volume below zero counts as zero. Th
 # ruff: noqa: PLR0917 - compiled functions take their arguments by position alone
 # ruff: noqa: ARG001 - the third parameter waits for a function that needs it
 
-from math import asinh, log1p, sqrt
+from math import asinh, inf, isfinite, log1p, sqrt
 
 from numba import njit, types
 
@@ -16,6 +16,7 @@ from simulations.traffic.arrays import (
     READ_BYTE,
     READ_FLOAT,
     WRITE_FLOAT,
+    BoolArray,
     ByteArray,
     FloatArray,
 )
@@ -237,3 +238,33 @@ def integrals(
     """Write the integral on every link into ``out``; see ``integral``."""
     for a in range(fn.size):
         out[a] = integral(fn[a], p0[a], p1[a], p2[a], t0[a], capacity[a], x[a])
+
+
+@njit(
+    types.void(READ_BYTE, *(READ_FLOAT,) * 6, _F, types.Array(types.boolean, 1, "C")),
+    cache=True, nogil=True,
+)  # fmt: skip
+def find_falling(
+    fn: ByteArray,
+    p0: FloatArray,
+    p1: FloatArray,
+    p2: FloatArray,
+    t0: FloatArray,
+    capacity: FloatArray,
+    ratios: FloatArray,
+    rounding: float,
+    falls: BoolArray,
+) -> None:
+    """Mark links whose time falls, or is no number, at one of these ratios of volume and capacity.
+
+    A link of infinite capacity is tried at the ratios themselves; a time may fall by the share
+    ``rounding``.
+    """
+    for a in range(fn.size):
+        before, scale = 0.0, capacity[a] if isfinite(capacity[a]) else 1.0
+        for z in ratios:
+            now = time_s(fn[a], p0[a], p1[a], p2[a], t0[a], capacity[a], z * scale)
+            if not (now >= before * (1.0 - rounding) and now < inf):
+                falls[a] = True
+                break
+            before = now

@@ -22,12 +22,14 @@ def warnings(network: Network, *, is_closed: BoolArray, outside: IdArray) -> tup
     ids = network.node_id
     leaves, arrives = np.isin(ids, tails), np.isin(ids, heads)
     lonely = network.is_zone & ~(leaves & arrives)
-    in_turn = np.isin(network.link_id, network.turns.in_link) & np.isin(
-        network.head, ids[network.no_through]
-    )
-    is_connector = np.isin(network.tail, ids[network.is_zone | network.no_through])
-    is_connector |= np.isin(network.head, ids[network.is_zone | network.no_through])
-    timeless = (network.length_m > 0.0) & (network.t0_s == 0.0) & ~is_connector
+    in_turn = np.zeros(network.link_id.size, dtype=np.bool_)
+    if network.turns.in_link.size:
+        in_turn = np.isin(network.link_id, network.turns.in_link)
+        in_turn &= np.isin(network.head, ids[network.no_through])
+    timeless = (network.length_m > 0.0) & (network.t0_s == 0.0)
+    if timeless.any():
+        ends = ids[network.is_zone | network.no_through]
+        timeless &= ~(np.isin(network.tail, ends) | np.isin(network.head, ends))
     findings = (
         (network.link_id[loop], "self-loop(s) left out, they carry 0: link"),
         (network.link_id[is_closed & ~loop], "link(s) that no class may use: link"),

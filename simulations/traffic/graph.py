@@ -1,7 +1,7 @@
 """The road network as an assignment sees it: checked, sorted, and with turn rules as arcs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TypedDict
 
 import numpy as np
@@ -67,6 +67,8 @@ class RoadGraph:
         Finite on closed arcs too.
     warnings, assumptions : tuple[str, ...]
         What was found and taken for granted, in English sentences.
+    known_reaches : dict[bytes, Reach]
+        What ``reach`` has answered, by mask: the classes mostly share one.
     """
 
     network: Network
@@ -96,6 +98,7 @@ class RoadGraph:
     fixed_cost_s: FloatArray
     warnings: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
+    known_reaches: dict[bytes, Reach] = field(default_factory=dict, repr=False)
 
     @property
     def nodes(self) -> int:
@@ -124,7 +127,14 @@ class RoadGraph:
 
     def reach(self, is_open: BoolArray) -> Reach:
         """Strong components and connections over the arcs of a mask, (m,)."""
-        return Reach(tail=self.tail[is_open], head=self.head[is_open], no_through=self.no_through)
+        key = is_open.tobytes()
+        found = self.known_reaches.get(key)
+        if found is None:
+            found = Reach(
+                tail=self.tail[is_open], head=self.head[is_open], no_through=self.no_through
+            )
+            self.known_reaches[key] = found
+        return found
 
     def to_network_order(self, values: NDArray, *, missing: float = 0.0) -> NDArray:
         """Values per arc as values per link in the order of the network's columns.

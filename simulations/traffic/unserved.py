@@ -37,6 +37,8 @@ def reasons(
     origin, destination : (pairs,)
         Node rows of pairs that the class cannot connect.
     """
+    if origin.size == 0:
+        return ()
     found = np.full(origin.size, _NO_CONNECTION, dtype=object)
     left = np.arange(origin.size)
     for reason, is_open in _lifted(graph, class_index):

@@ -256,22 +256,16 @@ def _falling(network: Network) -> list[str]:
         np.ascontiguousarray(column, dtype=np.float64)
         for column in (network.p0, network.p1, network.p2, network.t0_s, network.capacity_pceh)
     )
-    scale = np.where(np.isfinite(network.capacity_pceh), network.capacity_pceh, 1.0)
-    before = np.zeros(network.link_id.size)
     falls = np.zeros(network.link_id.size, dtype=np.bool_)
-    for z in _PROBES:
-        now = np.empty_like(before)
-        with np.errstate(over="ignore"):  # an absurd capacity overflows, and is named below
-            volume_pceh = z * scale
-        costs.times(fn, p0, p1, p2, t0_s, capacity_pceh, volume_pceh, now)
-        falls |= ~(now >= before * (1.0 - _ROUNDING)) | ~np.isfinite(now)
-        before = now
+    costs.find_falling(fn, p0, p1, p2, t0_s, capacity_pceh, _PROBES, _ROUNDING, falls)
     return _wrong_links(network, falls, "have a time that falls or overflows as the volume grows")
 
 
 def _turn_problems(network: Network) -> list[str]:
     turns = network.turns
     found = []
+    if turns.in_link.size == 0:
+        return found
     unknown = ~(np.isin(turns.in_link, network.link_id) & np.isin(turns.out_link, network.link_id))
     if unknown.any():
         found.append(_turns_named(network, unknown, "name a link that does not exist"))
@@ -303,6 +297,8 @@ def _turns_named(network: Network, wrong: BoolArray, text: str) -> str:
 def _asset_problems(network: Network) -> list[str]:
     assets = network.link_assets
     found = []
+    if assets.link_id.size == 0:
+        return found
     unknown = ~np.isin(assets.link_id, network.link_id)
     if unknown.any():
         found.append(f"assets name links that do not exist: {named(assets.link_id[unknown])}")

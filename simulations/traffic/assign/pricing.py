@@ -70,7 +70,7 @@ class PairTable:
         """
         chosen = np.arange(self.row_class.size, dtype=np.int32) if rows is None else rows
         of = self.row_class[chosen]
-        for k in np.unique(of):
+        for k in np.flatnonzero(np.bincount(of)):
             mine = chosen[of == k]
             for at in range(0, mine.size, CHUNK_ROWS):
                 yield int(k), mine[at : at + CHUNK_ROWS]
