@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from simulations.bridges.structurefacts import PartInput, missing_facts
+from simulations.bridges.structurekeeping import drawn
 from simulations.structure.beammodel import BeamModel
 from simulations.structure.calibrate import (
     LEAST_FACTOR,
@@ -21,12 +22,11 @@ from simulations.structure.envelope import EnvelopePoint, envelope
 from simulations.structure.facts import MEASURED_BAND, model_of
 from simulations.structure.loads import LoadModel, load_model, target_model
 from simulations.structure.sentences import sentence
-from twin.errors import InsufficientData, ModelError, NotAvailable, OutOfValidity
-from twin.model.structure import EFFECT_UNITS, Effect, InfluenceLine, Section
+from twin.errors import InsufficientData, NotAvailable, OutOfValidity
+from twin.model.structure import EFFECT_UNITS, Effect, Section
 from twin.model.structure_state import (
     CalibrationNote,
     Frequency,
-    Line,
     LoadEffect,
     StructureState,
 )
@@ -47,8 +47,6 @@ SHOWN_MODES = 3
 MOST_SECTIONS = 8
 """Sections of one effect that are kept: those with the greatest effects of `DECIDING`."""
 DECIDING = "lm1_de"
-POINTS_PER_LINE = 160
-DIGITS = 6
 MATERIAL = 0.02
 """A measured frequency that moves by less is shown as it was; own choice."""
 
@@ -220,7 +218,7 @@ def state_of(
         target="" if target is None else target.key,
         untyped=untyped,
         assumptions=tuple(dict.fromkeys(assumptions)),
-        lines=tuple(_drawn(model, section, effect) for section, effect in asked),
+        lines=tuple(drawn(model, section, effect) for section, effect in asked),
         effects=effects,
         frequencies=frequencies,
         calibration=built.note,
@@ -383,58 +381,3 @@ def _frequencies(built: Built, measured: Sequence[MeasuredFrequency]) -> tuple[F
         )
         for mode, hz in enumerate(base, start=1)
     )
-
-
-def _drawn(model: BeamModel, section: Section, effect: Effect) -> Line:
-    """An influence line with fewer stations; supports, middles, jump and extremes stay."""
-    (line,) = model.influence(section, effect)
-    kept = _kept_rows(model, line)
-    return Line(
-        effect,
-        section.station_m,
-        tuple(round(one, DIGITS) for one in line.x_m[kept].tolist()),
-        tuple(round(one, DIGITS) for one in line.y[kept].tolist()),
-    )
-
-
-def _kept_rows(model: BeamModel, line: InfluenceLine) -> np.ndarray:
-    even = np.linspace(0, len(line.x_m) - 1, min(POINTS_PER_LINE, len(line.x_m)))
-    supports = model.spans_at_m
-    places = [line.section_m, *supports.tolist(), *((supports[1:] + supports[:-1]) / 2.0).tolist()]
-    near = [np.argsort(np.abs(line.x_m - station))[:3] for station in places]
-    ends = np.array([np.argmin(line.y), np.argmax(line.y)])
-    return np.unique(np.concatenate([np.rint(even).astype(int), *near, ends]))
-
-
-def model_content(state: StructureState, model: BeamModel) -> bytes:
-    """A calibrated model as bytes of the register; `content_hash` reads whose input it was."""
-    beam = model.beam
-    document = {
-        "format": 1,
-        "part": state.part,
-        "input_hash": state.model_hash,
-        "level": model.level,
-        "segments": [asdict(one) for one in beam.segments],
-        "supports_m": beam.support_stations_m.tolist(),
-        "hinges_m": list(beam.hinges_m),
-        "calibration": None if state.calibration is None else asdict(state.calibration),
-        "assumptions": list(state.assumptions),
-    }
-    return json.dumps(document, ensure_ascii=False).encode()
-
-
-def content_hash(content: bytes) -> str:
-    """Hash of the input that a registered model was calibrated with.
-
-    Raises
-    ------
-    ModelError
-        If the content is damaged or of another format.
-    """
-    try:
-        document = json.loads(content)
-        if document["format"] != 1:
-            raise ModelError(f"the model has format {document['format']}, known is 1")
-        return str(document["input_hash"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"the model is damaged: {error}") from error

@@ -15,14 +15,13 @@ from simulations.bridges.inputs import Bridge
 from simulations.bridges.register import newest
 from simulations.bridges.rounds import Analysis, Found
 from simulations.bridges.structurefacts import PartInput, parts_of_bridge
+from simulations.bridges.structurekeeping import content_hash, model_content
 from simulations.bridges.structuremodels import (
     MATERIAL,
     Built,
     MeasuredFrequency,
     build,
-    content_hash,
     input_hash,
-    model_content,
     refused,
     state_of,
 )
