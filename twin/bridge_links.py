@@ -1,7 +1,7 @@
 """Listed bridges and the road network: proposals on the work list, and what a person confirms."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from shapely.geometry import LineString
 
@@ -27,17 +27,34 @@ def name_of(record: InventoryRecord) -> str:
 def propose(twin: Twin) -> Sequence[Match]:
     """The best link for every part structure with a place and without links; also listed as work.
 
-    A proposal that is confirmed, or no longer found, leaves the work list.
+    Those that belong to no asset of the map have the nearest free bridge of the map listed, too. A
+    proposal that is confirmed, or no longer found, leaves the work list.
     """
     assets = {asset.id: asset for asset in twin.assets()}
-    parts = [record for record in _parts(twin) if not _links(record)]
+    parts = [record for record in _standing(_parts(twin), assets) if not _links(record)]
     roads = _roads(twin)
     listed = [one for part in parts if (one := _listed(part, assets.get(part.asset_id), roads))]
     found = matches(listed, list(_network(assets.values())))
     owner = {name_of(part): part for part in parts}
     items = [_item(match, owner[match.name]) for match in found]
+    items += [_asset_item(match, owner[match.name]) for match in _unplaced(listed, owner, assets)]
     twin.bridges.book.note_work(SOURCE, items, at=twin.now())
     return found
+
+
+def _unplaced(
+    listed: Sequence[Listed],
+    owner: Mapping[str, InventoryRecord],
+    assets: Mapping[str, Asset],
+) -> Sequence[Match]:
+    """The best bridge of the map for listed bridges that belong to none."""
+    taken = {record.asset_id for record in owner.values()}
+    free = [
+        Link(asset.id, asset.geometry, _class_of(asset))
+        for asset in assets.values()
+        if asset.asset_class == "bridge" and asset.id not in taken
+    ]
+    return matches([one for one in listed if owner[one.name].asset_id not in assets], free)
 
 
 def confirm(twin: Twin, name: str, link_ids: Sequence[str], *, person: str, reason: str) -> None:
@@ -104,6 +121,18 @@ def _parts(twin: Twin) -> list[InventoryRecord]:
     return [stored.record for stored in twin.bridges.book.records(kind="part_structure")]
 
 
+def _standing(
+    parts: Sequence[InventoryRecord], assets: Mapping[str, Asset]
+) -> list[InventoryRecord]:
+    """Part structures without those that have been linked to an asset of the map since."""
+    linked = {_numbered(one) for one in parts if one.asset_id in assets}
+    return [one for one in parts if one.asset_id in assets or _numbered(one) not in linked]
+
+
+def _numbered(record: InventoryRecord) -> tuple[str, str]:
+    return getattr(record.content, "number", record.asset_id), record.part
+
+
 def _links(record: InventoryRecord) -> tuple[str, ...]:
     return record.content.links if isinstance(record.content, PartStructure) else ()
 
@@ -138,18 +167,32 @@ def _listed(
 def _network(assets: Iterable[Asset]) -> Iterable[Link]:
     for asset in assets:
         if asset.asset_class == "road_section" and isinstance(asset.geometry, LineString):
-            name = text_of(asset, "road_class")
-            yield Link(asset.id, asset.geometry, ROAD_CLASSES.get(name, name))
+            yield Link(asset.id, asset.geometry, _class_of(asset))
 
 
-def _sentence(match: Match) -> str:
+def _class_of(asset: Asset) -> str:
+    name = text_of(asset, "road_class")
+    return ROAD_CLASSES.get(name, name)
+
+
+def _asset_item(match: Match, record: InventoryRecord) -> WorkItem:
+    detail = (
+        f"{_sentence(match, what='bridge')}; if it is that bridge of the map, write "
+        f'"{match.name}" = "{match.link_id}" under [inventory.assets] and import the list again'
+    )
+    return WorkItem(SOURCE, "asset_unconfirmed", detail, record.asset_id, record.part)
+
+
+def _sentence(match: Match, *, what: str = "link") -> str:
     parts = [f"{match.distance_m:.0f} m off"]
     if match.turned_deg is not None:
         parts.append(f"direction {match.turned_deg:.0f} degrees off")
     if match.is_same_class is not None:
         parts.append("road class agrees" if match.is_same_class else "road class differs")
     rival = f", next {match.rival} ({match.rival_score:.2f})" if match.rival else ""
-    return f"{match.name}: link {match.link_id}, {', '.join(parts)}; score {match.score:.2f}{rival}"
+    return (
+        f"{match.name}: {what} {match.link_id}, {', '.join(parts)}; score {match.score:.2f}{rival}"
+    )
 
 
 def _item(match: Match, record: InventoryRecord) -> WorkItem:

@@ -11,13 +11,16 @@ from shapely.geometry import LineString, Point, Polygon
 
 from twin.bridge_links import confirm, proposal_lines, propose
 from twin.city import Twin
+from twin.cli import demo_city
 from twin.errors import ModelError, RegistryError
 from twin.exchange.asb_mapping import read_mapping
+from twin.exchange.folder import read_city
 from twin.exchange.matching import Link, Listed, axis_deg, between, classes_of, matches
 from twin.exchange.places import to_utm
-from twin.inventory import keep_inventory, read_lists
+from twin.inventory import keep_inventory, load_inventory, read_lists
 from twin.model.assets import Asset, Attribute
 from twin.model.bridge import PartStructure
+from twin.settings import load_settings
 from twin.store.memory import MemoryStore
 
 START = datetime(2026, 11, 22, tzinfo=UTC)
@@ -118,6 +121,43 @@ def test_a_confirmed_match_stays_when_the_list_is_imported_again_or_changes(twin
     assert len(twin.bridges.book.versions("T1", "part_structure", "1", part="1")) == 2
     import_list(twin, length="90,00")
     assert links(twin) == ("L1",)
+
+
+def test_f_inv_6_a_listed_bridge_that_is_not_on_the_map_has_the_nearest_one_proposed(
+    twin: Twin,
+) -> None:
+    text = (
+        "Bauwerksnummer;Teilbauwerksnummer;Gesamtlaenge;Ostwert;Nordwert\n"
+        f"0999002;1;84,50;{EAST + 12:.0f};{NORTH + 3:.0f}\n"
+    )
+    linked = MAPPING.replace("0999001", "0999002")
+    for mapping, codes in (
+        (MAPPING, ["asset_unconfirmed", "link_unconfirmed"]),
+        (linked, ["link_unconfirmed"]),
+    ):
+        found = read_lists(twin, {"teilbauwerke.csv": text.encode()}, read_mapping(mapping))
+        keep_inventory(twin, found, sources=["teilbauwerke.csv"])
+        propose(twin)
+        items = [one.item for one in twin.bridges.book.work_list(limit=10)]
+        assert sorted(one.code for one in items if one.source == "road network") == codes
+    confirm(twin, "T1-1", ["L1"], person="bridge engineer", reason="seen on site")
+    assert twin.bridges.book.work_list(limit=10) == ()
+
+
+def test_every_bridge_of_the_demo_city_finds_a_section_that_it_carries() -> None:
+    """Its decks are drawn along their sections, so this finds broken rules and no weak ones."""
+    ticks = count()
+    demo = Twin(MemoryStore(), clock=lambda: START + timedelta(seconds=next(ticks)))
+    demo.load(read_city(demo_city(), load_settings(demo_city(), {}).city))
+    load_inventory(demo, demo_city())
+    carried = {
+        (str(bridge.value), section.id)
+        for section in demo.assets("road_section")
+        if (bridge := section.attribute("bridge")) is not None
+    }
+    found = propose(demo)
+    assert len(found) > 10
+    assert all((one.name.split("-")[0], one.link_id) in carried for one in found)
 
 
 def test_a_confirmation_without_person_reason_or_a_known_link_is_refused(twin: Twin) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
-from shapely import STRtree
+from shapely import STRtree, transform
 from shapely.geometry import LineString, Point, Polygon
 from shapely.geometry.base import BaseGeometry
 
@@ -53,10 +53,10 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link of the network as a line in degrees, with its class of road_classes.csv."""
+    """A link of the network, or a bridge of the map, in degrees; its class of road_classes.csv."""
 
     id: str
-    line: LineString
+    shape: BaseGeometry
     road_class: str = ""
 
 
@@ -105,7 +105,7 @@ def matches(listed: Sequence[Listed], links: Sequence[Link]) -> list[Match]:
     >>> found.link_id, found.rival, found.is_clear
     ('L1', 'L2', True)
     """
-    tree = STRtree([link.line for link in links])
+    tree = STRtree([link.shape for link in links])
     found: list[Match] = []
     for bridge in listed:
         reach = FARTHEST_M / METRES_PER_DEGREE
@@ -131,13 +131,13 @@ def _with_rival(scored: Sequence[Match]) -> Match:
 
 
 def _scored(bridge: Listed, link: Link) -> Match | None:
-    line = _in_metres(link.line, bridge)
-    distance_m = line.distance(Point(0.0, 0.0))
+    shape = _in_metres(link.shape, bridge)
+    distance_m = shape.distance(Point(0.0, 0.0))
     if distance_m > FARTHEST_M:
         return None
     turned = None
-    if bridge.bearing_deg is not None:
-        turned = between(bridge.bearing_deg, _bearing_at(line))
+    if bridge.bearing_deg is not None and isinstance(shape, LineString):
+        turned = between(bridge.bearing_deg, _bearing_at(shape))
     is_same = link.road_class in bridge.road_classes if bridge.road_classes else None
     parts = {
         "distance": math.exp(-0.5 * (distance_m / NEAR_M) ** 2),
@@ -150,11 +150,11 @@ def _scored(bridge: Listed, link: Link) -> Match | None:
     return Match(bridge.name, link.id, score, distance_m, turned, is_same)
 
 
-def _in_metres(line: LineString, around: Listed) -> LineString:
-    """A line in metres east and north of a bridge; within 150 m a plane is good enough."""
-    points = np.array(line.coords)[:, :2] - (around.longitude, around.latitude)
+def _in_metres(shape: BaseGeometry, around: Listed) -> BaseGeometry:
+    """A shape in metres east and north of a bridge; within 150 m a plane is good enough."""
     east = METRES_PER_DEGREE * math.cos(math.radians(around.latitude))
-    return LineString(points * (east, METRES_PER_DEGREE))
+    place, scale = (around.longitude, around.latitude), (east, METRES_PER_DEGREE)
+    return transform(shape, lambda points: (points - place) * scale)
 
 
 def _bearing_at(line: LineString) -> float:
