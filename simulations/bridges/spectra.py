@@ -64,7 +64,7 @@ def group_spectra(
     >>> recording = Recording((noise,), 100.0, ("a", "b"), ("m/s2", "m/s2"))
     >>> found = group_spectra(recording, None, at=datetime(2026, 11, 22, 8, tzinfo=UTC))
     >>> found.newest_db.shape, found.hours_db.shape, found.step_hz
-    ((2, 251), (1, 251), 0.1)
+    ((2, 501), (1, 251), 0.05)
     """
     longest = max((len(block) for block in recording.blocks), default=0)
     bins = min(BINS, longest // 2)
