@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import count
 
 from bridge_city import BRIDGE_ID, MADE, city
@@ -23,21 +23,26 @@ from twin.city import Twin
 from twin.model.assets import Asset, Attribute, Component
 from twin.model.city import City
 from twin.model.datastreams import Datastream
-from twin.model.times import to_us
+from twin.model.times import to_us, utc_now
 
-START = datetime(2026, 11, 20, 8, tzinfo=UTC)
+START = utc_now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
 HOURS = 2
 NOW = START + timedelta(hours=HOURS, minutes=3)
 STATIONS = {"s1": 0.0, "s2": 12.0, "s3": 24.0, "s4": 36.0}
 LEVEL = "ae_signal_level"
 LINE = Line({f"{BRIDGE_ID}/{name}": station for name, station in STATIONS.items()})
+HAMMER = START + timedelta(minutes=90), START + timedelta(minutes=100)
 FACTS: tuple[tuple[str, float | str, str], ...] = (
     ("ae_wave_speed", LINE.wave_speed_ms, "m/s"),
     ("ae_least_amplitude", 70.0, "dB[uV]"),
     ("ae_least_energy", 1e4, "aJ"),
     ("ae_zone_span 1", "1;17", "m"),
     ("ae_zone_span 2", "19;35", "m"),
-    ("ae_window_hammer", "2026-11-20T09:30:00+00:00;2026-11-20T09:40:00+00:00", ""),
+    (
+        "ae_window_hammer",
+        ";".join((START + timedelta(minutes=m)).isoformat() for m in (90, 100)),
+        "",
+    ),
 )
 
 

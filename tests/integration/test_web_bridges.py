@@ -17,6 +17,8 @@ from twin.model.findings import EvidenceWindow, Finding, Phrase, Reason
 from twin.model.inspection import Condition, Damage, Inspection
 from twin.model.monitoring import AnalysisOutcome, BridgeEvent
 from twin.model.provenance import Provenance
+from twin.model.reality import Check
+from twin.model.reality import record_of as reality_record
 from twin.model.records import Attachment, InventoryRecord, WorkItem
 
 LIST = Provenance("sourced", by="list of 2024", references=("1",))
@@ -222,3 +224,33 @@ def test_what_is_not_possible_is_said(client: httpx.Client, address: str, status
 def test_a_body_that_is_none_is_refused(client: httpx.Client, body: bytes) -> None:
     answer = client.post("/findings/1/seen", content=body)
     assert answer.status_code == 422
+
+
+def test_a_judgement_takes_a_verdict_that_the_log_keeps(web: Served, client: httpx.Client) -> None:
+    heard = replace(FINDING, rule="wire_break", key="span 1@1", at=START)
+    web.town.store.bridges.keep(AnalysisOutcome(findings=(heard,)), at=START)
+    (found,) = _get(client, "/findings?asset=B1")["findings"]
+    address = f"/findings/{found['number']}"
+    body = {"person": "inspector", "reason": "hammer on the deck", "verdict": "rejected"}
+    assert client.post(f"{address}/seen", json=body).status_code == 422
+    assert client.post(f"{address}/seen", json={"person": "desk"}).status_code == 200
+    perhaps = client.post(f"{address}/judged", json=body | {"verdict": "perhaps"})
+    assert (perhaps.status_code, "confirmed, rejected" in perhaps.text) == (422, True)
+    judged = client.post(f"{address}/judged", json=body).json()
+    assert judged["steps"][-1]["reason"] == "rejected: hammer on the deck"
+
+
+def test_what_rests_on_a_failed_model_says_so(web: Served, client: httpx.Client) -> None:
+    name = _get(client, "/B1/models")["models"][0]["name"]
+    check = Check("first_frequency", "B1.f", 4.0, 2.0, "Hz", -50.0, 25.0, 30, rests=(name,))
+    waiting = replace(check, channel="B1.g", measured=None, error_percent=None, reason="two values")
+    state = reality_record([check, waiting], asset_id="B1", at=START)
+    web.town.store.bridges.keep(AnalysisOutcome(states=(state,)), at=START)
+    (model,) = _get(client, "/B1/models?lang=en")["models"]
+    assert model["validity"]["verdict"] == "not_valid"
+    assert model["validity"]["reasons"][0].startswith("not valid now: the rule of thumb")
+    facts = _get(client, "/B1?lang=en")
+    assert [item["verdict"] for item in facts["checks"]] == ["not_valid", "not_checked"]
+    assert facts["checks"][1]["text"].endswith("two values")
+    assert list(facts["not_valid_now"]) == [name]
+    assert facts["acoustic_emission"] == []

@@ -25,9 +25,10 @@ from sensors.codecs.own import codec
 from sensors.rules.faultrules import FaultRules
 from simulations.bridges import acoustics
 from simulations.bridges.rounds import Rounds
+from twin.bridge_view import read_bridge
 from twin.city import Twin
 from twin.errors import ModelError
-from twin.model.acoustics import NAME, SectionBreaks, judged_reason, sections_of, verdict_of
+from twin.model.acoustics import NAME, SectionBreaks, judged_reason, sections_of, told, verdict_of
 from twin.model.bridge import PartStructure
 from twin.model.bridge_status import NAME as STATUS
 from twin.model.bridge_status import AnalysisStatus, status_of
@@ -208,9 +209,12 @@ def test_a_silent_logger_is_blind_and_never_says_that_nothing_broke() -> None:
     status = looked(twin)
     assert status.state is MonitoringState.NOT_ARMED
     assert status.reason is not None
-    assert "blind since: span 1: 2026-11-20 08:59 UTC" in said(status.reason, "en")
+    last = START + timedelta(minutes=59)
+    assert f"blind since: span 1: {last:%Y-%m-%d %H:%M} UTC" in said(status.reason, "en")
     row = counted(twin)["span 1"]
     assert row.blind_since_us is not None
+    assert "blind since" in " ".join(told(row, "en"))
+    assert "wire_breaks" not in read_bridge(twin, BRIDGE_ID).blind
     assert row.uptime == pytest.approx(0.5, abs=0.02)
     clock.now = NOW + timedelta(days=4)
     looked(twin)
