@@ -17,7 +17,8 @@ from twin.model.times import from_us
 logger = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
-RECENT_US = 48 * HOUR_US
+DAY_US = 24 * HOUR_US
+RECENT_US = 2 * DAY_US
 PERSISTENT = 6
 """So many armed rows above the limit within two days make a finding."""
 
@@ -91,8 +92,14 @@ class Recent:
 
     @property
     def mean_residual(self) -> Floats:
-        """Mean residual of every channel [standard deviations], (p,); zero where none is known."""
-        residual = np.array([row.residual for row in self.rows], np.float64)
+        """Mean residual of every channel since the alarm began [standard deviations], (p,).
+
+        Of a day at least, so that noise is no change; zero where none is known.
+        """
+        last = self.last_alarm
+        since_us = min(last.time_us - self.lasted_us, last.time_us - DAY_US)
+        rows = [row.residual for row in self.rows if row.time_us > since_us]
+        residual = np.array(rows, np.float64)
         there = np.isfinite(residual)
         known = np.where(there, residual, 0.0)
         return np.asarray(known.sum(axis=0) / np.maximum(there.sum(axis=0), 1), np.float64)

@@ -27,7 +27,7 @@ LEAST_FORMER_H = 500
 MOST_TIMES = 2.0
 """A frequency that doubles or halves is that of another mode or unit; own choice."""
 UNIT_FACTOR = 50.0
-"""No damage changes the noise from hour to hour by so much; units differ by 1000. Own choice."""
+"""No damage makes a channel move so much more from hour to hour; own choice: units differ by 1000."""
 
 
 def refuse_unfit(columns: Columns, uid: str, *, trained_until_us: int) -> None:
@@ -56,8 +56,8 @@ def refuse_unfit(columns: Columns, uid: str, *, trained_until_us: int) -> None:
     held = held_hours(value[-HELD_WINDOW_H:])
     if held >= LEAST_HELD_H:
         phrases.append(_held(held))
-    factor = noise_factor(value, columns.time_us <= trained_until_us)
-    if factor is not None and not 1.0 / UNIT_FACTOR < factor < UNIT_FACTOR:
+    factor = scale_change(value, columns.time_us <= trained_until_us)
+    if factor is not None:
         phrases.append(Phrase("bad.scale", {"factor": factor}))
     if phrases:
         raise UnfitError(*phrases)
@@ -143,8 +143,11 @@ def _step(marked: np.ndarray) -> int:
     return 1
 
 
-def noise_factor(value: Floats, former: np.ndarray) -> float | None:
-    """Change from hour to hour of late against that of what was learned; None if not known.
+def scale_change(value: Floats, former: np.ndarray) -> float | None:
+    """By what factor a channel moves from hour to hour of late if that looks like another unit.
+
+    Much less movement is another unit only where the values have shrunk, too: a bearing that is
+    locked does not move either, and stays where it is. None if there is no such change.
 
     Parameters
     ----------
@@ -157,8 +160,9 @@ def noise_factor(value: Floats, former: np.ndarray) -> float | None:
     --------
     >>> value = np.random.default_rng(1).normal(size=2000)
     >>> value[-30:] /= 1000.0
-    >>> noise_factor(value, np.arange(2000) < 1500) < 0.01
-    True
+    >>> former = np.arange(2000) < 1500
+    >>> scale_change(value, former) < 0.01, scale_change(value + 3.0 * ~former, former)
+    (True, None)
     """
     steps = np.abs(np.diff(value))
     learned = steps[former[1:] & np.isfinite(steps)]
@@ -166,4 +170,8 @@ def noise_factor(value: Floats, former: np.ndarray) -> float | None:
     if len(learned) < LEAST_FORMER_H or len(late) < NOISE_H // 2:
         return None
     usual, now = float(np.median(learned)), float(np.median(late))
-    return now / usual if usual > 0.0 and now > 0.0 else None
+    if usual <= 0.0 or 1.0 / UNIT_FACTOR < now / usual < UNIT_FACTOR:
+        return None
+    level = float(np.nanmedian(np.abs(value[-NOISE_H:])))
+    is_shrunk = level < float(np.nanstd(value[former])) / UNIT_FACTOR
+    return now / usual if now > usual or (now > 0.0 and is_shrunk) else None

@@ -233,6 +233,18 @@ def judged(world: HourlyWorld, analysis: Analysis) -> Found:
     return look(bridge_of(Stepped(world, heard_h=HOURS)), analysis)
 
 
+def test_a_bearing_that_stands_nearly_still_is_locked_and_not_in_another_unit(
+    sound: HourlyWorld,
+) -> None:
+    def locked(value: np.ndarray) -> np.ndarray:
+        return value[0] + 1e-4 * np.random.default_rng(1).standard_normal(len(value))
+
+    found = judged(altered(sound, {"travel_1": last(25 * 24, locked)}), bearings.ANALYSIS)
+    assert found.reason is None
+    (finding,) = found.outcome.findings
+    assert (finding.statement.key, finding.cause) == ("bearing_locked", "structure")
+
+
 def test_a_gap_of_days_does_not_silence_a_trend_for_weeks(sound: HourlyWorld) -> None:
     def gap(value: np.ndarray) -> np.ndarray:
         value[-20 * 24 : -15 * 24] = np.nan
