@@ -158,7 +158,7 @@ def load_city(settings: "Settings") -> str:
     twin = open_twin(settings, role="owner")
     try:
         report = twin.load(city)
-        inventory = load_inventory(twin, settings.folder)
+        inventory = load_inventory(twin, settings.folder, extent=settings.city.extent)
     finally:
         twin.close()
     said = (

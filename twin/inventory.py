@@ -13,7 +13,7 @@ from twin.errors import ModelError
 from twin.exchange.asb_ing import Inventory, read_inventory, report_lines
 from twin.exchange.asb_mapping import InventoryMapping, read_mapping
 from twin.exchange.nbi_records import read_nbi_inventory
-from twin.exchange.places import extent_of, without_far_places
+from twin.exchange.places import Extent, extent_of, without_far_places
 from twin.exchange.spreadsheet import ENDINGS
 from twin.model.provenance import Provenance
 from twin.model.records import Attachment
@@ -30,7 +30,7 @@ FOLDER, MAPPING = "inventory", "mapping.toml"
 """Lists in a folder of the city, with their mapping: they are loaded with the city."""
 
 
-def load_inventory(twin: Twin, city_folder: Path) -> Sequence[str]:
+def load_inventory(twin: Twin, city_folder: Path, *, extent: Sequence[float] = ()) -> Sequence[str]:
     """Keep the inventory that lies in a city folder, if there is one; sentences about it."""
     folder = city_folder / FOLDER
     if not folder.is_dir():
@@ -39,7 +39,7 @@ def load_inventory(twin: Twin, city_folder: Path) -> Sequence[str]:
         raise ModelError(f"{folder} has no {MAPPING}; docs/import.md says what stands there")
     mapping = read_mapping((folder / MAPPING).read_text("utf-8"), name=MAPPING)
     files = _files(folder)
-    found = read_lists(twin, files, mapping)
+    found = read_lists(twin, files, mapping, extent=extent)
     said = keep_inventory(twin, found, sources=list(files))
     return (*said, *attach_files(twin, folder, mapping))
 
@@ -53,7 +53,7 @@ def import_bridges(settings: Settings, arguments: Sequence[str]) -> int:
     files = _files(options.path)
     twin = open_twin(settings, role="work")
     try:
-        found = read_lists(twin, files, mapping)
+        found = read_lists(twin, files, mapping, extent=settings.city.extent)
         _tell(report_lines(found))
         if options.dry_run:
             _tell(["nothing was stored"])
@@ -85,10 +85,17 @@ def _match(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
-def read_lists(twin: Twin, files: Mapping[str, bytes], mapping: InventoryMapping) -> Inventory:
+def read_lists(
+    twin: Twin,
+    files: Mapping[str, bytes],
+    mapping: InventoryMapping,
+    *,
+    extent: Sequence[float] = (),
+) -> Inventory:
     """Records and work items of lists, beside what the city knows already.
 
-    Positions outside of the city are left out and listed.
+    Positions outside of the city are left out and listed: outside of its extent (west, south, east,
+    north [deg]), or, where none is given, far from all of its assets.
 
     Raises
     ------
@@ -100,13 +107,19 @@ def read_lists(twin: Twin, files: Mapping[str, bytes], mapping: InventoryMapping
     else:
         numbers = {stored.record.asset_id for stored in twin.bridges.book.records()}
         found = read_inventory(files, mapping, known_numbers=numbers)
-    centres = [asset.geometry.centroid for asset in twin.assets()]
-    extent = extent_of((centre.x, centre.y) for centre in centres)
     source = next((one.name for one in found.files if one.kind == "part_structure"), "")
-    records, far = without_far_places(found.records, extent, source=source)
+    records, far = without_far_places(found.records, _extent(twin, extent), source=source)
     known = [one.record for one in twin.bridges.book.records(kind="part_structure")]
     records = with_confirmed(records, known)
     return replace(found, records=tuple(records), items=(*found.items, *far))
+
+
+def _extent(twin: Twin, given: Sequence[float]) -> Extent | None:
+    if given:
+        west, south, east, north = given
+        return west, south, east, north
+    centres = [asset.geometry.centroid for asset in twin.assets()]
+    return extent_of((centre.x, centre.y) for centre in centres)
 
 
 def keep_inventory(twin: Twin, found: Inventory, *, sources: Sequence[str]) -> Sequence[str]:

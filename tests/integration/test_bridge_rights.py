@@ -12,7 +12,7 @@ from store_samples import city, readings, stream
 from store_servers import Database, running_server
 
 from twin.city import Twin
-from twin.errors import StoreError
+from twin.errors import ModelError, RegistryError, StoreError
 from twin.inventory import import_bridges, load_inventory
 from twin.model.findings import Finding, Phrase
 from twin.model.monitoring import ANALYSIS_SOURCE, AnalysisOutcome, StateRecord
@@ -107,6 +107,30 @@ def test_lists_are_imported_from_the_command_line(
         assert import_bridges(settings, arguments) == 0
         assert store.bridges.book.work_list(limit=9) == ()
     assert "1 records were new, 1 there already" in capsys.readouterr().out
+
+
+def test_spreadsheets_far_places_and_matches_go_through_the_command_line(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = _settings(tmp_path / "city", database.dsn("twin_work"))
+    mapping, listed = tmp_path / "mapping.toml", tmp_path / "teilbauwerke.csv"
+    mapping.write_text(MAPPING.replace("[inventory]\n", "[inventory]\ncrs = 25833\n"))
+    head = "Bauwerksnummer;Teilbauwerksnummer;Gesamtlaenge;Ostwert;Nordwert\n"
+    listed.write_text(f"{head}0999001;7;84,50;300000;5300000\n")
+    assert import_bridges(settings, [str(listed), "--map", str(mapping)]) == 0
+    assert "outside_city" in capsys.readouterr().out
+    assert import_bridges(settings, ["--match"]) == 0
+    assert "wait for a confirmation" in capsys.readouterr().out
+    told = ["--person", "engineer", "--reason", "seen"]
+    with pytest.raises(RegistryError, match="nowhere"):
+        import_bridges(settings, ["--confirm", "bridge-7=nowhere", *told])
+    with pytest.raises(ModelError, match="--match"):
+        import_bridges(settings, [])
+    sheet = Path(__file__).parents[1] / "contract" / "inventories" / "asb" / "synthetic_list.xlsx"
+    entry = '[inventory.file.names]\npath = "synthetic_list.xlsx"\nentity = "Bauwerk"\n'
+    mapping.write_text(f'{MAPPING}{entry}header_row = 2\nid = ["Bauwerksnummer"]\n')
+    import_bridges(settings, [str(sheet), "--map", str(mapping), "--dry-run"])
+    assert "2 structure records (spreadsheet)" in capsys.readouterr().out
 
 
 def test_the_demo_inventory_lies_in_the_database_as_it_was_read(database: Database) -> None:
