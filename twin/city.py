@@ -75,6 +75,7 @@ class Twin:
     def __init__(self, store: Store, *, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._assets: tuple[str, Mapping[str, Asset]] = "", {}
         self._streams: tuple[str, Mapping[str, Datastream]] = "", {}
 
     def now(self) -> datetime:
@@ -105,10 +106,14 @@ class Twin:
 
     def asset(self, asset_id: str) -> Asset:
         """One asset; RegistryError if there is none of this id."""
-        for asset in self._store.assets():
-            if asset.id == asset_id:
-                return asset
-        raise RegistryError(f"asset {asset_id!r} is unknown; load the city that contains it")
+        version = self._store.version()
+        known, assets = self._assets
+        if known != version:
+            assets = {asset.id: asset for asset in self._store.assets()}
+            self._assets = version, assets
+        if asset_id not in assets:
+            raise RegistryError(f"asset {asset_id!r} is unknown; load the city that contains it")
+        return assets[asset_id]
 
     def components(self, asset_id: str | None = None) -> Sequence[Component]:
         """Components, all or of one asset, by id."""

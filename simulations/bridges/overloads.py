@@ -23,9 +23,12 @@ def overloads(
 
     A limit of some links or hours only is left out: a crossing does not say its lane.
     """
+    sure = [event for event in events if "multiple_presence" not in event.flags]
+    if not sure:
+        return ()
     limits = [
         (content.value, item.record.provenance.kind)
-        for item in bridge.twin.bridges.book.records(bridge.asset.id)
+        for item in bridge.twin.bridges.book.records(bridge.asset.id, "restriction")
         if isinstance(content := item.record.content, Restriction)
         and content.kind == GROSS_WEIGHT_LIMIT
         and content.unit == "t"
@@ -33,8 +36,7 @@ def overloads(
         and not (content.links or content.daily_from)
         and in_force(content, bridge.now.date())
     ]
-    sure = [event for event in events if "multiple_presence" not in event.flags]
-    if not limits or not sure:
+    if not limits:
         return ()
     limit_t, origin = min(limits)
     worst = max(sure, key=_least_t)
