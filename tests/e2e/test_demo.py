@@ -33,6 +33,12 @@ PICTURES = {
     "operations-en": ("operations?lang=en", 1440, 900),
     "operations-de": ("operations?lang=de", 1440, 900),
 }
+BRIDGE_PAGES = {
+    "bridge-page-en": "bridge?lang=en&sel=bridge:B10",
+    "bridge-page-de": "bridge?lang=de&sel=bridge:B10",
+}
+FIRST_FINDING_S = 400.0
+"""So long the demo takes at most until its worker has looked at the bridge with the crack."""
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +92,28 @@ def test_pictures_of_the_pages_are_made(
     file = folder / f"{name}.png"
     page.screenshot(path=file)
     assert file.stat().st_size > 10_000
+    page.close()
+
+
+@pytest.mark.skipif(
+    not os.environ.get("TWIN_TEST_PICTURES"),
+    reason="takes minutes until the worker has looked at the bridge; only for the pictures",
+)
+@pytest.mark.parametrize("name", BRIDGE_PAGES)
+def test_the_bridge_with_the_crack_explains_it(
+    demo: RunningTwin, browser: Browser, name: str
+) -> None:
+    page = browser.new_page(viewport={"width": 1440, "height": 1500})
+    findings = f"{demo.address}api/bridges/findings?asset=B10"
+    eventually(
+        lambda: "crack_trend" in page.request.get(findings).text(),
+        "a finding of the crack",
+        limit_s=FIRST_FINDING_S,
+    )
+    page.goto(f"{demo.address}{BRIDGE_PAGES[name]}")
+    page.locator("article.finding").filter(has_text="B10.crack_midspan").first.wait_for()
+    page.wait_for_selector("#live [data-state=ready] canvas")
+    page.screenshot(path=Path(os.environ["TWIN_TEST_PICTURES"]) / f"{name}.png")
     page.close()
 
 

@@ -24,6 +24,7 @@ from twin.model.city import City
 from twin.model.datastreams import Datastream, Sensor
 from twin.model.fatigue import DetailFatigue, details_of
 from twin.model.findings import MonitoringState
+from twin.model.monitoring import AnalysisOutcome, BridgeEvent
 from twin.model.observations import Batch, Readings, Tally, Waveform
 from twin.model.provenance import Provenance
 from twin.model.quality import SUSPECT_MASK
@@ -122,6 +123,26 @@ def counted(twin: Twin) -> dict[str, DetailFatigue]:
 
 def swings(cycles: int) -> list[float]:
     return [0.0, 500.0] * cycles + [0.0]
+
+
+def test_weighed_vehicles_are_ranked_by_their_damage_and_add_to_no_sum() -> None:
+    twin = twin_of(Clock(START + timedelta(minutes=10)), midspan="fast;71;210000;1;2")
+    send(twin, "fast", swings(10), start=START)
+    events = tuple(
+        BridgeEvent(
+            "T1", "crossing", f"c{n}", START, {"gross_t": 10.0, "peak_umm": peak, "axles": 2.0},
+            {"vehicle_class": "rigid_2", "calibration": "made up", "sections": ""},
+        )
+        for n, peak in enumerate((500.0, 1000.0, 1.0))
+    )  # fmt: skip
+    twin.bridges.keep(AnalysisOutcome(events=events), at=START)
+    detail = counted(twin)["midspan"]
+    assert [round(one.damage / ONE_CYCLE, 6) for one in detail.vehicles] == [8.0, 1.0]
+    assert [round(one.share, 6) for one in detail.vehicles] == [round(8 / 9, 6), round(1 / 9, 6)]
+    assert detail.damage == pytest.approx(10 * ONE_CYCLE)
+    assert sum(detail.half_cycles) == 2 * detail.cycles
+    assert detail.half_cycles[-1] > 0
+    assert "105" in page(twin, "en")
 
 
 @pytest.mark.parametrize("uid", ["fast", "blocks"])
