@@ -27,7 +27,8 @@
     │   └── PathStoreTooLarge       the paths in use need more memory than allowed
     └── PluginError         an entry point does not load or does not fit its group
 
-A message says what is wrong, which value, and what to do.
+A message says what is wrong, which value, and what to do. InsufficientData and NotAvailable that
+reach a reader in two languages are LackingError and UnfitError of `twin.model.refusals`.
 """
 
 

@@ -27,7 +27,7 @@ LEAST_FORMER_H = 500
 MOST_TIMES = 2.0
 """A frequency that doubles or halves is that of another mode or unit; own choice."""
 UNIT_FACTOR = 50.0
-"""No damage makes a channel move so much more from hour to hour; own choice: units differ by 1000."""
+"""No damage moves a channel so much more from hour to hour; own choice: units differ by 1000."""
 
 
 def refuse_unfit(columns: Columns, uid: str, *, trained_until_us: int) -> None:
