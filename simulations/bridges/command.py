@@ -94,8 +94,8 @@ def overview(twin: Twin, *, language: str) -> str:
     """All bridges with the state of their monitoring and their open findings."""
     states = twin.monitoring_states()
     counts: dict[str, int] = {}
-    for stored in twin.bridges.findings():
-        counts[stored.finding.asset_id] = counts.get(stored.finding.asset_id, 0) + 1
+    for item in twin.bridges.open_findings():
+        counts[item.asset_id] = counts.get(item.asset_id, 0) + item.count
     lines = [
         f"{asset.id:8}{asset.name[:40]:42}"
         f"{_word(f'monitoring.{_state(states, asset.id).name.lower()}', language):24}"
