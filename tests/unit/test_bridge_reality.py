@@ -1,5 +1,6 @@
 """Models against sensors: what is checked, what is not and why, and what rests on each model."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from bridge_city import BRIDGE_ID, MADE, START_US, city
 
-from simulations.bridges import reality
+from simulations.bridges import predicted, reality
 from simulations.bridges.inputs import bridges
 from simulations.bridges.rounds import look
 from twin.city import Twin
@@ -18,7 +19,7 @@ from twin.model.assets import Attribute, Component
 from twin.model.bridge import ComponentFacts
 from twin.model.datastreams import Datastream
 from twin.model.findings import MonitoringState
-from twin.model.monitoring import ANALYSIS_SOURCE, AnalysisOutcome
+from twin.model.monitoring import ANALYSIS_SOURCE, AnalysisOutcome, BridgeEvent
 from twin.model.observations import Batch, Readings, Tally
 from twin.model.phrases import said
 from twin.model.reality import Check, checks_of, validity_of, validity_words
@@ -26,6 +27,7 @@ from twin.model.records import InventoryRecord
 from twin.model.structure_state import Frequency, StructureState
 from twin.model.structure_state import record_of as structure_record
 from twin.model.times import from_us
+from twin.model.traffic_state import TrafficState
 from twin.store.memory import MemoryStore
 
 HOURS = 24 * 40
@@ -50,6 +52,11 @@ def stream(name: str, quantity: str, *, source: str = "demo") -> Datastream:
     )
 
 
+def wave(at_m: float) -> Datastream:
+    own = stream(f"strain_{at_m:g}", "strain")
+    return replace(own, kind="waveform", component_id=f"{BRIDGE_ID}/{at_m:g}")
+
+
 STREAMS = (
     stream("travel", "displacement"),
     stream("travel#compensated", "displacement", source=ANALYSIS_SOURCE),
@@ -66,6 +73,7 @@ def twin_of(
     frequency_hz: float = 4.0,
     silent: str = "",
     now: datetime = NOW,
+    sections_m: Sequence[float] = (),
 ) -> Twin:
     base = city()
     ticks = count()
@@ -77,8 +85,12 @@ def twin_of(
             assets=(replace(base.assets[0], attributes=attributes),),
             components=(
                 Component(f"{BRIDGE_ID}/joint", BRIDGE_ID, "joint", "joint", station_m=station_m),
+                *(
+                    Component(f"{BRIDGE_ID}/{at_m:g}", BRIDGE_ID, "S", "section", station_m=at_m)
+                    for at_m in sections_m
+                ),
             ),
-            datastreams=STREAMS,
+            datastreams=(*STREAMS, *(wave(at_m) for at_m in sections_m)),
         )
     )
     hour = np.arange(HOURS)
@@ -220,3 +232,76 @@ def test_nothing_to_check_is_no_verdict() -> None:
     found = look(replace(bridge, streams=()), reality.ANALYSIS)
     assert found.state is MonitoringState.NOT_ARMED
     assert found.outcome.states == ()
+
+
+SPAN = (
+    ("bwim_calibration", 0.05),
+    ("bwim_calibration_sd_percent", 1.0),
+    ("bwim_calibrated_on", 2026.0),
+    ("bwim_span_m", 15.0),
+)
+PEAK_UMM = 0.05 * (100.0 * 3.6 + 50.0 * 2.0)
+"""First axle of 100 kN at the section of 9 m, the second of 50 kN 4 m behind it."""
+
+
+def crossing(number: int, *, stretched: float) -> BridgeEvent:
+    figures = {
+        "axles": 2.0,
+        "axle_1_kn": 100.0,
+        "axle_2_kn": 50.0,
+        "axle_1_offset_m": 0.0,
+        "axle_2_offset_m": 4.0,
+        "peak_umm": stretched * PEAK_UMM,
+    }
+    at = NOW - timedelta(hours=number + 1)
+    return BridgeEvent(BRIDGE_ID, "crossing", f"{number}", at, figures)
+
+
+@pytest.mark.parametrize(
+    ("count_of", "stretched", "verdict"),
+    [(30, 1.03, "valid"), (30, 1.3, "not_valid"), (5, 1.0, "not_checked")],
+)
+def test_weighed_crossings_check_the_shape_of_the_influence_line(
+    count_of: int, stretched: float, verdict: str
+) -> None:
+    twin = twin_of(facts=SPAN, sections_m=(6.0, 9.0))
+    events = tuple(crossing(number, stretched=stretched) for number in range(count_of))
+    twin.bridges.keep(AnalysisOutcome(events=events), at=NOW)
+    _, checks = looked(twin)
+    check = checks["crossing_strain"]
+    if check.predicted is not None:
+        assert check.predicted == pytest.approx(PEAK_UMM, rel=1e-9)
+        assert check.error_percent == pytest.approx(100.0 * (stretched - 1.0))
+    for name in ("crossings", "fatigue.traffic"):
+        assert validity_of(name, checks.values()).verdict == verdict
+
+
+def live(**changed: object) -> TrafficState:
+    content = {
+        "is_valid": True,
+        "reasons": [],
+        "factor": 1.1,
+        "held_out": {"rmse_percent": 10.0, "stations": 4},
+        "allowed_rmse_percent": 15.0,
+    }
+    made_at = NOW - timedelta(minutes=10)
+    return TrafficState("live", "today", made_at, json.dumps(content | changed))
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict"),
+    [
+        (live(), "valid"),
+        (live(is_valid=False, held_out={"rmse_percent": 40.0, "stations": 4}), "not_valid"),
+        (live(is_valid=False, held_out={"rmse_percent": None, "stations": 1}), "not_checked"),
+        (live(is_valid=False), "not_checked"),
+        (replace(live(), made_at=NOW - timedelta(hours=3)), "not_checked"),
+    ],
+)
+def test_the_traffic_state_rests_on_the_counts(state: TrafficState, verdict: str) -> None:
+    twin = twin_of()
+    twin.traffic.keep_state(state)
+    (bridge,) = bridges(twin)
+    assert list(predicted.traffic_counts(bridge)) == []
+    (check,) = predicted.traffic_counts(replace(bridge, heavy=bridge.streams[:1]))
+    assert validity_of("traffic", [check]).verdict == verdict
