@@ -26,7 +26,6 @@ _KERNELS = threading.Lock()  # numba's workqueue aborts when two threads enter p
 # least rows in a group. New costs are not free in a hierarchy.
 _GROUPS_DIJKSTRA = 16, 6
 _GROUPS_HIERARCHY = 8, 50
-_GROUPS_WARM = 3  # most groups with the paths of a parent: costs move less
 _HIERARCHY_LINKS = 500  # below, Dijkstra is as fast
 _MOST_SWEEPS = 20
 _SHARE_OF_GAP = 0.02  # sweeps end when the restricted gap is this share of the last full one,
@@ -365,7 +364,6 @@ class _Run:
 
     def _resume(self, warm: WarmStart) -> float:
         """Begin with the paths of another run; the gap to expect."""
-        self._most_groups = min(self._most_groups, _GROUPS_WARM)
         for k, cost in enumerate(self._graph.fixed_cost_s):
             low, high = np.searchsorted(warm.path_class, (k, k + 1))
             start = warm.start[low : high + 1]
