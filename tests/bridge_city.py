@@ -14,10 +14,10 @@ from sensors.simulator.bridge_world.hourly import CHANNELS, HOUR_US, HourlyWorld
 from twin.city import Twin
 from twin.model.assets import Asset
 from twin.model.city import City
-from twin.model.datastreams import Datastream, Sensor
+from twin.model.datastreams import Datastream, Sensor, VehicleClass
 from twin.model.monitoring import ANALYSIS_SOURCE
 from twin.model.observations import Batch, Readings, Tally
-from twin.model.provenance import Provenance
+from twin.model.provenance import Provenance, ProvenanceKind
 from twin.model.times import from_us
 from twin.store.memory import MemoryStore
 
@@ -28,17 +28,11 @@ MADE = Provenance("estimated", by="made up")
 def datastreams() -> tuple[Datastream, ...]:
     """One datastream for each channel of the simulated bridge."""
     return tuple(
-        Datastream(
-            uid=f"{BRIDGE_ID}.{channel}",
-            name=channel,
-            asset_id=BRIDGE_ID,
-            component_id=None,
-            quantity=quantity,
-            sensor_id="S1",
+        _hourly(
+            channel,
+            quantity,
             source="demo",
-            route_key=f"{BRIDGE_ID}/{channel}",
             provenance="simulated",
-            cadence_s=3600.0,
             vehicle_class="heavy" if channel == "heavy_flow" else "",
         )
         for channel, quantity in CHANNELS.items()
@@ -56,19 +50,31 @@ DERIVED = {
 def derived_streams() -> tuple[Datastream, ...]:
     """Where the analyses of the bridge may write."""
     return tuple(
-        Datastream(
-            uid=f"{BRIDGE_ID}.{end.replace('#', '-')}",
-            name=end,
-            asset_id=BRIDGE_ID,
-            component_id=None,
-            quantity=quantity,
-            sensor_id="S1",
-            source=ANALYSIS_SOURCE,
-            route_key=f"{BRIDGE_ID}/{end}",
-            provenance="derived",
-            cadence_s=3600.0,
-        )
+        _hourly(end, quantity, source=ANALYSIS_SOURCE, provenance="derived")
         for end, quantity in DERIVED.items()
+    )
+
+
+def _hourly(
+    end: str,
+    quantity: str,
+    *,
+    source: str,
+    provenance: ProvenanceKind,
+    vehicle_class: VehicleClass = "",
+) -> Datastream:
+    return Datastream(
+        uid=f"{BRIDGE_ID}.{end.replace('#', '-')}",
+        name=end,
+        asset_id=BRIDGE_ID,
+        component_id=None,
+        quantity=quantity,
+        sensor_id="S1",
+        source=source,
+        route_key=f"{BRIDGE_ID}/{end}",
+        provenance=provenance,
+        cadence_s=3600.0,
+        vehicle_class=vehicle_class,
     )
 
 
