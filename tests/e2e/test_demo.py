@@ -104,10 +104,10 @@ def test_the_bridge_with_the_crack_explains_it(
     demo: RunningTwin, browser: Browser, name: str
 ) -> None:
     page = browser.new_page(viewport={"width": 1440, "height": 1500})
-    findings = f"{demo.address}api/bridges/findings?asset=B10"
+    facts = f"{demo.address}api/bridges/B10"
     eventually(
-        lambda: "crack_trend" in page.request.get(findings).text(),
-        "a finding of the crack",
+        lambda: bool(page.request.get(facts).json()["monitoring"]["analyses"]),
+        "a round of analyses over the bridge",
         limit_s=FIRST_FINDING_S,
     )
     page.goto(f"{demo.address}{BRIDGE_PAGES[name]}")
