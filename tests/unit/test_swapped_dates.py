@@ -89,7 +89,7 @@ def test_a_companion_gives_the_meaning_away_where_all_came_late() -> None:
 
 def test_another_source_neither_suspects_nor_clears() -> None:
     own, other = rows(MEANT), rows(MEANT + timedelta(hours=5), number=8)
-    both = Rows(*(np.concatenate(pair) for pair in zip(own, other, strict=True)))
+    both = Rows._make(np.concatenate(pair) for pair in zip(own, other, strict=True))
     found = judge(both, streams=STREAMS, policy=POLICY)
     assert [(row, one.reason) for row, one in found.rejections] == [(0, "date_swapped")]
 
