@@ -15,6 +15,8 @@ from twin.model.reality import Check
 MOST_MODES = 4
 MOST_ANALYSES = 12
 MOST_CROSSINGS = 30
+PURPOSES = ("compensation", "trend", "bearing", "structure")
+"""Kinds of registered models whose purpose has a sentence in every language."""
 KMH_PER_MS = 3.6
 
 
@@ -106,7 +108,7 @@ def model_tables(view: BridgeView, texts: Texts) -> list[Component]:
     if view.models:
         rows = [
             [
-                html.Span(model.purpose, lang="en"),
+                _purpose(model, texts),
                 f"{model.version}",
                 f"{model.trained_from:%Y-%m-%d} \u2013 {model.trained_until:%Y-%m-%d}",
                 _metric(model, texts),
@@ -121,6 +123,14 @@ def model_tables(view: BridgeView, texts: Texts) -> list[Component]:
         ]
         parts.append(plain_table(texts("bridge.register"), head, rows))
     return parts or [empty(texts("bridge.no_models"))]
+
+
+def _purpose(model: TrainedModel, texts: Texts) -> str | Component:
+    """What a trained model is for; as it was registered where its kind is not one of ours."""
+    kind, _, subject = model.name.partition(".")
+    if kind in PURPOSES:
+        return texts(f"bridge.purpose_{kind}", subject=subject)
+    return html.Span(model.purpose, lang="en")
 
 
 def _error(check: Check, texts: Texts) -> str:
