@@ -46,10 +46,13 @@ def read_city(folder: Path, settings: CitySettings) -> City:
     _check_names(folder, problems)
     asset_ids, reference_ids = Known("asset"), Known("reference")
     references = read_references(folder, known=reference_ids, problems=problems)
-    features = read_layers(folder, settings, known=asset_ids, problems=problems)
+    features = read_layers(
+        folder, settings, known=asset_ids, references=reference_ids, problems=problems
+    )
     attributes = _by_asset(
         read_attributes(folder, assets=asset_ids, references=reference_ids, problems=problems)
     )
+    _check_twice(features, attributes, problems)
     assets = _assets(features, attributes, references=reference_ids, crs=settings.crs)
     geometry = {asset.id: asset.geometry for asset in assets}
     registry = Registry(folder, problems, asset_ids, geometry, settings.extent)
@@ -88,6 +91,21 @@ def _by_asset(rows: Sequence[tuple[str, Attribute]]) -> Mapping[str, Sequence[At
     return found
 
 
+def _check_twice(
+    features: Sequence[Feature], attributes: Mapping[str, Sequence[Attribute]], problems: Problems
+) -> None:
+    """Note the attributes that stand in a layer and in ``attributes.csv`` as well."""
+    for feature in features:
+        rows = attributes.get(feature.row.text("id"), ())
+        of_layer = {item.name for item in feature.attributes} if rows else set()
+        for item in rows:
+            if item.name in of_layer:
+                problems.add(
+                    feature.row.place,
+                    f"attribute {item.name!r} stands in attributes.csv, too; remove one of the two",
+                )
+
+
 def _assets(
     features: Sequence[Feature],
     attributes: Mapping[str, Sequence[Attribute]],
@@ -99,7 +117,7 @@ def _assets(
     for feature in features:
         provenance = provenance_of(feature.row, references)
         key = feature.row.text("id")
-        given = list(attributes.get(key, ()))
+        given = [*feature.attributes, *attributes.get(key, ())]
         names = {attribute.name for attribute in given}
         if feature.asset_class in MEASURED_CLASSES and LENGTH not in names:
             given.append(_length(feature, crs))

@@ -11,6 +11,7 @@ import geopandas
 import numpy as np
 import pyogrio
 import shapely
+from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS
 from pyproj.exceptions import CRSError
@@ -18,7 +19,8 @@ from shapely.geometry.base import BaseGeometry
 
 from twin.exchange.problems import Known, Problems, suggestion
 from twin.exchange.rows import Row
-from twin.model.assets import asset_classes
+from twin.exchange.widelayers import WideReader
+from twin.model.assets import Attribute, asset_classes
 from twin.settings import CitySettings
 
 DEGREES = "EPSG:4326"
@@ -30,12 +32,13 @@ MOST_DEGREES = (180.0, 90.0)
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One asset as it stands in a layer: its row, its geometry in degrees, its length [m]."""
+    """One asset as it stands in a layer: its row, geometry in degrees, length [m], attributes."""
 
     asset_class: str
     row: Row
     geometry: BaseGeometry
     length_m: float
+    attributes: Sequence[Attribute] = ()
 
 
 def layer_names() -> Mapping[str, str]:
@@ -44,7 +47,7 @@ def layer_names() -> Mapping[str, str]:
 
 
 def read_layers(
-    folder: Path, settings: CitySettings, *, known: Known, problems: Problems
+    folder: Path, settings: CitySettings, *, known: Known, references: Known, problems: Problems
 ) -> Sequence[Feature]:
     """Features of all layer files of the folder; ``known`` takes their ids."""
     metric = _metric_crs(settings, problems)
@@ -65,7 +68,8 @@ def read_layers(
             known.is_complete = False
             continue
         layer = _Layer(path.name, names[path.stem], settings.extent, known, problems)
-        features += layer.features(frame, metric)
+        wide = WideReader(path.name, references, problems)
+        features += layer.features(frame, metric, wide)
     return features
 
 
@@ -125,20 +129,41 @@ class _Layer:
     known: Known
     problems: Problems
 
-    def features(self, frame: geopandas.GeoDataFrame, metric: CRS) -> Sequence[Feature]:
+    def features(
+        self, frame: geopandas.GeoDataFrame, metric: CRS, wide: WideReader
+    ) -> Sequence[Feature]:
         """Features of the layer that are in order; the others become problems."""
         degrees = frame if frame.crs == CRS(DEGREES) else frame.to_crs(DEGREES)
         lengths_m = degrees.to_crs(metric).length
-        rows = self._rows(frame)
+        flat: list[BaseGeometry | None] = list(shapely.force_2d(degrees.geometry.tolist()))
+        is_sound = self._are_sound(flat)
+        attributes = wide.attributes(frame)
         features = []
-        for row, geometry, length_m in zip(rows, degrees.geometry, lengths_m, strict=True):
+        for place, row in enumerate(self._rows(frame)):
             key = row.needed("id")
             is_new = bool(key) and self.known.register(key, row.place, self.problems)
             row.needed("name")
-            if self._is_sound(row.place, geometry) and is_new:
-                flat = shapely.force_2d(geometry)
-                features.append(Feature(self.asset_class, row, flat, float(length_m)))
+            geometry = flat[place]
+            sound = is_sound[place] or self._is_sound(row.place, geometry)
+            if sound and is_new and geometry is not None:
+                length_m = float(lengths_m.iloc[place])
+                features.append(
+                    Feature(self.asset_class, row, geometry, length_m, attributes[place])
+                )
         return features
+
+    def _are_sound(self, geometries: Sequence[BaseGeometry | None]) -> NDArray[np.bool_]:
+        """Which geometries are certainly in order; the others are looked at one by one."""
+        allowed = [
+            shapely.GeometryType[name.upper()].value
+            for name in asset_classes()[self.asset_class].geometry
+        ]
+        west, south, east, north = self.extent
+        left, bottom, right, top = shapely.bounds(geometries).T
+        inside = (left >= west) & (bottom >= south) & (right <= east) & (top <= north)
+        fits = np.isin(shapely.get_type_id(geometries), allowed)
+        finite = shapely.is_valid(geometries) & ~shapely.is_empty(geometries)
+        return inside & fits & finite & ~shapely.is_missing(geometries)
 
     def _rows(self, frame: geopandas.GeoDataFrame) -> Sequence[Row]:
         columns = [column for column in (*NEEDED, *OPTIONAL) if column in frame.columns]

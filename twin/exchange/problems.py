@@ -54,6 +54,10 @@ class Known:
         return self.is_complete and key not in self.places
 
 
+MOST_WORDS = 5000
+"""Beyond that many known words none is proposed: it would take a second for each problem."""
+
+
 def suggestion(value: str, known: Iterable[str], *, most: int = 12) -> str:
     """Closing words of a message: the nearest known word, or the known words if they are few.
 
@@ -63,6 +67,8 @@ def suggestion(value: str, known: Iterable[str], *, most: int = 12) -> str:
     "; did you mean 'strain'?"
     """
     words = sorted(word for word in known if word)
+    if len(words) > MOST_WORDS:
+        return f"; none of the {len(words):,} known ones"
     close = difflib.get_close_matches(value, words, n=1)
     if close:
         return f"; did you mean {close[0]!r}?"
