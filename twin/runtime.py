@@ -78,8 +78,17 @@ def database_dsn(settings: Settings, role: Role) -> str:
     return settings.database.dsn or read_services(settings).dsn[role]
 
 
-def open_twin(settings: Settings, *, role: Role) -> Twin:
+def open_twin(settings: Settings, *, role: Role, answer_s: float = 0.0) -> Twin:
     """Open the city on its real store, with the rights of a role.
+
+    Parameters
+    ----------
+    settings
+        Where it is.
+    role
+        Whose rights.
+    answer_s
+        A database that owes an answer for longer counts as away [s]; 0: never.
 
     Raises
     ------
@@ -90,5 +99,6 @@ def open_twin(settings: Settings, *, role: Role) -> Twin:
         database_dsn(settings, role),
         application=f"twin-{role}",
         retention_days=settings.store.retention_days,
+        answer_s=answer_s,
     )
     return Twin(store, clock=utc_now)

@@ -140,7 +140,8 @@ class IngestSettings:
     """The path from the broker to the store.
 
     ``client`` bulk is the fast path over paho, stock is paho alone, auto takes bulk where it
-    works. Several ingesters with the same ``shared_group`` share the messages.
+    works. Several ingesters with the same ``shared_group`` share the messages. A database that
+    owes an answer for longer than ``database_answer_s`` counts as away.
     """
 
     instance: str = "1"
@@ -151,6 +152,7 @@ class IngestSettings:
     batch_readings: int = 20_000
     future_tolerance_s: float = 300.0
     session_expiry_s: int = 7 * 24 * 3600
+    database_answer_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,6 +438,11 @@ def _validate(settings: Settings, file: Path) -> None:
         raise SettingsError(
             f"{file}: city.extent must be [west, south, east, north] in degrees, "
             f"got {list(degrees)}"
+        )
+    if settings.ingest.database_answer_s <= 0:
+        raise SettingsError(
+            f"{file}: ingest.database_answer_s must be positive, "
+            f"got {settings.ingest.database_answer_s:g}"
         )
     _validate_traffic(settings.traffic, file)
     host = settings.dashboards.listen.rpartition(":")

@@ -43,7 +43,9 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
     )
     stop = stop_on_signal()
     with ExitStack() as stack:
-        twin = stack.enter_context(closing(open_twin(settings, role="ingest")))
+        answer_s = settings.ingest.database_answer_s
+        twin = open_twin(settings, role="ingest", answer_s=answer_s)
+        stack.callback(twin.close)
         aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aside")
         stack.callback(aside.shutdown, wait=False, cancel_futures=True)
         reopen = partial(open_spool, settings)

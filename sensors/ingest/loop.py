@@ -25,7 +25,7 @@ from sensors.ingest.states import Due, State
 from sensors.routing import Router
 from sensors.rules.quality import TimePolicy
 from twin.city import Twin
-from twin.errors import StoreError
+from twin.errors import StoreError, StoreUnavailableError
 from twin.model.datastreams import Datastream
 from twin.model.times import to_us
 from twin.ports import Codec
@@ -232,7 +232,10 @@ class Ingester:
             self._recorder.load(registry)
             self._gaps.start()
         elif self._contact.is_ready:
-            self._recorder.refresh()
+            try:
+                self._recorder.refresh()
+            except StoreUnavailableError as error:
+                self._contact.lose(error)
 
     def _follow(self, datastreams: Sequence[Datastream]) -> None:
         self._gaps.update(datastreams)

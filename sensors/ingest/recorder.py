@@ -19,7 +19,7 @@ from sensors.rules.drift import DriftWatch
 from sensors.rules.faultrules import FaultRules
 from sensors.rules.quality import TimePolicy
 from twin.city import Twin
-from twin.errors import TwinError
+from twin.errors import StoreUnavailableError, TwinError
 from twin.model.datastreams import Datastream
 from twin.model.observations import Arrivals, Batch, Readings, RecordResult
 from twin.ports import Codec
@@ -136,7 +136,13 @@ class Recorder:
         logger.info("registry_loaded", extra={"datastreams": len(streams)})
 
     def refresh(self, *, at_most_every_s: float = REGISTRY_CHECK_S) -> bool:
-        """Reload the registry if it changed; if it cannot be read, the old one counts."""
+        """Reload the registry if it changed; if it cannot be read, the old one counts.
+
+        Raises
+        ------
+        StoreUnavailableError
+            If the database is away.
+        """
         if time.monotonic() - self._checked_s < at_most_every_s:
             return False
         self._checked_s = time.monotonic()
@@ -147,8 +153,17 @@ class Recorder:
             self.load(Registry(version, self._twin.datastreams()))
         except TwinError as error:
             logger.warning("registry_unreadable", extra={"reason": str(error)})
+            if isinstance(error, StoreUnavailableError):
+                raise
             return False
         return True
+
+    def _has_news(self) -> bool:
+        """Whether the registry has changed; a database that is away shows at the commit."""
+        try:
+            return self.refresh(at_most_every_s=0.0)
+        except StoreUnavailableError:
+            return False
 
     def prepare(
         self,
@@ -159,7 +174,7 @@ class Recorder:
         """A batch of these deliveries, from the first one on, with the next number."""
         prepared = self._prepare(deliveries, unsure_from_us)
         # a stream may have been loaded a moment ago: ask, once per batch
-        if prepared.unknown_streams and self.refresh(at_most_every_s=0.0):
+        if prepared.unknown_streams and self._has_news():
             prepared = self._prepare(deliveries, unsure_from_us)
         readings = self._rules.mark(prepared.readings)
         arrivals = self._marked(prepared.arrivals)

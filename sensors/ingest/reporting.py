@@ -27,7 +27,7 @@ from sensors.ingest.observing import KINDS_ABOUT_SOURCES, OWN_KINDS, Observer
 from sensors.ingest.recorder import Recorder
 from sensors.ingest.states import Due, State, state_of
 from twin.city import Twin
-from twin.errors import TwinError
+from twin.errors import StoreUnavailableError, TwinError
 from twin.model.jobs import JobStatus
 from twin.model.times import from_us, to_us
 from twin.settings import Settings
@@ -326,6 +326,8 @@ class Reporter:
             is_held = self._twin.holds_instance(self._name)
         except TwinError as error:
             logger.warning("identity_not_checked", extra={"reason": str(error)})
+            if isinstance(error, StoreUnavailableError):
+                self._overview.contact.lose(error)
             return
         if not is_held:
             raise InstanceTakenError(f"another ingester runs as {self._name} now; this one ends")

@@ -16,6 +16,13 @@ def open_store(
     application: str = "twin",
     clock: Clock = utc_now,
     retention_days: int = RETENTION_DAYS,
+    answer_s: float = 0.0,
 ) -> PostgresStore:
     """Open the store on a database that `migrate` has prepared; connects at the first use."""
-    return PostgresStore(dsn, application=application, clock=clock, retention_days=retention_days)
+    return PostgresStore(
+        dsn,
+        application=application,
+        clock=clock,
+        retention_days=retention_days,
+        answer_s=answer_s,
+    )

@@ -3,6 +3,7 @@
 import select
 import struct
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import fields
 from operator import attrgetter
 
@@ -137,7 +138,10 @@ def _answer(connection: Connection, statement: bytes, values: Sequence[bytes | N
     out every time and contains the word, so that whoever watches the wire can tell where a commit
     begins.
     """
-    result = connection.pgconn.exec_params(statement, values, _TYPES, _FORMATS, pq.Format.BINARY)
+    with connection.owed or nullcontext():
+        result = connection.pgconn.exec_params(
+            statement, values, _TYPES, _FORMATS, pq.Format.BINARY
+        )
     if result.status != pq.ExecStatus.TUPLES_OK:
         if connection.pgconn.status == pq.ConnStatus.BAD:
             raise psycopg.OperationalError(connection.pgconn.get_error_message())

@@ -10,10 +10,13 @@ from psycopg.pq import TransactionStatus
 
 from twin.errors import StoreError
 from twin.store.postgres.binary import register_arrays
+from twin.store.postgres.deadlines import Deadlines, PunctualConnection
 from twin.store.postgres.failures import translated
 from twin.store.postgres.queries import query
 
 MOST_IDLE = 8
+STATEMENT_S = 10.0
+GRACE_S = 2.0  # a server that works ends a statement by itself, and says so
 # A server that is switched off without a word is noticed within half a minute.
 _DEFAULTS: dict[str, str | int] = {
     "connect_timeout": 5,
@@ -23,7 +26,7 @@ _DEFAULTS: dict[str, str | int] = {
     "tcp_user_timeout": 20_000,
 }
 
-Connection = psycopg.Connection[tuple[object, ...]]
+Connection = PunctualConnection[tuple[object, ...]]
 
 
 class Connections:
@@ -35,9 +38,12 @@ class Connections:
         As libpq takes it; what it names wins over our time-outs.
     application
         Name shown in ``pg_stat_activity``.
+    answer_s
+        Longest wait for one answer [s], after which the database counts as away; 0: as long as
+        it takes.
     """
 
-    def __init__(self, dsn: str, *, application: str) -> None:
+    def __init__(self, dsn: str, *, application: str, answer_s: float = 0.0) -> None:
         try:
             named = conninfo_to_dict(dsn)
         except psycopg.ProgrammingError as error:
@@ -51,12 +57,22 @@ class Connections:
         self._idle: list[Connection] = []
         self._lock = threading.Lock()
         self._is_closed = False
+        self._deadlines = Deadlines(answer_s + GRACE_S) if answer_s else None
+        self.statement_s = answer_s or STATEMENT_S
 
-    def open(self) -> Connection:
-        """A new connection in autocommit mode that the caller closes; psycopg's errors."""
+    def open(self, *, is_patient: bool = False) -> Connection:
+        """A new connection in autocommit mode that the caller closes; psycopg's errors.
+
+        Parameters
+        ----------
+        is_patient
+            Whether long silence is no fault of the server: whoever listens.
+        """
         if self._is_closed:
             raise StoreError("this store is closed; open it again")
-        connection = psycopg.connect(self._conninfo, autocommit=True)
+        connection = Connection.connect(self._conninfo, autocommit=True)
+        if self._deadlines is not None and not is_patient:
+            connection.be_watched(self._deadlines)
         register_arrays(connection)
         return connection
 
@@ -82,9 +98,9 @@ class Connections:
         """Close what is idle; connections in use are closed when they come back."""
         with self._lock:
             self._is_closed = True
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        self._forget_idle()
+        if self._deadlines is not None:
+            self._deadlines.close()
 
     def _take(self) -> Connection:
         while True:
@@ -94,6 +110,14 @@ class Connections:
                 return self.open()
             if is_alive(connection):
                 return connection
+            connection.close()
+            self._forget_idle()
+
+    def _forget_idle(self) -> None:
+        """Close all that are idle: what ended one has ended them; each would be waited for."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
             connection.close()
 
     def _give_back(self, connection: Connection) -> None:

@@ -52,7 +52,7 @@ class Listener:
     def _listen_until(self, deadline: float) -> None:
         connection = self._connection
         if connection is None:
-            connection = self._connections.open()
+            connection = self._connections.open(is_patient=True)
             connection.execute(query("listen_change"))
             self._connection = connection
             self._signal.notify()

@@ -6,7 +6,7 @@ from datetime import datetime
 from twin.errors import StoreError, StoreUnavailableError
 from twin.model.assets import Asset, Component
 from twin.model.city import City, LoadReport
-from twin.model.datastreams import Datastream
+from twin.model.datastreams import Datastream, Sensor
 from twin.model.jobs import JobStatus
 from twin.model.observations import (
     BalanceRow,
@@ -55,6 +55,8 @@ class PostgresStore:
         Decides on times that are too old or too far ahead.
     retention_days
         Readings older than this are refused.
+    answer_s
+        A database that owes an answer for longer counts as away [s]; 0: never.
     """
 
     def __init__(
@@ -64,8 +66,9 @@ class PostgresStore:
         application: str = "twin",
         clock: Clock = utc_now,
         retention_days: int = RETENTION_DAYS,
+        answer_s: float = 0.0,
     ) -> None:
-        self._connections = Connections(dsn, application=application)
+        self._connections = Connections(dsn, application=application, answer_s=answer_s)
         self._listener = Listener(self._connections)
         self._inventory = PostgresInventory(self._connections)
         self._reader = Reader(self._connections)
@@ -101,6 +104,10 @@ class PostgresStore:
     def components(self, asset_id: str | None = None) -> Sequence[Component]:
         """Components, all or of one asset, by id."""
         return self._inventory.components(asset_id)
+
+    def sensors(self) -> Sequence[Sensor]:
+        """All sensors, by id."""
+        return self._inventory.sensors()
 
     def datastreams(self, asset_id: str | None = None) -> Sequence[Datastream]:
         """Datastreams with their numbers, all or of one asset, by uid."""

@@ -249,7 +249,8 @@ class Writer:
         if self._connection is not None and not self._connection.closed:
             return self._connection
         connection = self._connection = self._connections.open()
-        connection.execute(query("prepare_writer"))
+        timeout = {"timeout": f"{self._connections.statement_s * 1000:.0f}ms"}
+        connection.execute(query("prepare_writer"), timeout)
         answer = connection.execute(query("select_meta")).fetchone()
         if answer is not None:
             self._rooms = Rooms(is_needed=answer[1] == "native")
