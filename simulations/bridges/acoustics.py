@@ -26,7 +26,6 @@ from simulations.monitoring.ae import (
     judge,
     listening,
 )
-from twin.errors import InsufficientData
 from twin.model.acoustics import (
     CONFIRMED_RULE,
     NAME,
@@ -40,6 +39,7 @@ from twin.model.bridge import PartStructure
 from twin.model.finding_steps import StoredFinding
 from twin.model.findings import EvidenceWindow, Finding, MonitoringState, Phrase, Reason
 from twin.model.monitoring import AnalysisOutcome, BridgeEvent
+from twin.model.refusals import LackingError
 from twin.model.times import from_us, to_us
 
 VERSION = "1"
@@ -82,7 +82,7 @@ def look(bridge: Bridge) -> Found:
     until = bridge.now - UNDER_WAY
     heard = heard_in(bridge, listeners, start=from_us(start_us) - silence, end=until)
     if not known and not any(len(times) for times in heard.signs_us.values()):
-        raise InsufficientData("no acoustic sensor has told anything yet")
+        raise LackingError(Phrase("wait.no_hit"))
     judged = [
         judge(burst, listeners.site, marked=listeners.marked)
         for burst in bursts(heard.hits, listeners.site)

@@ -13,10 +13,12 @@ from simulations.bridges.rounds import Analysis, Found
 from simulations.monitoring.bwim import WeighingRules, weigh
 from simulations.monitoring.detection import crossings, without_baseline
 from simulations.monitoring.sections import MOST_AXLES, fitted_passage
-from twin.errors import InsufficientData, NotAvailable
+from twin.errors import InsufficientData
 from twin.model.datastreams import Datastream
+from twin.model.findings import Phrase
 from twin.model.monitoring import AnalysisOutcome, BridgeEvent, StateRecord
 from twin.model.quality import SUSPECT_MASK
+from twin.model.refusals import LackingError, UnfitError
 from twin.model.structure import InfluenceLine
 from twin.model.times import from_us, to_us
 
@@ -110,7 +112,7 @@ def look(bridge: Bridge) -> Found:
     position_us = oldest_us if kept is None else max(kept.position_us, oldest_us)
     stretches = list(_stretches(bridge, site, from_us(position_us) - CONTEXT))
     if not stretches:
-        raise InsufficientData("no sound strain blocks of all sections were stored lately")
+        raise LackingError(Phrase("wait.no_strain_blocks"))
     events: list[BridgeEvent] = []
     for stretch in stretches:
         found, position_us = _weighed(bridge, site, stretch, position_us)
@@ -133,14 +135,12 @@ def site_of(bridge: Bridge) -> Site:
     """
     missing = [name for name in NEEDED if bridge.asset.attribute(name) is None]
     if missing:
-        raise NotAvailable(
-            f"weighing needs a calibration; the bridge has no {', '.join(missing)}: "
-            "docs/bridges.md says how to state it"
-        )
+        raise UnfitError(Phrase("unfit.no_calibration", {"missing": ", ".join(missing)}))
     scale, spread = _number(bridge, CALIBRATION), _number(bridge, CALIBRATION_SD)
     length, start = _number(bridge, SPAN), _number(bridge, SPAN_START, default=0.0)
     if min(scale, spread, length) <= 0.0:
-        raise NotAvailable(f"{CALIBRATION}, {CALIBRATION_SD} and {SPAN} have to be positive")
+        names = f"{CALIBRATION}, {CALIBRATION_SD}, {SPAN}"
+        raise UnfitError(Phrase("unfit.not_positive", {"names": names}))
     stations = {part.id: part.station_m for part in bridge.twin.components(bridge.asset.id)}
     placed = [
         (station, stream)
@@ -150,7 +150,7 @@ def site_of(bridge: Bridge) -> Site:
     ]
     placed.sort(key=lambda pair: (pair[0], pair[1].uid))
     if len({station for station, _ in placed}) < 2:  # noqa: PLR2004
-        raise NotAvailable("weighing needs strain waveforms at two stations inside the span")
+        raise UnfitError(Phrase("unfit.two_stations"))
     lines = []
     for station, _ in placed:
         from_m = station - start
@@ -169,7 +169,7 @@ def _number(bridge: Bridge, name: str, *, default: float = math.nan) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise NotAvailable(f"{name} of the bridge is no number")
+        raise UnfitError(Phrase("unfit.no_number", {"name": name}))
     return value
 
 

@@ -12,13 +12,14 @@ from simulations.bridges.vehicle_damage import top_vehicles
 from simulations.structure.histories import STATE_NAME, StressHistory
 from simulations.structure.miner import stress_from_strain
 from simulations.structure.sn import SnCurve, sn_curve
-from twin.errors import InsufficientData, ModelError
+from twin.errors import ModelError
 from twin.model.assets import Attribute
 from twin.model.datastreams import Datastream
 from twin.model.fatigue import DetailFatigue, record_of
 from twin.model.findings import MonitoringState, Phrase
 from twin.model.monitoring import AnalysisOutcome, StateRecord
 from twin.model.quality import SUSPECT_MASK
+from twin.model.refusals import LackingError
 from twin.model.times import from_us
 
 NAME = "fatigue"
@@ -107,7 +108,7 @@ def look(bridge: Bridge) -> Found:
     if not shown and wrong:
         raise ModelError("; ".join(wrong))
     if not shown:
-        raise InsufficientData(f"no sample is stored of {', '.join(silent)}")
+        raise LackingError(Phrase("wait.no_sample", {"channels": ", ".join(silent)}))
     states.append(record_of(shown, asset_id=bridge.asset.id, at=bridge.now))
     slow = [item.datastream for item in shown if not item.sees_crossings]
     said = [f"{uid}: {TOO_SLOW}" for uid in slow] + wrong

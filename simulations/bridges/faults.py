@@ -14,6 +14,7 @@ from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, MonitoringState, Phrase, Reason
 from twin.model.monitoring import AnalysisOutcome
 from twin.model.quantities import quantity
+from twin.model.refusals import LackingError
 from twin.model.times import from_us
 from twin.rules.diagnosis import MOVED_LAG_H, RULE_VERSION, Diagnosis, Symptoms, diagnose
 
@@ -62,13 +63,13 @@ def _slow_findings(bridge: Bridge) -> tuple[Finding, ...]:
     """What the hourly means of all streams say."""
     streams = [item for item in bridge.of(*QUANTITIES) if item.kind == "reading"]
     if not streams:
-        raise InsufficientData("no stream of readings is registered")
+        raise LackingError(Phrase("wait.no_stream"))
     warm = bridge.of("structure_temperature")[:1]
     heavy = [item.uid for item in bridge.heavy]
     columns = bridge.hourly([*(item.uid for item in (*streams, *warm)), *heavy])
     known = [item for item in streams if _is_known(columns, item)]
     if not known:
-        raise InsufficientData(f"no stream has {LEAST_H} hours, a day of them in the last week")
+        raise LackingError(Phrase("wait.stream_hours", {"least": float(LEAST_H)}))
     found: list[Finding] = []
     for stream in known:
         doubtful = _findings(bridge, stream, columns, warm)

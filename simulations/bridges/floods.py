@@ -7,11 +7,11 @@ import numpy as np
 from simulations.bridges.inputs import Bridge
 from simulations.bridges.rounds import Analysis, Found
 from simulations.monitoring.flood import GaugeJudgement, GaugeRule, GaugeWatch, gauge_rule
-from twin.errors import NotAvailable
 from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, MonitoringState, Phrase, Reason
 from twin.model.monitoring import AnalysisOutcome
 from twin.model.quality import SUSPECT_MASK
+from twin.model.refusals import UnfitError
 from twin.model.times import from_us, to_us
 
 NAME = "gauge"
@@ -64,7 +64,7 @@ def _gauge(bridge: Bridge, rule: GaugeRule) -> Datastream:
     for stream in bridge.twin.datastreams():
         if stream.quantity == "water_level" and rule.gauge in names.get(stream.asset_id, ""):
             return stream
-    raise NotAvailable(f"the city has no gauge called {rule.gauge!r} with a water level")
+    raise UnfitError(Phrase("unfit.no_gauge", {"gauge": rule.gauge}))
 
 
 def _findings(

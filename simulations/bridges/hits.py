@@ -11,7 +11,9 @@ from simulations.bridges.inputs import Bridge, Floats, Ints
 from simulations.monitoring.ae import Hit, Site, Span, TendonZone, enclosing
 from twin.errors import ModelError, NotAvailable
 from twin.model.datastreams import Datastream
+from twin.model.findings import Phrase
 from twin.model.quality import Quality
+from twin.model.refusals import UnfitError
 from twin.model.times import from_us, to_us
 
 AMPLITUDE, ENERGY, LEVEL = "ae_amplitude", "ae_energy", "ae_signal_level"
@@ -220,7 +222,7 @@ def _number(bridge: Bridge, name: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise NotAvailable(f"{name} of the bridge is no number")
+        raise UnfitError(Phrase("unfit.no_number", {"name": name}))
     return value
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from simulations.bridges.inputs import Bridge, Columns, Floats, Ints
 from simulations.bridges.rounds import Analysis, Found
 from simulations.bridges.symptoms import heavy_flow
-from twin.errors import InsufficientData
 from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, Phrase, Reason
 from twin.model.monitoring import AnalysisOutcome
+from twin.model.refusals import LackingError
 from twin.model.times import from_us
 from twin.rules.diagnosis import RULE_VERSION, Symptoms, diagnose
 
@@ -43,9 +43,8 @@ def look(bridge: Bridge) -> Found:
     heavy = heavy_flow(bridge, columns)
     judged = [item for item in streams if _is_known(columns.highest[item.uid])]
     if not judged:
-        raise InsufficientData(
-            f"no strain stream has {LEAST_H} hours before the last {RECENT_H} and half of these"
-        )
+        hours = {"least": float(LEAST_H), "recent": float(RECENT_H)}
+        raise LackingError(Phrase("wait.strain_hours", hours))
     findings = [
         finding for stream in judged for finding in _findings(bridge, stream, columns, heavy)
     ]

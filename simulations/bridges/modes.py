@@ -26,6 +26,7 @@ from twin.model.monitoring import AnalysisOutcome, BridgeEvent, StateRecord
 from twin.model.observations import Waveform
 from twin.model.quality import SUSPECT_MASK
 from twin.model.quantities import quantity
+from twin.model.refusals import LackingError
 from twin.model.times import to_us
 
 NAME = "modes"
@@ -69,7 +70,7 @@ def look(bridge: Bridge) -> Found:
         if stream.kind == "waveform" and (channel := _channel(bridge, stream)).blocks
     ]
     if not channels:
-        raise InsufficientData("no sound acceleration block arrived in the last hour")
+        raise LackingError(Phrase("wait.no_vibration"))
     events: list[BridgeEvent] = []
     recordings = [_recording(group) for group in together(channels)]
     suspect = unit_problems(recordings)

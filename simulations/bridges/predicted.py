@@ -9,8 +9,10 @@ from simulations.bridges.crossings import site_of
 from simulations.bridges.inputs import Bridge, Floats
 from twin.errors import InsufficientData, ModelError, NotAvailable
 from twin.model.bridge import ComponentFacts
+from twin.model.findings import Phrase
 from twin.model.monitoring import BridgeEvent
 from twin.model.reality import Check
+from twin.model.refusals import LackingError, UnfitError
 from twin.model.structure import InfluenceLine, ModelLevel
 from twin.model.structure_state import NAME as STRUCTURE
 from twin.model.structure_state import Frequency, StructureState, parts_of
@@ -52,14 +54,13 @@ def fixed_station(bridge: Bridge, stations: Mapping[str, float | None]) -> float
         try:
             return float(attribute.value)
         except ValueError:
-            raise NotAvailable(f"{FIXED_POINT} is {attribute.value!r}, no station in m") from None
+            value = {"name": FIXED_POINT, "value": attribute.value}
+            raise UnfitError(Phrase("unfit.no_station", value)) from None
     if not found:
-        raise NotAvailable(
-            f"no fixed point is recorded: a fixed bearing with its station, or {FIXED_POINT}"
-        )
+        raise UnfitError(Phrase("unfit.no_fixed_point", {"name": FIXED_POINT}))
     if len(found) > 1:
         listed = ", ".join(f"{station:g} m" for station in sorted(found))
-        raise NotAvailable(f"several fixed points are recorded ({listed}); expansion is hindered")
+        raise UnfitError(Phrase("unfit.fixed_points", {"stations": listed}))
     return found.pop()
 
 
@@ -74,7 +75,8 @@ def recent_values(bridge: Bridge, uid: str, *, days: int) -> Floats:
     value = bridge.hourly([uid], hours=24 * days).value[uid]
     known = value[np.isfinite(value)]
     if len(known) < FEWEST_VALUES:
-        raise InsufficientData(f"{len(known)} values in {days} days, needed are {FEWEST_VALUES}")
+        counts = {"count": float(len(known)), "days": float(days), "least": float(FEWEST_VALUES)}
+        raise LackingError(Phrase("wait.values", counts))
     return known
 
 

@@ -19,6 +19,7 @@ from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, MonitoringState, Phrase, Reason
 from twin.model.monitoring import ANALYSIS_SOURCE, AnalysisOutcome
 from twin.model.reality import NAME, REVERSED, Check, record_of
+from twin.model.refusals import UnfitError
 
 VERSION = "2"
 DAYS = 30
@@ -48,7 +49,7 @@ def look(bridge: Bridge) -> Found:
     """
     checks = tuple(_checks(bridge))
     if not checks:
-        raise NotAvailable("no prediction of a model has a sensor at this bridge")
+        raise UnfitError(Phrase("unfit.no_prediction"))
     state = record_of(checks, asset_id=bridge.asset.id, at=bridge.now)
     findings = (
         *(_finding(bridge, check) for check in checks if check.verdict == "not_valid"),
@@ -106,7 +107,7 @@ def _travel(bridge: Bridge, stream: Datastream) -> Expansion:
     """Travel of a bearing per kelvin in the last month."""
     warm = bridge.of("structure_temperature")
     if not warm:
-        raise NotAvailable("no temperature of the structure is measured")
+        raise UnfitError(Phrase("unfit.no_temperature"))
     columns = bridge.hourly([stream.uid, warm[0].uid], hours=24 * DAYS)
     return expansion(columns.time_us, columns.value[stream.uid], columns.value[warm[0].uid])
 
@@ -122,10 +123,10 @@ def _length_m(bridge: Bridge, stream: Datastream) -> float:
     stations = {part.id: part.station_m for part in bridge.twin.components(bridge.asset.id)}
     station_m = stations.get(stream.component_id or "")
     if station_m is None:
-        raise NotAvailable("the station of the bearing is not recorded")
+        raise UnfitError(Phrase("unfit.bearing_station"))
     length_m = abs(station_m - fixed_station(bridge, stations))
     if not length_m > 0.0:
-        raise NotAvailable("the bearing lies at the fixed point, where nothing expands")
+        raise UnfitError(Phrase("unfit.at_fixed_point"))
     return length_m
 
 
@@ -159,7 +160,7 @@ def _frequency(bridge: Bridge, stream: Datastream) -> Check:
 def _main_span_m(bridge: Bridge) -> float:
     span = bridge.asset.attribute("main_span_m")
     if span is None:
-        raise NotAvailable("the main span is not recorded")
+        raise UnfitError(Phrase("unfit.no_span"))
     return float(span.value)
 
 
