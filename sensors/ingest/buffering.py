@@ -110,7 +110,10 @@ class Buffer:
 
     def has_room(self) -> bool:
         """Whether it would take messages now."""
-        return self._spool is not None and self._spool.probe()
+        has_room = self._spool is not None and self._spool.probe()
+        if has_room:
+            self.reason = ""
+        return has_room
 
     def take(self, deliveries: Sequence[Delivery], sources: Sequence[str]) -> bool:
         """Write messages; False if it takes none of them."""
@@ -143,7 +146,8 @@ class Buffer:
         done = [delivery for delivery, _ in self._unsynced]
         sources = Counter(source for _, source in self._unsynced)
         self._unsynced.clear()
-        self.reason = ""
+        if not self._spool.is_full:  # of what came before a refusal, this is no news
+            self.reason = ""
         return done, sources
 
     def take_back(self) -> list[Delivery]:

@@ -93,7 +93,8 @@ class Spool:
         self._warn_share = warn_share
         self._now_us = now_us or _system_us
         self._disk = disk or SystemDisk(folder)
-        self._is_blocked = False
+        self._is_append_refused = False
+        self._is_sync_refused = False
         self._group_since_us = 0
         self._probed_us = 0
         self._losses: dict[int, Loss] = {}
@@ -150,8 +151,9 @@ class Spool:
             self._check_room(len(content))
             self._tail.append(content, count=len(messages))
         except SpoolFullError:
-            self._is_blocked = True
+            self._is_append_refused = True
             raise
+        self._is_append_refused = False
         if self._tail.unsynced_count == len(messages):
             self._group_since_us = self._now_us()
 
@@ -169,9 +171,9 @@ class Spool:
         try:
             self._tail.sync()
         except SpoolFullError:
-            self._is_blocked = True
+            self._is_sync_refused = True
             raise
-        self._is_blocked = False
+        self._is_sync_refused = False  # says nothing about what was not appended
 
     @property
     def is_sync_due(self) -> bool:
@@ -195,7 +197,7 @@ class Spool:
             return False
         finally:
             remove_file(self._disk, PROBE_FILE)
-        self._is_blocked = False
+        self._is_append_refused = self._is_sync_refused = False
         return True
 
     def _check_room(self, wanted: int) -> None:
@@ -341,14 +343,18 @@ class Spool:
 
     @property
     def is_full(self) -> bool:
-        """Whether the last append or sync was refused; `probe` tells when that is over.
+        """Whether the last append or the last sync was refused; `probe` tells when that is over.
 
         An empty spool, which nobody probes, asks by itself now and then.
         """
         since_us = self._now_us() - self._probed_us
-        if self._is_blocked and self.is_empty and not 0 <= since_us < PROBE_AGAIN_US:
+        if self._is_refused and self.is_empty and not 0 <= since_us < PROBE_AGAIN_US:
             self.probe()
-        return self._is_blocked
+        return self._is_refused
+
+    @property
+    def _is_refused(self) -> bool:
+        return self._is_append_refused or self._is_sync_refused
 
     @property
     def report(self) -> SpoolReport:

@@ -317,6 +317,25 @@ def test_a_full_spool_pauses_the_reading_and_acknowledges_nothing(bench: Bench) 
     assert len(bench.inbox.acked) == 1
 
 
+def test_a_full_spool_is_told_while_the_reading_pauses_after_an_earlier_group_too(
+    bench: Bench,
+) -> None:
+    bench.store.is_away = True
+    bench.step()
+    bench.inbox.put(reading(1.0))
+    bench.ingester._take(0.0)
+    assert bench.ingester._spool(is_new=True) == 0  # written, and waits for its fsync
+    bench.spool._max_bytes = 200
+    for value in range(10):
+        bench.inbox.put(reading(float(value)))
+    assert bench.steps(4) == 1
+    assert bench.ingester.state == "paused"
+    bench.ingester._reporter.observe()
+    found = dict(bench.ingester._reporter._alarms.open)
+    assert [kind for kind, _ in found] == ["spool_full"]
+    assert "may hold 200" in next(iter(found.values()))
+
+
 def test_a_paused_ingester_reads_again_when_the_spool_has_room(bench: Bench) -> None:
     bench.store.is_away = True
     bench.step()

@@ -193,6 +193,19 @@ def test_bytes_and_free_space_are_bounds_and_an_alarm_comes_before() -> None:
         scarce.append(some(0, 20))
 
 
+def test_a_refused_append_stays_refused_while_an_earlier_group_is_synced() -> None:
+    spool = opened(MemoryDisk(capacity=10_000), max_bytes=1000)
+    put(spool, some(0, 10))
+    spool.append(some(10, 5))
+    with pytest.raises(SpoolFullError):
+        spool.append(some(15, 30))
+    assert spool.is_full
+    spool.sync()
+    assert spool.is_full
+    put(spool, some(15, 1))  # it takes messages again
+    assert not spool.is_full
+
+
 def test_a_full_disk_takes_whole_batches_or_none_and_goes_on_when_there_is_room() -> None:
     disk = MemoryDisk(capacity=1500, claimed_free=10**9)
     spool = opened(disk)
