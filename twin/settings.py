@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from twin.errors import ScenarioError, SettingsError
-from twin.model.messages import CodecRule
+from twin.model.messages import CodecRule, CodecTable
 from twin.model.questions import require_gap
 
 ENVIRONMENT_PREFIX = "TWIN_"
@@ -237,9 +237,10 @@ class TrafficSettings:
 
 @dataclass(frozen=True, slots=True)
 class CodecSettings:
-    """Routing: which codec reads which topic."""
+    """Routing: which codec reads which topic, and the metadata tables that codecs read."""
 
     rule: tuple[CodecRule, ...] = ()
+    table: tuple[CodecTable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,14 +26,30 @@ class RefusedError(DecodeError):
 
 
 class Decoder:
-    """Codec made from a function that may raise `RefusedError` and nothing else."""
+    """Codec made from a function that may raise `RefusedError` and nothing else.
+
+    Parameters
+    ----------
+    name, version
+        Of the codec.
+    function
+        Decodes a message.
+    state_key
+        Of a codec with state: whose state a message needs (a node); empty for none.
+    """
 
     def __init__(
-        self, name: str, version: str, function: Callable[[Message, CodecContext], Outcome]
+        self,
+        name: str,
+        version: str,
+        function: Callable[[Message, CodecContext], Outcome],
+        *,
+        state_key: Callable[[Message, CodecContext], str] | None = None,
     ) -> None:
         self.name = name
         self.version = version
         self._function = function
+        self.state_key = state_key
 
     def decode(self, message: Message, context: CodecContext) -> Outcome:
         """Decode any bytes to observations, events, proposals and rejections."""

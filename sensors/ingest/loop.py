@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from uuid import UUID, uuid4
 
 from sensors.broker import client_id
@@ -17,11 +18,13 @@ from sensors.ingest.buffering import Buffer, Drained
 from sensors.ingest.contact import Contact, InstanceTakenError, Registry
 from sensors.ingest.gapnotes import GapNotes
 from sensors.ingest.inbox import Inbox, SourceOfTopic
+from sensors.ingest.knowledge import KnowledgeFile, knowledge_file
 from sensors.ingest.learned import LearnedFile, learned_file
 from sensors.ingest.meter import Meter
 from sensors.ingest.recorder import Pending, Recorder
 from sensors.ingest.reporting import Overview, Reporter
 from sensors.ingest.states import Due, State
+from sensors.metadata import read_tables
 from sensors.routing import Router
 from sensors.rules.quality import TimePolicy
 from twin.city import Twin
@@ -111,6 +114,8 @@ class Ingester:
             incarnation=self._incarnation,
             follower=self._follow,
             learned=LearnedFile(learned_file(settings), aside),
+            knowledge=KnowledgeFile(knowledge_file(settings)),
+            tables=partial(read_tables, settings),
         )
         self._contact = Contact(self._ask, aside)
         self._ledger = Ledger(inherited=buffer.messages)

@@ -9,9 +9,11 @@ from uuid import UUID
 
 from sensors.broker.delivery import Delivery
 from sensors.ingest.contact import Registry
+from sensors.ingest.knowledge import KnowledgeFile
 from sensors.ingest.learned import LearnedFile
 from sensors.ingest.meter import Meter
 from sensors.ingest.states import BatchSize
+from sensors.pipeline.memory import CodecMemory
 from sensors.pipeline.preparation import Pipeline
 from sensors.pipeline.prepared import Prepared
 from sensors.routing import Router, StreamTable
@@ -71,6 +73,10 @@ class Recorder:
         Told of every change of the registry.
     learned
         Where the rules for sensor faults keep what they have learned.
+    knowledge
+        Where the states of codecs are kept.
+    tables
+        Reads the metadata tables; asked again with every change of the registry.
     """
 
     def __init__(
@@ -85,6 +91,8 @@ class Recorder:
         incarnation: UUID,
         follower: Callable[[Sequence[Datastream]], None],
         learned: LearnedFile,
+        knowledge: KnowledgeFile,
+        tables: Callable[[], Mapping[str, Mapping[str, object]]] = dict,
     ) -> None:
         self._twin = twin
         self._router = router
@@ -94,6 +102,9 @@ class Recorder:
         self._incarnation = incarnation
         self._follower = follower
         self._learned = learned
+        self._knowledge = knowledge
+        self._tables = tables
+        self._memory = CodecMemory()
         self._sequence = 0
         self._correcting = frozenset(
             source for source, one in policy.treatments.items() if one.is_correcting
@@ -120,6 +131,8 @@ class Recorder:
         """Keep what the rules for sensor faults have learned; at the end at once."""
         if self.is_loaded:
             (self._learned.write_now if is_last else self._learned.write)(self._rules)
+        if is_last:
+            self._knowledge.close()
 
     def load(self, registry: Registry) -> None:
         """Use this registry from now on."""
@@ -127,7 +140,12 @@ class Recorder:
         if self._pipeline is not None and registry.version == self._version:
             return
         streams = StreamTable(registry.datastreams)
-        self._pipeline = Pipeline.of(self._router, self._codecs, streams, self._policy)
+        if self._pipeline is None:
+            self._memory.states.update(self._knowledge.read())
+        self._memory.tables = self._tables()
+        self._pipeline = Pipeline.of(
+            self._router, self._codecs, streams, self._policy, memory=self._memory
+        )
         self._rules.update(registry.datastreams)
         if not self._version:
             self._learned.read_into(self._rules)
@@ -219,6 +237,7 @@ class Recorder:
             If the store cannot or does not want to; repeat the same batch later.
         """
         if pending.prepared.is_empty and not pending.batch.declared_lost:
+            self._remember(pending)
             return None
         begun_s = time.monotonic()
         result = self._twin.record(pending.batch)
@@ -227,4 +246,10 @@ class Recorder:
         self._meter.note_commit(result)
         topics = Counter(topic.decode("utf-8", "replace") for topic in pending.topics)
         self._drift.note(topics, pending.batch.rejections)
+        self._remember(pending)
         return result
+
+    def _remember(self, pending: Pending) -> None:
+        """What codecs know after this batch counts from now on."""
+        if pending.prepared.states:
+            self._knowledge.write(self._memory.adopt(pending.prepared.states))

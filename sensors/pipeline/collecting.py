@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.codecs.columns import NO_SEQUENCE, Columns
+from sensors.pipeline.memory import CodecMemory, Recalled
 from sensors.pipeline.privacy import masked
 from sensors.pipeline.strangers import beyond_the_inbox
 from sensors.rules.features import FeatureReading
@@ -99,6 +100,7 @@ class Collected:
     sequences: list[Sequenced] = field(default_factory=list)
     features: list[FeatureReading] = field(default_factory=list)
     unknown_streams: int = 0
+    recalled: Recalled = field(default_factory=lambda: Recalled(CodecMemory()))
     _kept: dict[int, tuple[bytes, set[str]]] = field(default_factory=dict)
 
     @property

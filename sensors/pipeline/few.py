@@ -106,6 +106,7 @@ class FewMessages:
             unknown_streams=0,
             events={},
             sequences=(),
+            states={},
             by_source=Counter(lane.source for lane in lanes),
             rows=rows,
             stream=stream,

@@ -10,6 +10,7 @@ from sensors.broker.delivery import Delivery
 from sensors.pipeline.collecting import Collected, Context
 from sensors.pipeline.few import FEW, FewMessages
 from sensors.pipeline.lanes import BY_MESSAGE, Lane, Lanes, Place
+from sensors.pipeline.memory import CodecMemory, Recalled
 from sensors.pipeline.prepared import Prepared
 from sensors.pipeline.strangers import Strangers
 from sensors.pipeline.waveforms import judge_block
@@ -53,6 +54,9 @@ class Pipeline:
         Which times are accepted, and how each source is treated.
     strangers
         Unknown datastreams and topics; a bounded number of them is kept.
+    memory
+        Metadata tables and states of codecs; a batch leaves new states in `Prepared.states`, and
+        whoever records it adopts them.
     few
         Prepares a handful of ordinary messages more quickly; None takes columns for all.
     """
@@ -61,6 +65,7 @@ class Pipeline:
     streams: StreamTable
     policy: TimePolicy
     strangers: Strangers = field(default_factory=Strangers)
+    memory: CodecMemory = field(default_factory=CodecMemory)
     few: FewMessages | None = None
 
     @classmethod
@@ -70,10 +75,13 @@ class Pipeline:
         codecs: Mapping[str, Codec],
         streams: StreamTable,
         policy: TimePolicy,
+        *,
+        memory: CodecMemory | None = None,
     ) -> "Pipeline":
         """Pipeline of routing rules, codecs, registered datastreams and a policy."""
         lanes = Lanes(router, codecs, streams, policy)
-        return cls(lanes, streams, policy, few=FewMessages(lanes, streams, policy))
+        few = FewMessages(lanes, streams, policy)
+        return cls(lanes, streams, policy, memory=memory or CodecMemory(), few=few)
 
     def prepare(
         self,
@@ -94,7 +102,7 @@ class Pipeline:
             found = self.few.prepare(deliveries, unsure_from_us=unsure_from_us)
             if found is not None:
                 return found
-        into = Collected()
+        into = Collected(recalled=Recalled(self.memory))
         used = 0
         while used < len(deliveries) and (not used or into.size < most_readings):
             room = (most_readings - into.size) * LEAST_BYTES_OF_A_READING
@@ -170,7 +178,7 @@ class Pipeline:
             self._reject_stranger(Rejection("unknown_topic", detail), key, at, into)
             return
         message = delivery.message
-        outcome = decode(lane.codec, message, lane.route)
+        outcome = decode(lane.codec, message, lane.route, into.recalled)
         into.count(lane.source, outcome)
         is_stale = message.retained and not lane.accepts_retained
         for item in outcome.items:
@@ -288,6 +296,7 @@ class Pipeline:
             unknown_streams=into.unknown_streams,
             events=dict(into.events),
             sequences=tuple(into.sequences),
+            states=into.recalled.news,
             by_source=dict(into.messages),
             rows=rows,
             stream=judged.stream,
@@ -312,11 +321,14 @@ class Pipeline:
             into.received[source] += count
 
 
-def decode(codec: Codec, message: Message, route: Route) -> Outcome:
+def decode(codec: Codec, message: Message, route: Route, recalled: Recalled) -> Outcome:
     """Outcome of a message; an exception of a foreign codec is its defect, not our end."""
     context = CodecContext(rule=route.rule, names=route.names)
     try:
-        return codec.decode(message, context)
+        context, key = recalled.context(codec, message, context)
+        outcome = codec.decode(message, context)
+        recalled.note(key, outcome.state)
+        return outcome  # noqa: TRY300 - all of it is the codec's
     except Exception as error:  # noqa: BLE001 - codecs are plugins; counted and shown, not hidden
         return rejected(
             "codec_error",

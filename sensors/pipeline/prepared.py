@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sensors.codecs.columns import NO_SEQUENCE
 from sensors.pipeline.collecting import Sequenced
+from sensors.pipeline.memory import State, StateKey
 from sensors.routing import StreamColumns
 from sensors.rules.quality import Rows
 from twin.model.messages import Rejection
@@ -49,6 +50,8 @@ class Prepared:
         Events by kind.
     sequences
         Sequence numbers of messages that were decoded alone, for the detection of gaps.
+    states
+        What codecs know after these messages; counts once they are recorded.
     by_source
         Messages used, by source.
     rows, stream, columns
@@ -64,6 +67,7 @@ class Prepared:
     unknown_streams: int
     events: Mapping[str, int]
     sequences: tuple[Sequenced, ...]
+    states: Mapping[StateKey, State]
     by_source: Mapping[str, int]
     rows: Rows
     stream: NDArray[np.intp]

@@ -10,6 +10,8 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from sensors.metadata import read_tables
+from sensors.pipeline.memory import CodecMemory
 from sensors.pipeline.preparation import Pipeline
 from sensors.policies import installed_codecs, time_policy
 from sensors.recovery.replaying import Replay, Replayer, in_order, pages
@@ -52,6 +54,7 @@ def _pipeline(twin: Twin, settings: Settings) -> Pipeline:
         installed_codecs(settings),
         StreamTable(twin.datastreams()),
         time_policy(settings),
+        memory=CodecMemory(tables=read_tables(settings)),
     )
 
 

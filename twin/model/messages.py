@@ -112,6 +112,25 @@ class CodecRule:
 
 
 @dataclass(frozen=True, slots=True)
+class CodecTable:
+    """A metadata table of a source: a JSON file of the city folder that its codecs read.
+
+    Parameters
+    ----------
+    name
+        Under which the codec looks for it.
+    source
+        As in the routing rules.
+    file
+        Relative to the city folder.
+    """
+
+    name: str
+    source: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds that hold for every message, checked before parsing where possible."""
 
@@ -132,8 +151,8 @@ class CodecContext:
         Metadata of the source by name (sensor list, site table), as plain JSON data; a table that
         is not configured or not loaded is absent.
     state
-        What this codec gave as `Outcome.state` for the previous message of the same source, as
-        plain JSON data; empty at first.
+        What this codec gave as `Outcome.state` for the previous message of the same source and
+        ``state_key``, as plain JSON data; empty at first, and for a codec without ``state_key``.
     """
 
     rule: CodecRule
