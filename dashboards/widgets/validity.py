@@ -31,8 +31,9 @@ def verdict_cell(check: Check, texts: Texts) -> Component | str:
     """Verdict of a check, with what is odd about it or why it was not made."""
     key = SIGNS.get(check.verdict)
     shown = said(Phrase("label.not_checked"), texts.language) if key is None else texts(key)
-    if check.reason:
-        return html.Span([f"{shown}: ", html.Span(check.reason, lang="en", className="remark")])
+    if check.reasons:
+        reasons = "; ".join(said(phrase, texts.language) for phrase in check.reasons)
+        return html.Span([f"{shown}: ", html.Span(reasons, className="remark")])
     if check.remark:
         return f"{shown}; {said(Phrase(f'label.{check.remark}'), texts.language)}"
     return shown

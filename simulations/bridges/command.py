@@ -314,7 +314,8 @@ def _checks(view: BridgeView, language: str) -> Iterator[str]:
         verdict = _word(_VERDICTS[check.verdict], language)
         named = f"  {_word(f'model.{check.model}', language)}, {check.channel}: "
         if check.predicted is None or check.measured is None or check.error_percent is None:
-            yield f"{named}{verdict}: {check.reason}"
+            reasons = "; ".join(said(phrase, language) for phrase in check.reasons)
+            yield f"{named}{verdict}: {reasons}"
             continue
         remark = f"; {_word(f'label.{check.remark}', language)}" if check.remark else ""
         yield (

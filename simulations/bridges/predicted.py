@@ -12,7 +12,7 @@ from twin.model.bridge import ComponentFacts
 from twin.model.findings import Phrase
 from twin.model.monitoring import BridgeEvent
 from twin.model.reality import Check
-from twin.model.refusals import LackingError, UnfitError
+from twin.model.refusals import LackingError, UnfitError, reasons_of
 from twin.model.structure import InfluenceLine, ModelLevel
 from twin.model.structure_state import NAME as STRUCTURE
 from twin.model.structure_state import Frequency, StructureState, parts_of
@@ -104,7 +104,9 @@ def _structural(bridge: Bridge, first: Frequency, rests: tuple[str, ...], *, day
     try:
         known = recent_values(bridge, first.channel, days=days)
     except InsufficientData as error:
-        return Check(*named, predicted, None, "Hz", None, limit, 0, rests=rests, reason=str(error))
+        return Check(
+            *named, predicted, None, "Hz", None, limit, 0, rests=rests, reasons=reasons_of(error)
+        )
     measured = float(known.mean())
     error = 100.0 * (measured / predicted - 1.0)
     return Check(*named, predicted, measured, "Hz", error, limit, len(known), rests=rests)
@@ -142,9 +144,14 @@ def crossing_strain(bridge: Bridge, *, days: int) -> Iterator[Check]:
     named = ("crossing_strain", "crossings")
     rests = ("crossings", "fatigue.traffic")
     if len(events) < FEWEST_CROSSINGS:
-        reason = f"{len(events)} clear crossings in {days} days, needed are {FEWEST_CROSSINGS}"
+        counts = {
+            "count": float(len(events)),
+            "days": float(days),
+            "least": float(FEWEST_CROSSINGS),
+        }
+        reasons = (Phrase("wait.crossings", counts),)
         limit = STRAIN_LIMIT_PERCENT
-        yield Check(*named, None, None, "um/m", None, limit, 0, rests=rests, reason=reason)
+        yield Check(*named, None, None, "um/m", None, limit, 0, rests=rests, reasons=reasons)
         return
     predicted = np.array([_peak_umm(event, site.lines) for event in events])
     measured = np.array([event.figures["peak_umm"] for event in events])
@@ -185,11 +192,11 @@ def traffic_counts(bridge: Bridge) -> Iterator[Check]:
     document = live.document()
     held_out = document.get("held_out") or {}
     error, limit = held_out.get("rmse_percent"), document.get("allowed_rmse_percent")
-    reason = _uncounted(live, bridge, error=error, limit=limit)
+    reasons = _uncounted(live, bridge, error=error, limit=limit)
     named = ("traffic_counts", live.subject)
     stations = int(held_out.get("stations") or 0)
-    if reason or error is None or limit is None:
-        yield Check(*named, None, None, "1", None, limit or 0.0, stations, ("traffic",), reason)
+    if reasons or error is None or limit is None:
+        yield Check(*named, None, None, "1", None, limit or 0.0, stations, ("traffic",), reasons)
         return
     factor = float(document["factor"])
     yield Check(*named, 1.0, factor, "1", float(error), float(limit), stations, ("traffic",))
@@ -197,12 +204,12 @@ def traffic_counts(bridge: Bridge) -> Iterator[Check]:
 
 def _uncounted(
     live: TrafficState, bridge: Bridge, *, error: float | None, limit: float | None
-) -> str:
+) -> tuple[Phrase, ...]:
     """Why the counts tell no error now; empty if they do."""
     status = validity(live, bridge.now)["status"]
     if status == "unknown":
-        return "the last look at the counts is older than an hour"
+        return (Phrase("wait.counts_old"),)
     if error is None or limit is None:
-        return "no station put aside tells the error now"
-    is_within = error <= limit
-    return "too few counts are at hand now" if status == "not_valid_now" and is_within else ""
+        return (Phrase("wait.no_held_out"),)
+    is_short = status == "not_valid_now" and error <= limit
+    return (Phrase("wait.few_counts"),) if is_short else ()

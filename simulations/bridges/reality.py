@@ -18,8 +18,8 @@ from twin.errors import InsufficientData, NotAvailable
 from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, MonitoringState, Phrase, Reason
 from twin.model.monitoring import ANALYSIS_SOURCE, AnalysisOutcome
-from twin.model.reality import NAME, REVERSED, Check, record_of
-from twin.model.refusals import UnfitError
+from twin.model.reality import NAME, REVERSED, Check, reason_of, record_of
+from twin.model.refusals import UnfitError, reasons_of
 
 VERSION = "2"
 DAYS = 30
@@ -58,8 +58,8 @@ def look(bridge: Bridge) -> Found:
     outcome = AnalysisOutcome(states=(state,), findings=findings)
     if any(check.verdict != "not_checked" for check in checks):
         return Found(outcome)
-    waiting = "; ".join(f"{check.channel}: {check.reason}" for check in checks)
-    reason = Phrase("state.not_armed", {"analysis": NAME, "reason": waiting})
+    waiting = tuple(reason_of(check) for check in checks)
+    reason = Phrase("state.not_armed", {"analysis": NAME}, waiting)
     return Found(outcome, MonitoringState.NOT_ARMED, reason)
 
 
@@ -174,7 +174,16 @@ def _waiting(
     model: str, channel: str, unit: str, rests: tuple[str, ...], error: Exception
 ) -> Check:
     return Check(
-        model, channel, None, None, unit, None, _LIMITS[model], 0, rests=rests, reason=str(error)
+        model,
+        channel,
+        None,
+        None,
+        unit,
+        None,
+        _LIMITS[model],
+        0,
+        rests=rests,
+        reasons=reasons_of(error),
     )
 
 

@@ -243,7 +243,8 @@ def test_a_judgement_takes_a_verdict_that_the_log_keeps(web: Served, client: htt
 def test_what_rests_on_a_failed_model_says_so(web: Served, client: httpx.Client) -> None:
     name = _get(client, "/B1/models")["models"][0]["name"]
     check = Check("first_frequency", "B1.f", 4.0, 2.0, "Hz", -50.0, 25.0, 30, rests=(name,))
-    waiting = replace(check, channel="B1.g", measured=None, error_percent=None, reason="two values")
+    lacking = (Phrase("wait.values", {"count": 2.0, "days": 30.0, "least": 20.0}),)
+    waiting = replace(check, channel="B1.g", measured=None, error_percent=None, reasons=lacking)
     state = reality_record([check, waiting], asset_id="B1", at=START)
     web.town.store.bridges.keep(AnalysisOutcome(states=(state,)), at=START)
     (model,) = _get(client, "/B1/models?lang=en")["models"]
@@ -251,6 +252,6 @@ def test_what_rests_on_a_failed_model_says_so(web: Served, client: httpx.Client)
     assert model["validity"]["reasons"][0].startswith("not valid now: the rule of thumb")
     facts = _get(client, "/B1?lang=en")
     assert [item["verdict"] for item in facts["checks"]] == ["not_valid", "not_checked"]
-    assert facts["checks"][1]["text"].endswith("two values")
+    assert facts["checks"][1]["text"].endswith("2 values in 30 days, needed are 20")
     assert list(facts["not_valid_now"]) == [name]
     assert facts["acoustic_emission"] == []

@@ -21,7 +21,7 @@ from twin.model.datastreams import Datastream
 from twin.model.findings import MonitoringState
 from twin.model.monitoring import ANALYSIS_SOURCE, AnalysisOutcome, BridgeEvent
 from twin.model.observations import Batch, Readings, Tally
-from twin.model.phrases import said
+from twin.model.phrases import is_known, said
 from twin.model.reality import Check, checks_of, validity_of, validity_words
 from twin.model.records import InventoryRecord
 from twin.model.structure_state import Frequency, StructureState
@@ -143,7 +143,9 @@ def test_a_fixed_bearing_of_the_inventory_is_the_fixed_point() -> None:
     other = replace(facts, component="T1/other", from_m=40.0)
     twin.bridges.book.add([replace(record, key="other", content=other)], at=NOW)
     _, checks = looked(twin)
-    assert "several fixed points are recorded (0 m, 40 m)" in checks["free_expansion"].reason
+    (reason,) = checks["free_expansion"].reasons
+    assert "several fixed points are recorded (0 m, 40 m)" in said(reason, "en")
+    assert "mehrere Festpunkte sind erfasst (0 m, 40 m)" in said(reason, "de")
 
 
 @pytest.mark.parametrize(
@@ -161,8 +163,9 @@ def test_what_cannot_be_checked_says_why_and_drops_no_other_verdict(
     _, checks = looked(twin_of(frequency_hz=2.0, **given))  # type: ignore[arg-type]
     expansion = checks["free_expansion"]
     assert expansion.verdict == "not_checked"
-    assert expansion.reason
-    assert reason in expansion.reason
+    (told,) = expansion.reasons
+    assert is_known(told)
+    assert reason in said(told, "en")
     assert checks["first_frequency"].verdict == "not_valid"
     assert validity_of("bearing.T1.travel", checks.values()).verdict == "not_checked"
     assert "nicht geprüft" in validity_words("bearing.T1.travel", checks.values(), language="de")

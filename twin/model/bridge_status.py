@@ -8,6 +8,7 @@ from typing import Any
 from twin.model.finding_steps import OpenFindings
 from twin.model.findings import MonitoringState, Phrase
 from twin.model.monitoring import StateRecord
+from twin.model.phrases import phrase_of
 from twin.model.state_rows import record_of_rows, rows_of
 from twin.model.times import from_us
 
@@ -101,13 +102,7 @@ def _analysis(row: Mapping[str, Any]) -> AnalysisStatus:
         version=str(row["version"]),
         state=MonitoringState[row["state"]],
         at=datetime.fromisoformat(row["at"]),
-        reason=None if reason is None else _phrase(reason),
+        reason=None if reason is None else phrase_of(reason),
         every_s=float(row["every_s"]),
         is_structural=bool(row["is_structural"]),
     )
-
-
-def _phrase(row: Mapping[str, Any]) -> Phrase:
-    """A sentence; those that were written before sentences had parts have none."""
-    parts = tuple(map(_phrase, row.get("parts", ())))
-    return Phrase(str(row["key"]), dict(row["values"]), parts)

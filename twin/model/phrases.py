@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
+from typing import Any
 
 from twin.model.findings import Phrase
 from twin.model.statements import german_value
@@ -41,6 +42,18 @@ def is_known(phrase: Phrase) -> bool:
     except KeyError:
         return False
     return all(map(is_known, phrase.parts))
+
+
+def phrase_of(row: Mapping[str, Any]) -> Phrase:
+    """A sentence that was kept as plain values; older ones have no parts.
+
+    Examples
+    --------
+    >>> phrase_of({"key": "state.armed", "values": {}})
+    Phrase(key='state.armed', values={}, parts=())
+    """
+    parts = tuple(map(phrase_of, row.get("parts", ())))
+    return Phrase(str(row["key"]), dict(row["values"]), parts)
 
 
 def written(value: float) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from twin.model.findings import Phrase
 from twin.model.monitoring import StateRecord
-from twin.model.phrases import said
+from twin.model.phrases import phrase_of, said
 from twin.model.state_rows import record_of_rows, rows_of
 
 NAME = "reality"
@@ -38,8 +38,8 @@ class Check:
     rests
         Names of models, analyses and derived datastreams that rest on the model; a name with a
         dot and more behind it belongs to it, so ``structure`` holds for ``structure.2``.
-    reason
-        Why it was not made, English; empty if it was.
+    reasons
+        Why it was not made; empty if it was.
     remark
         ``sign_reversed`` where the sensor moves against the prediction; empty else.
     """
@@ -53,7 +53,7 @@ class Check:
     limit_percent: float
     count: int
     rests: tuple[str, ...] = ()
-    reason: str = ""
+    reasons: tuple[Phrase, ...] = ()
     remark: str = ""
 
     @property
@@ -104,9 +104,7 @@ def validity_of(name: str, checks: Iterable[Check]) -> Validity:
 def reason_of(check: Check) -> Phrase:
     """Why a check says that its model is not valid now, or was not checked."""
     if check.error_percent is None:
-        return Phrase(
-            f"not_checked.{check.model}", {"channel": check.channel, "reason": check.reason}
-        )
+        return Phrase(f"not_checked.{check.model}", {"channel": check.channel}, check.reasons)
     return Phrase(
         f"not_valid_now.{check.model}",
         {
@@ -156,7 +154,7 @@ def _check(row: Mapping[str, Any]) -> Check:
     """A check; records of before checks named what rests on them have none."""
     later = {
         "rests": tuple(row.get("rests", ())),
-        "reason": row.get("reason", ""),
+        "reasons": tuple(map(phrase_of, row.get("reasons", ()))),
         "remark": row.get("remark", ""),
     }
     given = {name: row[name] for name in Check.__slots__ if name not in later}

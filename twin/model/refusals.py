@@ -33,6 +33,11 @@ def refused_as(error: Exception) -> tuple[Phrase, ...]:
     return error.phrases if isinstance(error, (LackingError, UnfitError)) else ()
 
 
+def reasons_of(error: Exception) -> tuple[Phrase, ...]:
+    """Phrases of an error; its message as it is where it has none."""
+    return refused_as(error) or (Phrase("state.parts", {"reason": str(error)}),)
+
+
 def of_channel(uid: str, error: Exception) -> Phrase:
     """What is missing or wrong with one channel.
 
