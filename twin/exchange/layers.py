@@ -161,7 +161,7 @@ class _Layer:
         west, south, east, north = self.extent
         left, bottom, right, top = shapely.bounds(geometries).T
         inside = (left >= west) & (bottom >= south) & (right <= east) & (top <= north)
-        fits = np.isin(shapely.get_type_id(geometries), allowed)
+        fits = np.isin(np.asarray(shapely.get_type_id(geometries)), allowed)
         finite = shapely.is_valid(geometries) & ~shapely.is_empty(geometries)
         return inside & fits & finite & ~shapely.is_missing(geometries)
 
