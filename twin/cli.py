@@ -129,12 +129,17 @@ def demo_city() -> Path:
 def _run_job(options: argparse.Namespace, rest: Sequence[str]) -> int:
     from twin.plugins import load  # noqa: PLC0415 - only for a job
     from twin.runtime import with_services  # noqa: PLC0415 - only for a job
-    from twin.settings import load_settings  # noqa: PLC0415 - only for a job
+    from twin.settings import load_settings, new_city  # noqa: PLC0415 - only for a job
     from twin.signals import stop_with_parent  # noqa: PLC0415 - only for a job
 
     if options.supervised:
         stop_with_parent()
-    settings = with_services(load_settings(city_folder(options.city)))
+    folder = city_folder(options.city)
+    is_made = folder.is_file() or (folder / "city.toml").exists()
+    if options.job == "import" and options.city is not None and not is_made:
+        settings = new_city(folder)
+    else:
+        settings = with_services(load_settings(folder))
     return cast("Job", load("jobs", options.job))(settings, rest)
 
 

@@ -141,7 +141,8 @@ class IngestSettings:
 
     ``client`` bulk is the fast path over paho, stock is paho alone, auto takes bulk where it
     works. Several ingesters with the same ``shared_group`` share the messages. A database that
-    owes an answer for longer than ``database_answer_s`` counts as away.
+    owes an answer for longer than ``database_answer_s`` counts as away. A member of the group that
+    gives no sign of life for ``absent_after_s`` raises an alarm of the others.
     """
 
     instance: str = "1"
@@ -153,6 +154,7 @@ class IngestSettings:
     future_tolerance_s: float = 300.0
     session_expiry_s: int = 7 * 24 * 3600
     database_answer_s: float = 10.0
+    absent_after_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +343,20 @@ def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> S
     return settings
 
 
+def new_city(folder: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings of a city folder that an import is about to make; its extent is empty.
+
+    Examples
+    --------
+    >>> new_city(Path("cities/helsinki"), {"TWIN_DATA_DIR": "/tmp"}).city.name
+    'helsinki'
+    """
+    environment = os.environ if environment is None else environment
+    data_dir = environment.get("TWIN_DATA_DIR") or str(_default_data_dir(environment))
+    city = CitySettings(name=folder.resolve().name, crs="", extent=())
+    return Settings(city, folder, embedded=EmbeddedSettings(data_dir=data_dir))
+
+
 def describe(settings: Settings) -> Sequence[tuple[str, str, str]]:
     """Effective settings as (key, value, origin); secrets are masked."""
     return tuple(_describe(settings, "", settings.origins))
@@ -440,10 +456,10 @@ def _validate(settings: Settings, file: Path) -> None:
             f"{file}: city.extent must be [west, south, east, north] in degrees, "
             f"got {list(degrees)}"
         )
-    if settings.ingest.database_answer_s <= 0:
+    if settings.ingest.database_answer_s <= 0 or settings.ingest.absent_after_s <= 0:
         raise SettingsError(
-            f"{file}: ingest.database_answer_s must be positive, "
-            f"got {settings.ingest.database_answer_s:g}"
+            f"{file}: ingest.database_answer_s and ingest.absent_after_s must be positive, got "
+            f"{settings.ingest.database_answer_s:g} and {settings.ingest.absent_after_s:g}"
         )
     _validate_traffic(settings.traffic, file)
     host = settings.dashboards.listen.rpartition(":")
