@@ -11,7 +11,7 @@ from twin.model.assets import Asset, Component
 from twin.model.bases import StoredBase
 from twin.model.bridge_status import NAME as STATUS_NAME
 from twin.model.city import City, LoadReport
-from twin.model.datastreams import Datastream
+from twin.model.datastreams import Datastream, Sensor
 from twin.model.findings import MonitoringState
 from twin.model.gaps import Gap, GapState
 from twin.model.history import Binned, Instants
@@ -128,6 +128,10 @@ class Twin:
             if part.kind == "direction" and part.asset_id in assets
         }
         return {**assets, **directions}
+
+    def sensors(self) -> Sequence[Sensor]:
+        """All sensors, by id."""
+        return self._store.sensors()
 
     def datastreams(self, asset_id: str | None = None) -> Sequence[Datastream]:
         """Registered datastreams, all or of one asset, by uid."""
@@ -252,6 +256,32 @@ class Twin:
             end_us=to_us(end),
             as_of_us=None if as_of is None else to_us(as_of),
         )
+
+    def page(
+        self,
+        numbers: Sequence[int],
+        *,
+        start: datetime,
+        end: datetime,
+        limit: int,
+        newest_first: bool = False,
+    ) -> Readings:
+        """At most ``limit`` readings of each datastream (by number) in [start, end).
+
+        The earliest ones or the newest, in order of time, then of number: whoever goes on behind
+        the last one reads everything, at the same cost per page.
+        """
+        return self._store.history.page(
+            numbers,
+            start_us=to_us(start),
+            end_us=to_us(end),
+            limit=limit,
+            newest_first=newest_first,
+        )
+
+    def count_readings(self, numbers: Sequence[int], *, start: datetime, end: datetime) -> int:
+        """How many readings some datastreams (by number) have in [start, end)."""
+        return self._store.history.count(numbers, start_us=to_us(start), end_us=to_us(end))
 
     def last_waveform(self, uid: str, *, start: datetime, end: datetime) -> Waveform | None:
         """Last waveform of a datastream that starts in [start, end), or None."""
@@ -433,6 +463,10 @@ class Twin:
     def alarms(self, *, only_open: bool = True, limit: int = MOST_ALARMS) -> Sequence[Alarm]:
         """Alarms of the system itself, open ones first, then the newest first."""
         return self._store.alarms.alarms(only_open=only_open, limit=limit)
+
+    def jobs(self) -> Sequence[JobStatus]:
+        """Newest status of every job, by job and instance."""
+        return tuple(self._store.jobs())
 
     def health(self) -> Health:
         """Whether the store answers, which jobs live, and how old the newest data are."""

@@ -89,6 +89,19 @@ class History(Protocol):
         """Return the readings in [start, end), or None if there are more than ``most``."""
         ...
 
+    def page(
+        self, numbers: Sequence[int], *, start_us: int, end_us: int, limit: int, newest_first: bool
+    ) -> Readings:
+        """Return at most ``limit`` readings of each datastream in [start, end).
+
+        The earliest ones, or the newest; all in order of time, then of datastream number.
+        """
+        ...
+
+    def count(self, numbers: Sequence[int], *, start_us: int, end_us: int) -> int:
+        """Return how many readings some datastreams have in [start, end)."""
+        ...
+
     def rows(
         self, numbers: Sequence[int], *, start_us: int, end_us: int, as_of_us: int | None = None
     ) -> Iterator[Readings]:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from twin.model.assets import Asset, Component
 from twin.model.city import City, LoadReport
-from twin.model.datastreams import Datastream
+from twin.model.datastreams import Datastream, Sensor
 from twin.model.provenance import Reference
 
 
@@ -27,6 +27,10 @@ class Inventory(Protocol):
 
     def components(self, asset_id: str | None = None) -> Sequence[Component]:
         """Return the components, all or of one asset, by id."""
+        ...
+
+    def sensors(self) -> Sequence[Sensor]:
+        """Return all sensors, by id."""
         ...
 
     def datastreams(self, asset_id: str | None = None) -> Sequence[Datastream]:

@@ -113,6 +113,11 @@ class MemoryStore:
             rows = [self._components[key] for key in sorted(self._components)]
         return tuple(row for row in rows if asset_id in (None, row.asset_id))
 
+    def sensors(self) -> Sequence[Sensor]:
+        """All sensors, by id."""
+        with self._lock:
+            return tuple(self._sensors[key] for key in sorted(self._sensors))
+
     def datastreams(self, asset_id: str | None = None) -> Sequence[Datastream]:
         """Datastreams with their numbers, all or of one asset, by uid."""
         with self._lock:

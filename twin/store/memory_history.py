@@ -7,7 +7,7 @@ import numpy as np
 from twin.model import history
 from twin.model.datastreams import Datastream
 from twin.model.history import Binned, Instants
-from twin.model.observations import Latest, Readings, Series, Waveform, no_readings
+from twin.model.observations import Latest, Readings, Series, Waveform, joined, no_readings
 from twin.model.quantities import quantity
 from twin.store import pages
 from twin.store.memory_observations import MemoryObservations
@@ -57,6 +57,24 @@ class MemoryHistory:
         """Readings in [start, end), or None if there are more than ``most``."""
         found = self._observations.series(number, start_us=start_us, end_us=end_us, limit=_ALL)
         return found if found.total <= most else None
+
+    def page(
+        self, numbers: Sequence[int], *, start_us: int, end_us: int, limit: int, newest_first: bool
+    ) -> Readings:
+        """At most ``limit`` readings of each datastream in [start, end)."""
+        found = no_readings()
+        part = slice(-limit, None) if newest_first else slice(limit)
+        for number in numbers:
+            rows = self._rows(number, start_us, end_us, None)
+            few = Readings(
+                rows.number[part], rows.time_us[part], rows.value[part], rows.quality[part]
+            )
+            found = joined(found, few)
+        return pages.ordered(found, newest_first=newest_first)
+
+    def count(self, numbers: Sequence[int], *, start_us: int, end_us: int) -> int:
+        """How many readings some datastreams have in [start, end)."""
+        return sum(len(self._rows(number, start_us, end_us, None)) for number in numbers)
 
     def rows(
         self, numbers: Sequence[int], *, start_us: int, end_us: int, as_of_us: int | None = None

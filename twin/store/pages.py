@@ -69,3 +69,15 @@ def latest_of(known: Mapping[int, tuple[int, float, int]]) -> Latest:
         quality=np.array([row[2] for _, row in ordered], np.int16),
         revision=0,
     )
+
+
+def ordered(readings: Readings, *, newest_first: bool) -> Readings:
+    """Readings by time, then by number; the newest first if asked for."""
+    time_us = -readings.time_us if newest_first else readings.time_us
+    order = np.lexsort((readings.number, time_us))
+    return Readings(
+        readings.number[order],
+        readings.time_us[order],
+        readings.value[order],
+        readings.quality[order],
+    )

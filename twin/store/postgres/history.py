@@ -16,7 +16,7 @@ from twin.model.times import from_us, to_us
 from twin.model.upkeep import UpkeepRule
 from twin.ports import Clock
 from twin.store import accounts, pages
-from twin.store.postgres.arrays import select_arrays
+from twin.store.postgres.arrays import WITH_NUMBER, select_arrays
 from twin.store.postgres.binary import EPOCH_SHIFT_US, HEADER, TRAILER, decode_rows
 from twin.store.postgres.connections import Connection, Connections
 from twin.store.postgres.queries import query
@@ -80,6 +80,24 @@ class PostgresHistory:
         if count > most:
             return None
         return Series(columns["t"], columns["v"], columns["q"], history.RAW, count)
+
+    def page(
+        self, numbers: Sequence[int], *, start_us: int, end_us: int, limit: int, newest_first: bool
+    ) -> Readings:
+        """At most ``limit`` readings of each datastream in [start, end)."""
+        name = "select_last_readings" if newest_first else "select_first_readings"
+        span = {"start": _time(start_us), "end": _time(end_us), "limit": limit}
+        values = {"numbers": list(numbers), **span}
+        with self._connections.use() as connection:
+            found = _readings(select_arrays(connection, name, values, kinds=WITH_NUMBER))
+        return pages.ordered(found, newest_first=newest_first)
+
+    def count(self, numbers: Sequence[int], *, start_us: int, end_us: int) -> int:
+        """How many readings some datastreams have in [start, end)."""
+        values = {"numbers": list(numbers), "start": _time(start_us), "end": _time(end_us)}
+        with self._connections.use() as connection:
+            row = connection.execute(query("count_readings"), values).fetchone()
+        return cast("int", row[0]) if row is not None else 0
 
     def rows(
         self, numbers: Sequence[int], *, start_us: int, end_us: int, as_of_us: int | None = None

@@ -59,6 +59,11 @@ class PostgresInventory:
         with self._connections.use() as connection:
             return _components(connection, asset_id)
 
+    def sensors(self) -> Sequence[Sensor]:
+        """All sensors, by id."""
+        with self._connections.use() as connection:
+            return _sensors(connection)
+
     def datastreams(self, asset_id: str | None) -> Sequence[Datastream]:
         """Datastreams with their numbers, all or of one asset, by uid."""
         if asset_id is not None and not is_storable(asset_id):
@@ -74,13 +79,12 @@ class PostgresInventory:
 
 
 def _read(connection: Connection) -> City:
-    sensors = connection.cursor(row_factory=class_row(Sensor)).execute(query("select_sensors"))
     return City(
         name="",
         references=_references(connection),
         assets=_assets(connection, None),
         components=_components(connection, None),
-        sensors=tuple(sensors),
+        sensors=_sensors(connection),
         datastreams=_datastreams(connection, None),
     )
 
@@ -136,6 +140,11 @@ def _components(connection: Connection, asset_id: str | None) -> tuple[Component
 
 def _component(*, geometry: bytes | None, **rest: Any) -> Component:  # noqa: ANN401 - columns
     return Component(geometry=None if geometry is None else _geometry(geometry), **rest)
+
+
+def _sensors(connection: Connection) -> tuple[Sensor, ...]:
+    cursor = connection.cursor(row_factory=class_row(Sensor))
+    return tuple(cursor.execute(query("select_sensors")))
 
 
 def _datastreams(connection: Connection, asset_id: str | None) -> tuple[Datastream, ...]:
