@@ -103,6 +103,21 @@ def mapped_value(raw: object, rule: ValueRule) -> float | None:
     return value
 
 
+def number_of(raw: object, name: str) -> float:
+    """A member that must be a number.
+
+    Raises
+    ------
+    RefusedError
+        If it is none; ``true`` and ``"1"`` are none.
+    """
+    if raw is None:
+        raise RefusedError("missing_field", f"`{name}` is absent")
+    if not is_number(raw):
+        raise RefusedError("wrong_type", f"`{name}` must be a number, got {type(raw).__name__}")
+    return float(raw)  # pyrefly: ignore[bad-argument-type] - is_number saw to it
+
+
 def is_any_of(raw: object, listed: Sequence[float | str]) -> bool:
     """Whether a raw value is one of the listed ones; ``true`` is not 1, ``"1"`` is not 1."""
     if is_number(raw):

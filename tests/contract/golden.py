@@ -56,6 +56,8 @@ def read(name: str) -> Golden:
         context=CodecContext(
             rule=TypeAdapter(CodecRule).validate_python(rule),
             names=parse_template(template).match(case["topic"].split("/")) or {},
+            tables=case.get("tables", {}),
+            state=case.get("state", {}),
         ),
         values=case["values"],
         expected=case["expected"],
@@ -88,6 +90,7 @@ def described(outcome: Outcome) -> dict[str, Any]:
                 "value": item.value,
                 "time": _text(item.phenomenon_time),
                 "flags": list(keys(item.quality)),
+                **({"unit": item.unit} if item.unit else {}),
             }
             for item in outcome.items
             if isinstance(item, Observation)
@@ -106,7 +109,7 @@ def described(outcome: Outcome) -> dict[str, Any]:
             if isinstance(item, WaveformBlock)
         ],
         "events": [
-            {"kind": item.kind, "details": dict(item.details)}
+            {"kind": item.kind, "details": plain(dict(item.details))}
             for item in outcome.items
             if isinstance(item, Event)
         ],
@@ -116,6 +119,11 @@ def described(outcome: Outcome) -> dict[str, Any]:
         "unassigned": outcome.unassigned,
     }
     return {name: part for name, part in parts.items() if part}
+
+
+def plain(value: Any) -> Any:
+    """Value as JSON would give it back: tuples become lists."""
+    return json.loads(json.dumps(value))
 
 
 def _text(time: datetime) -> str:
