@@ -22,7 +22,7 @@ from twin.city import Health
 from twin.errors import StoreUnavailableError
 from twin.model.alarms import Alarm
 from twin.model.gaps import Gap
-from twin.model.jobs import JobStatus
+from twin.model.jobs import LEFT, JobStatus
 from twin.model.observations import BalanceRow, QuarantineEntry
 from twin.model.records import StoredWorkItem
 from twin.model.tables import rows
@@ -192,7 +192,8 @@ def _jobs(found: Operations, texts: Texts) -> list[Component]:
 
 def _job(job: JobStatus, at: datetime, texts: Texts) -> list[Component | str]:
     age_s = (at - job.heartbeat_at).total_seconds()
-    state = texts("job.silent") if age_s > SILENT_S else _state_word(job.state, texts)
+    is_silent = age_s > SILENT_S and job.state != LEFT
+    state = texts("job.silent") if is_silent else _state_word(job.state, texts)
     figures = [
         html.Li(f"{_figure_name(name, texts)}: {texts.number(value, 1 if value % 1 else 0)}")
         for name, value in job.figures.items()
@@ -200,7 +201,7 @@ def _job(job: JobStatus, at: datetime, texts: Texts) -> list[Component | str]:
     return [
         job.job,
         job.instance,
-        html.Span(state, className="bad" if age_s > SILENT_S else "good"),
+        html.Span(state, className="bad" if is_silent else "good"),
         texts.time(job.started_at, has_date=True),
         texts("job.ago", age=texts.duration(age_s)),
         html.Ul(figures, className="figures"),

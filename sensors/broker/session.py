@@ -68,6 +68,11 @@ class SessionFile:
             logger.warning("session_unreadable", extra={"reason": str(error)})
             return Remembered()
 
+    def forget(self) -> None:
+        """Note that the session is over."""
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+
     def keep(self, filters: Sequence[str]) -> None:
         """Note that the session exists now and may hold these subscriptions."""
         if self._file is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 from paho.mqtt.client import Client
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -15,8 +16,9 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from sensors.broker.bulk import BulkClient
 from sensors.broker.clients import Identity
 from sensors.broker.delivery import Delivery, DeliveryQueue, Room
-from sensors.broker.link import Link
+from sensors.broker.link import ANSWER_WITHIN_S, Link
 from sensors.broker.plan import Ending
+from sensors.broker.publisher import Publisher
 from sensors.broker.session import SessionFile
 from sensors.broker.watchdog import Advice, Watchdog
 from twin.errors import SettingsError
@@ -148,6 +150,30 @@ class Subscriber:
         )
         identity = Identity(client_id, session_expiry_s=ingest.session_expiry_s, will=will)
         self._link = Link(broker, identity, self, choice=ingest.client, clock=clock)
+        self._broker, self._client_id = broker, client_id
+        self._marker = b""
+        self.is_drained = False
+
+    def leave(self) -> None:
+        """Take no new messages from now on: call it before `start`.
+
+        What the broker has queued for this session still comes; ``is_drained`` says that all of it
+        has come. A marker tells: subscribed to and published after the other subscriptions have
+        ended, it is the last message in the queue. `end_session` gives the session up then.
+        """
+        self._marker = uuid4().hex.encode()
+
+    def end_session(self, timeout_s: float = ANSWER_WITHIN_S) -> bool:
+        """After `close`: let the broker forget the session; whether it agreed in time.
+
+        With whatever is not acknowledged in it: only after ``is_drained``.
+        """
+        farewell = Publisher(self._broker, self._client_id)
+        is_heard = farewell.publish(self._probe_topic, b"") and not farewell.flush(timeout_s)
+        farewell.close(timeout_s)
+        if is_heard:
+            self._session.forget()
+        return is_heard
 
     def start(self) -> None:
         """Begin to connect; messages arrive from now on."""
@@ -267,12 +293,14 @@ class Subscriber:
         held = dict.fromkeys((*self._filters, *remembered.filters, *self._own_filters))
         self._remember(tuple(held))
         self._asked, self._retry_s = {}, None
-        self._subscribe(client, self._filters)
-        unwanted = [one for one in held if one not in self._filters]
+        wanted = () if self._marker else self._filters
+        if wanted:
+            self._subscribe(client, wanted)
+        unwanted = [one for one in held if one not in wanted]
         if unwanted:
             client.unsubscribe(unwanted)
         # QoS 0: a probe that nobody waits for any more must not lie in the session
-        _, self._last_request = client.subscribe(self._probe_topic, 0)
+        _, self._last_request = client.subscribe(self._probe_topic, 1 if self._marker else 0)
 
     def _subscribe(self, client: Client, filters: tuple[str, ...]) -> None:
         options = SubscribeOptions(qos=1, retainHandling=RETAINED_FOR_NEW_SUBSCRIPTIONS)
@@ -291,6 +319,9 @@ class Subscriber:
         """Note whether the broker agrees, to ask again later; probes are a convenience."""
         if packet == self._last_request:  # so the broker has read all requests before it, too
             self._remember(self._filters)
+            if self._marker:
+                self._is_subscribed = not refused
+                self.announce(self._probe_topic, self._marker, is_retained=False)
         asked = self._asked.pop(packet, ())
         if not asked:
             return
@@ -324,7 +355,7 @@ class Subscriber:
             self._subscribe(client, self._refused)
         if now_s - self._kept_s > REMEMBER_S:
             self._remember(self._held)
-        if not self._is_subscribed or min(self.room()) <= 0:
+        if not self._is_subscribed or self._marker or min(self.room()) <= 0:
             self._watchdog.paused(now_s)
             return
         advice = self._watchdog.advise(now_s)
@@ -338,15 +369,26 @@ class Subscriber:
         """Queue messages; probes are for the watchdog alone."""
         topics = {one.topic for one in deliveries}
         now_s = time.monotonic()
+        probes: Sequence[Delivery] = ()
         if self._probe_bytes in topics:
             self._watchdog.answered(now_s)
             topics.remove(self._probe_bytes)
+            probes = [one for one in deliveries if one.topic == self._probe_bytes]
             deliveries = [one for one in deliveries if one.topic != self._probe_bytes]
             size_bytes = sum(one.size_bytes for one in deliveries)
         if topics:
             self._watchdog.heard(topics, now_s)
         self._messages += len(deliveries)
         self._queue.put_all(deliveries, size_bytes)
+        if probes:
+            self._note_marker(probes)
+
+    def _note_marker(self, probes: Sequence[Delivery]) -> None:
+        """Acknowledge what nobody else does: the marker of a leave, perhaps an earlier one."""
+        with self._lock:
+            self._acks.extend([one.packet for one in probes if one.qos == 1])
+        if self._marker and any(one.payload == self._marker for one in probes):
+            self.is_drained = True
 
     def confirmed(self, packet: int, *, is_refused: bool) -> None:
         """Ignore: notices are repeated on the next connection."""

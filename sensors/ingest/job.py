@@ -2,9 +2,11 @@
 
 import argparse
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +19,9 @@ from sensors.ingest.reporting import OFFLINE, status_topic
 from sensors.policies import installed_codecs, time_policy
 from sensors.routing import subscriptions
 from sensors.spool import Spool, SpoolError
+from twin.city import Twin
 from twin.errors import SettingsError
+from twin.model.jobs import LEFT
 from twin.runtime import open_twin
 from twin.settings import Settings
 from twin.signals import stop_on_signal
@@ -27,7 +31,14 @@ logger = logging.getLogger(__name__)
 
 def command(settings: Settings, arguments: Sequence[str]) -> int:
     """Run the ingester until it is told to stop; exit code 0, or 1 if its connection broke."""
-    argparse.ArgumentParser(prog="twin ingest", description=__doc__).parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="twin ingest", description=__doc__)
+    parser.add_argument(
+        "--leave",
+        action="store_true",
+        help="take no new messages, record what the broker has queued for this instance, give its "
+        "session up and end; for an instance that will not run again",
+    )
+    is_leaving = parser.parse_args(arguments).leave
     if not settings.broker.host:
         raise SettingsError(
             "no broker is configured: name one in city.toml ([broker] host) or start `twin up`"
@@ -63,8 +74,24 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
         )
         ingester.open(stop)
         stack.enter_context(closing(inbox))
+        if is_leaving:
+            return leave(ingester, inbox, twin, stop)
         inbox.start()
         return ingester.run(stop)
+
+
+def leave(ingester: Ingester, inbox: Subscriber, twin: Twin, stop: threading.Event) -> int:
+    """Record what is queued for this instance, then give its session up; exit code 1 if not."""
+    inbox.leave()
+    inbox.start()
+    code = ingester.run(stop, is_drained=lambda: inbox.is_drained)
+    inbox.close()
+    if code == 0 and inbox.end_session():
+        twin.beat(replace(ingester.status(), state=LEFT))
+        logger.info("session_given_up")
+        return 0
+    logger.error("session_not_given_up", extra={"hint": "run twin ingest --leave again"})
+    return 1
 
 
 def name_of(settings: Settings) -> str:

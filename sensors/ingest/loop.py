@@ -30,6 +30,7 @@ from sensors.rules.quality import TimePolicy
 from twin.city import Twin
 from twin.errors import StoreError, StoreUnavailableError
 from twin.model.datastreams import Datastream
+from twin.model.jobs import LEFT, JobStatus
 from twin.model.times import to_us
 from twin.ports import Codec
 from twin.settings import Settings
@@ -165,10 +166,18 @@ class Ingester:
             stop.wait(GATHER_S)
         logger.info("ingest_opened", extra={"state": self.state, "spooled": self._buffer.messages})
 
-    def run(self, stop: threading.Event) -> int:
-        """Ingest until ``stop`` is set, then record or spool what was taken over."""
+    def run(self, stop: threading.Event, *, is_drained: Callable[[], bool] | None = None) -> int:
+        """Ingest until ``stop`` is set, then record or spool what was taken over.
+
+        Parameters
+        ----------
+        is_drained
+            For an ingester that leaves: whether nothing more will come. It ends when everything
+            is in the database, and exit code 0 says so; 1 if it was stopped before.
+        """
         logger.info("ingest_started", extra={"incarnation": str(self._incarnation)})
-        while not stop.is_set():
+        has_left = False
+        while not stop.is_set() and not has_left:
             if not self._inbox.is_alive:
                 logger.error("broker_connection_broke")
                 return 1
@@ -176,10 +185,16 @@ class Ingester:
             self._reporter.report_if_due()
             if self._due.is_now("learned", every_s=LEARNED_S):
                 self._recorder.keep_learned()
-        self._finish(stop)
-        return 0
+            has_left = is_drained is not None and is_drained() and self._is_all_recorded()
+        self._finish(stop, word=LEFT if has_left else "stopped")
+        return 0 if has_left or is_drained is None else 1
 
-    def _finish(self, stop: threading.Event) -> None:
+    def _is_all_recorded(self) -> bool:
+        """Whether nothing is left here: neither in the queue, nor in memory, nor in the spool."""
+        is_empty = not self._backlog and not self._inbox.figures().queue_messages
+        return is_empty and self.state is State.LIVE and self._pending is None
+
+    def _finish(self, stop: threading.Event, *, word: str) -> None:
         """Deal with what waits at the moment of the stop; what comes later stays at the broker."""
         left = self._inbox.figures().queue_messages + len(self._backlog)
         until_s = time.monotonic() + FINISH_WITHIN_S
@@ -190,7 +205,7 @@ class Ingester:
             left -= done
         self._sync()
         self._recorder.keep_learned(is_last=True)
-        self._reporter.tell("stopped")
+        self._reporter.tell(word)
         logger.info("ingest_stopped", extra={"left_to_broker": max(left, 0)})
 
     def _ask(self) -> Registry:
@@ -202,6 +217,10 @@ class Ingester:
         version = self._twin.registry_version()
         self._reporter.take_over_alarms()
         return Registry(version, self._twin.datastreams())
+
+    def status(self) -> JobStatus:
+        """State and figures of this moment."""
+        return self._reporter.status()
 
     @property
     def state(self) -> State:

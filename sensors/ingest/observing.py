@@ -31,7 +31,14 @@ OWN_KINDS = frozenset(
     }
 )
 KINDS_ABOUT_SOURCES = frozenset(
-    {"source_silent", "balance_difference", "clock_offset", "schema_drift", "inbox_full"}
+    {
+        "source_silent",
+        "balance_difference",
+        "clock_offset",
+        "schema_drift",
+        "inbox_full",
+        "instance_absent",
+    }
 )
 
 
@@ -102,6 +109,10 @@ class Observer:
     def look_at_store(self, contact: Contact) -> None:
         """Alarm while the database refuses for a reason that no reading caused."""
         self._alarms.set("store_refused", self._name, contact.reason if contact.is_refused else "")
+
+    def look_at_group(self, absent: Mapping[str, str]) -> None:
+        """Alarms about other ingesters whose messages the broker keeps for nobody."""
+        self._alarms.keep_only("instance_absent", dict(absent))
 
     def look_at_clocks(self, clocks: ClockWatch) -> None:
         """Alarms about the clocks of sources."""

@@ -21,6 +21,7 @@ from sensors.ingest.buffering import Buffer
 from sensors.ingest.contact import Contact, InstanceTakenError
 from sensors.ingest.errand import Errand
 from sensors.ingest.gapnotes import GapNotes
+from sensors.ingest.group import GroupWatch
 from sensors.ingest.inbox import Inbox, SourceOfTopic
 from sensors.ingest.meter import Meter
 from sensors.ingest.observing import KINDS_ABOUT_SOURCES, OWN_KINDS, Observer
@@ -39,6 +40,7 @@ BEAT_S = 2.0
 DOCUMENT_S = 5.0
 BALANCE_S = 60.0
 IDENTITY_S = 5.0
+GROUP_S = 5.0
 
 
 def status_topic(instance: str) -> str:
@@ -203,6 +205,12 @@ class Reporter:
         self._alarms = Alarms(twin, aside)
         self._observer = Observer(self._alarms, name=name)
         self._heartbeat = Heartbeat(twin, aside)
+        ingest = settings.ingest
+        self._group = (
+            GroupWatch(twin, aside, instance=self._instance, after_s=ingest.absent_after_s)
+            if ingest.shared_group
+            else None
+        )
         self._due = Due()
         self._started_at = twin.now()
         self._due.put_off("balance", seconds=BALANCE_S)
@@ -242,12 +250,20 @@ class Reporter:
         self._observer.look_at_spool(seen.buffer)
         self._observer.look_at_store(seen.contact)
         self._observer.look_at_clocks(seen.clocks)
+        self._look_at_group()
         for kind, subjects in seen.recorder.problems.items():
             self._alarms.keep_only(kind, dict(subjects))
         if seen.contact.is_ready or seen.contact.is_refused:
             self._alarms.tell()
             seen.gaps.write()
             self._heartbeat.beat(self.status())
+
+    def _look_at_group(self) -> None:
+        if self._group is None:
+            return
+        if self._overview.contact.is_ready and self._due.is_now("group", every_s=GROUP_S):
+            self._group.look()
+        self._observer.look_at_group(self._group.absent)
 
     def _exposed(self) -> list[str]:
         """Sources whose messages a lost session may have held, also before this run."""

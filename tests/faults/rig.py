@@ -152,7 +152,11 @@ class Rig:
     ingesters: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start_ingester(
-        self, *, programme: Sequence[str] = ("-m", "twin.cli"), instance: str = ""
+        self,
+        *,
+        programme: Sequence[str] = ("-m", "twin.cli"),
+        instance: str = "",
+        arguments: Sequence[str] = (),
     ) -> subprocess.Popen[bytes]:
         """Start the real job; it is stopped with the rig.
 
@@ -166,7 +170,7 @@ class Rig:
             process = subprocess.Popen(
                 [
                     sys.executable, *programme,
-                    "--city", str(self.settings.folder), "ingest",
+                    "--city", str(self.settings.folder), "ingest", *arguments,
                 ],
                 stdout=log, stderr=log, env=environment,
             )  # fmt: skip

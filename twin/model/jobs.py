@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
+LEFT = "left"  # the state of an instance that will not come back, and nothing is wrong with that
+
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
