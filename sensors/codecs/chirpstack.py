@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sensors.codecs import lorawan
-from sensors.codecs.decoder import Decoder, RefusedError
+from sensors.codecs.decoder import Decoder, RefusedError, numbered
 from sensors.codecs.times import Instant
 from sensors.codecs.values import Origin, Yield, read_leaves
 from twin.model.messages import CodecContext, Event, Message, Observation, Outcome
@@ -64,13 +64,14 @@ def _uplink(
 ) -> Outcome:
     values = lorawan.section(document, "object")
     frame = lorawan.frame_counter(document, "fCnt")
-    time = lorawan.mapped_time(values, message, context) or _time(document, message)
-    return lorawan.uplink_outcome(
-        lorawan.Uplink(key, frame, values, time),
-        lorawan.best_reception(document.get("rxInfo")),
-        context,
-        remedy="no `object`; set a codec in the device profile",
-    )
+    with numbered(key, frame):
+        time = lorawan.mapped_time(values, message, context) or _time(document, message)
+        return lorawan.uplink_outcome(
+            lorawan.Uplink(key, frame, values, time),
+            lorawan.best_reception(document.get("rxInfo")),
+            context,
+            remedy="no `object`; set a codec in the device profile",
+        )
 
 
 def _status(

@@ -1,9 +1,12 @@
 """The frame around every built-in codec: it bounds the payload and turns refusals into outcomes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
 
 from twin.errors import DecodeError
-from twin.model.messages import CodecContext, Message, Outcome, rejected
+from twin.model.messages import CodecContext, Message, Numbered, Outcome, rejected
 
 LONGEST_SHOWN = 80
 
@@ -17,12 +20,26 @@ class RefusedError(DecodeError):
         Key of the table ``rejection_reasons.csv``.
     detail
         What exactly, and what to do; no text from the payload.
+    numbered
+        Sequence numbers that it carries all the same.
     """
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: str, detail: str, numbered: Sequence[Numbered] = ()) -> None:
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+        self.numbered = tuple(numbered)
+
+
+@contextmanager
+def numbered(key: str, sequence: int | None, time: datetime | None = None) -> Iterator[None]:
+    """Whatever is refused inside carries this sequence number."""
+    try:
+        yield
+    except RefusedError as refused:
+        if sequence is not None:
+            refused.numbered = (Numbered(key, sequence, time),)
+        raise
 
 
 class Decoder:
@@ -61,7 +78,8 @@ class Decoder:
         try:
             return self._function(message, context)
         except RefusedError as refused:
-            return rejected(refused.reason, refused.detail)
+            outcome = rejected(refused.reason, refused.detail)
+            return replace(outcome, numbered=refused.numbered)
 
 
 def shown(text: str) -> str:

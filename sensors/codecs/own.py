@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import cast
 
@@ -21,6 +22,7 @@ from twin.model.messages import (
     Event,
     Limits,
     Message,
+    Numbered,
     Observation,
     Outcome,
     TimeRule,
@@ -84,15 +86,22 @@ def _decode(message: Message, context: CodecContext) -> Outcome:
     elements = document if isinstance(document, list) else [document]
     if len(elements) > MOST_ITEMS:
         raise RefusedError(
-            "too_many_items", f"{len(elements)} items, at most {MOST_ITEMS} in one message"
+            "too_many_items",
+            f"{len(elements)} items, at most {MOST_ITEMS} in one message",
+            [one for element in elements for one in _numbered(element, message, key=key)],
         )
     into = Yield()
+    numbers: list[Numbered] = []
     for element in elements:
+        values = len(into.items)
         try:
             _read(element, message, key=key, into=into)
         except RefusedError as refused:
             into.reject(refused)
-    return into.outcome()
+            values += 1
+        if len(into.items) == values:  # missing or refused, but not lost
+            numbers += _numbered(element, message, key=key)
+    return replace(into.outcome(), numbered=tuple(numbers))
 
 
 def _read(element: object, message: Message, *, key: str, into: Yield) -> None:
@@ -127,6 +136,23 @@ def _read(element: object, message: Message, *, key: str, into: Yield) -> None:
             sequence=sequence,
         )
     )
+
+
+def _numbered(element: object, message: Message, *, key: str) -> list[Numbered]:
+    """Sequence number of an item that yields no value, with its time if that can be read."""
+    if not isinstance(element, dict):
+        return []
+    try:
+        sequence = _sequence(element)
+        if sequence is None:
+            return []
+    except RefusedError:
+        return []
+    try:
+        time = _instant(element.get("t"), message).time
+    except RefusedError:
+        time = None
+    return [Numbered(key, sequence, time)]
 
 
 def _instant(time: object, message: Message) -> Instant:

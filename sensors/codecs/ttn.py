@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sensors.codecs import lorawan
-from sensors.codecs.decoder import Decoder, RefusedError
+from sensors.codecs.decoder import Decoder, RefusedError, numbered
 from sensors.codecs.pointers import checked_key
 from sensors.codecs.times import Instant
 from twin.model.messages import CodecContext, Event, Message, Outcome
@@ -69,13 +69,14 @@ def _uplink(
     uplink = lorawan.section(document, "uplink_message")
     values = lorawan.section(uplink, "decoded_payload")
     frame = lorawan.frame_counter(uplink, "f_cnt")
-    time = _time(document, uplink, message, context)
-    return lorawan.uplink_outcome(
-        lorawan.Uplink(key, frame, values, time),
-        _details(uplink),
-        context,
-        remedy="no decoded_payload; set a payload formatter in the application",
-    )
+    with numbered(key, frame):
+        time = _time(document, uplink, message, context)
+        return lorawan.uplink_outcome(
+            lorawan.Uplink(key, frame, values, time),
+            _details(uplink),
+            context,
+            remedy="no decoded_payload; set a payload formatter in the application",
+        )
 
 
 def _time(

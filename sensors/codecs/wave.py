@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.codecs.decoder import Decoder, RefusedError, shown
+from sensors.codecs.decoder import Decoder, RefusedError, numbered, shown
 from sensors.codecs.pointers import checked_key
 from sensors.codecs.strict_json import is_number, parse
-from twin.model.messages import CodecContext, Item, Message, Outcome, WaveformBlock
+from twin.model.messages import CodecContext, Item, Message, Numbered, Outcome, WaveformBlock
+from twin.model.times import from_us
 
 MAGIC = b"TWV1"
 PREFIX = struct.Struct("<4sI")
@@ -46,15 +47,25 @@ def _decode(message: Message, context: CodecContext) -> Outcome:
         raise RefusedError("length_mismatch", f"header of {header_size} bytes exceeds the payload")
     header = _header(parse(payload[PREFIX.size : begin], context.limits))
     _check_topic(message.topic, header.stream)
-    raw = _raw_samples(payload[begin:], header)
+    time = from_us(header.t0_ns // 1000)
+    with numbered(header.stream, header.sequence, time):
+        items, missing = _blocks(payload[begin:], header)
+    is_empty = not items and header.sequence is not None
+    numbers = (Numbered(header.stream, header.sequence or 0, time),) if is_empty else ()
+    return Outcome(tuple(items), missing=missing, numbered=numbers)
+
+
+def _blocks(body: bytes, header: _Header) -> tuple[list[Item], int]:
+    """Blocks of samples without a gap, and how many samples are missing."""
+    raw = _raw_samples(body, header)
     values = raw.astype(np.float64) * header.scale + header.offset
     is_present = np.ones(len(raw), bool) if header.missing is None else raw != header.missing
     with np.errstate(over="ignore"):  # beyond float32 becomes infinite and is refused below
         samples = values.astype(np.float32)
     if not np.isfinite(samples[is_present]).all():
         raise RefusedError("not_finite", "a sample is not finite after scaling; declare `missing`")
-    items: list[Item] = [_block(header, samples, part) for part in _runs(is_present)]
-    return Outcome(tuple(items), missing=int(len(raw) - is_present.sum()))
+    blocks: list[Item] = [_block(header, samples, part) for part in _runs(is_present)]
+    return blocks, int(len(raw) - is_present.sum())
 
 
 def _header(document: object) -> _Header:

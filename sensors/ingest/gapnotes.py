@@ -75,15 +75,16 @@ class GapNotes:
         parts = [part for one in batches for part in (one.readings, one.arrivals)]
         found = tracker.note(joined(*parts), now_us=now_us)
         counted = [prepared.counted() for prepared in batches]
-        number = np.concatenate([one.number for one in counted])
-        if len(number):
-            sequence = np.concatenate([one.sequence for one in counted])
-            found += tracker.note_counted(number, sequence, at_us=now_us)
-        for one in (one for prepared in batches for one in prepared.sequences):
-            found += tracker.note_sequences(
-                one.source, one.key, numbers=one.numbers, missing=one.missing, at_us=now_us
-            )
-        self._keep(found)
+        noted = tracker.note_numbers(
+            np.concatenate([one.number for one in counted]),
+            np.concatenate([one.sequence for one in counted]),
+            np.concatenate([one.time_us for one in counted]),
+            [one for prepared in batches for one in prepared.arrived],
+            at_us=now_us,
+        )
+        self._meter.note("sequence_gaps", noted.begun)
+        self._meter.note("sequence_missing", noted.missing)
+        self._keep([*found, *noted.gaps])
 
     def look(self) -> None:
         """Find datastreams that have fallen silent."""
@@ -106,9 +107,6 @@ class GapNotes:
     def _keep(self, found: Sequence[Gap]) -> None:
         if not found:
             return
-        exact = [gap for gap in found if gap.cause == "sequence"]
-        self._meter.note("sequence_gaps", len(exact))
-        self._meter.note("sequence_missing", sum(gap.missing or 0 for gap in exact))
         with self._lock:
             room = MOST_KEPT - len(self._waiting)
             self._waiting.extend(found[:room])

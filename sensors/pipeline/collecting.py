@@ -9,23 +9,20 @@ from numpy.typing import NDArray
 
 from sensors.codecs.columns import NO_SEQUENCE, Columns
 from sensors.pipeline.memory import CodecMemory, Recalled
+from sensors.pipeline.numbering import LARGEST_SEQUENCE
 from sensors.pipeline.privacy import masked
 from sensors.pipeline.strangers import beyond_the_inbox
 from sensors.rules.features import FeatureReading
+from sensors.rules.gaps import Arrived
 from sensors.rules.quality import Rows
-from twin.model.messages import Observation, Outcome, Rejection, WaveformBlock
+from twin.model.messages import Observation, Outcome, Rejection
 from twin.model.observations import Waveform
 from twin.model.quality import Quality
 from twin.model.times import from_us, to_us
 
-LARGEST_SEQUENCE = 2**62
-
 
 class Part(NamedTuple):
-    """Rows of some messages; ``message`` counts them from the first one of the run.
-
-    ``is_many`` tells rows that were read many messages at a time.
-    """
+    """Rows of some messages; ``message`` counts them from the first one of the run."""
 
     message: NDArray[np.int64]
     number: NDArray[np.int32]
@@ -34,16 +31,6 @@ class Part(NamedTuple):
     quality: NDArray[np.int16]
     sequence: NDArray[np.int64]
     is_timed: NDArray[np.bool_]
-    is_many: NDArray[np.bool_]
-
-
-class Sequenced(NamedTuple):
-    """Sequence numbers that one message carries for one key."""
-
-    source: str
-    key: str
-    numbers: tuple[int, ...]
-    missing: int
 
 
 @dataclass(slots=True)
@@ -67,7 +54,6 @@ class _Single:
             quality=np.array(self.quality, np.int16),
             sequence=np.array(self.sequence, np.int64),
             is_timed=np.array(self.is_timed, np.bool_),
-            is_many=np.zeros(len(self.is_timed), np.bool_),
         )
 
 
@@ -97,7 +83,7 @@ class Collected:
     unassigned: Counter[str] = field(default_factory=Counter)
     messages: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
-    sequences: list[Sequenced] = field(default_factory=list)
+    arrived: list[Arrived] = field(default_factory=list)
     features: list[FeatureReading] = field(default_factory=list)
     unknown_streams: int = 0
     recalled: Recalled = field(default_factory=lambda: Recalled(CodecMemory()))
@@ -152,7 +138,6 @@ class Collected:
             quality=quality,
             sequence=np.array(columns.sequence, np.int64),
             is_timed=np.ones(len(value), np.bool_),
-            is_many=np.ones(len(value), np.bool_),
         )
         if not chosen.all():
             part = Part._make(column[chosen] for column in part)
@@ -197,7 +182,7 @@ class Collected:
             order = np.argsort(message, kind="stable")
             columns = [column[order] for column in columns]
             message = columns[0]
-        _, number, time_us, value, quality, sequence, is_timed, is_many = columns
+        _, number, time_us, value, quality, sequence, is_timed = columns
         rows = Rows(
             number=number,
             time_us=time_us,
@@ -207,31 +192,5 @@ class Collected:
             is_timed=is_timed,
             received_us=received_us[message],
             is_unsure=is_unsure[message],
-            is_many=is_many,
         )
         return message, rows
-
-    def note_sequences(self, source: str, outcome: Outcome) -> None:
-        """Keep the sequence numbers of a message that was decoded alone."""
-        self.sequences.extend(sequences(source, outcome))
-
-
-def sequences(source: str, outcome: Outcome) -> list[Sequenced]:
-    """Sequence numbers of a decoded message by key; frame counters of events, too."""
-    numbers: dict[str, set[int]] = {}
-    for item in outcome.items:
-        found, key = _sequence_of(item)
-        if found is not None:
-            numbers.setdefault(key, set()).add(found)
-    return [
-        Sequenced(source, key, tuple(sorted(found)), outcome.missing)
-        for key, found in numbers.items()
-    ]
-
-
-def _sequence_of(item: object) -> tuple[int | None, str]:
-    if isinstance(item, Observation | WaveformBlock):
-        return item.sequence, item.key
-    details = getattr(item, "details", {})
-    frame = details.get("frame")
-    return (frame if isinstance(frame, int) else None), getattr(item, "key", "")

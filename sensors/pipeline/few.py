@@ -90,7 +90,6 @@ class FewMessages:
             is_timed=np.ones(count, np.bool_),
             received_us=np.array([one.received_us for one in chosen], np.int64),
             is_unsure=np.array([one.is_repeat or one.received_us >= from_us for one in chosen]),
-            is_many=np.ones(count, np.bool_),
         )
         quality = np.array([bits for _, bits in fine], np.int16)
         stream = np.array([row for row, _ in fine], np.intp)
@@ -105,7 +104,7 @@ class FewMessages:
             tallies={name: Tally(received[name]) for name in sorted(received)},
             unknown_streams=0,
             events={},
-            sequences=(),
+            arrived=(),
             states={},
             by_source=Counter(lane.source for lane in lanes),
             rows=rows,

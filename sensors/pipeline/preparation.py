@@ -11,6 +11,7 @@ from sensors.pipeline.collecting import Collected, Context
 from sensors.pipeline.few import FEW, FewMessages
 from sensors.pipeline.lanes import BY_MESSAGE, Lane, Lanes, Place
 from sensors.pipeline.memory import CodecMemory, Recalled
+from sensors.pipeline.numbering import arrived
 from sensors.pipeline.prepared import Prepared
 from sensors.pipeline.strangers import Strangers
 from sensors.pipeline.waveforms import judge_block
@@ -191,7 +192,7 @@ class Pipeline:
                 detail = f"codec {lane.label} gave an item that fails with {type(error).__name__}"
                 into.reject(Rejection("codec_error", detail), at)
         if not is_stale:
-            into.note_sequences(lane.source, outcome)
+            into.arrived += arrived(lane.source, outcome, received_us=at.received_us)
 
     def _take_item(self, item: Item, message: Message, at: Context, into: Collected) -> None:
         if isinstance(item, Observation):
@@ -295,7 +296,7 @@ class Pipeline:
             },
             unknown_streams=into.unknown_streams,
             events=dict(into.events),
-            sequences=tuple(into.sequences),
+            arrived=tuple(into.arrived),
             states=into.recalled.news,
             by_source=dict(into.messages),
             rows=rows,

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.codecs.columns import NO_SEQUENCE
-from sensors.pipeline.collecting import Sequenced
 from sensors.pipeline.memory import State, StateKey
+from sensors.pipeline.numbering import are_plausible
 from sensors.routing import StreamColumns
+from sensors.rules.gaps import Arrived
 from sensors.rules.quality import Rows
 from twin.model.messages import Rejection
 from twin.model.observations import Arrivals, Readings, Tally, Waveform
@@ -21,10 +22,11 @@ NOT_LIVE = int(Quality.SIMULATED | Quality.BACK_FILLED | Quality.TIME_SUBSTITUTE
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Datastream and sequence number of the readings that carry one, in order of arrival."""
+    """Datastream, sequence number and phenomenon time of the rows that carry a number."""
 
     number: NDArray[np.int32]
     sequence: NDArray[np.int64]
+    time_us: NDArray[np.int64]
 
 
 class Delays(NamedTuple):
@@ -48,8 +50,8 @@ class Prepared:
         Values whose datastream is not registered.
     events
         Events by kind.
-    sequences
-        Sequence numbers of messages that were decoded alone, for the detection of gaps.
+    arrived
+        Sequence numbers of messages that were decoded alone, of missing and refused values, too.
     states
         What codecs know after these messages; counts once they are recorded.
     by_source
@@ -66,7 +68,7 @@ class Prepared:
     tallies: Mapping[str, Tally]
     unknown_streams: int
     events: Mapping[str, int]
-    sequences: tuple[Sequenced, ...]
+    arrived: tuple[Arrived, ...]
     states: Mapping[StateKey, State]
     by_source: Mapping[str, int]
     rows: Rows
@@ -85,10 +87,21 @@ class Prepared:
         )
 
     def counted(self) -> Counted:
-        """Sequence numbers of messages that were decoded many at a time."""
+        """Sequence numbers of all rows, refused ones, too.
+
+        A row counts at its arrival if its datastream does, or its clock cannot be right.
+        """
         rows = self.rows
-        is_counted = (rows.sequence != NO_SEQUENCE) & rows.is_many
-        return Counted(rows.number[is_counted], rows.sequence[is_counted])
+        is_counted = rows.sequence != NO_SEQUENCE
+        is_at_arrival = self.columns.is_timed_at_arrival[self.stream[is_counted]]
+        received_us, time_us = rows.received_us[is_counted], rows.time_us[is_counted]
+        return Counted(
+            number=rows.number[is_counted],
+            sequence=rows.sequence[is_counted],
+            time_us=np.where(
+                is_at_arrival | ~are_plausible(time_us, received_us), received_us, time_us
+            ),
+        )
 
     def delays(self) -> Mapping[str, Delays]:
         """Times of the readings that carry one, by source, for the watch over clocks."""

@@ -171,7 +171,11 @@ class Backfiller:
             self.twin.resolve_gap(gap.id, "lost")
 
     def _present(self, gap: Gap, streams: Sequence[Datastream]) -> int:
-        """Readings inside the gap that the store has by now, of its only or its fullest stream."""
+        """Readings inside the gap that the store has by now, of its only or its fullest stream.
+
+        What misses numbers is filled by those numbers, which the ingester sees, or by back-fill:
+        of its readings those count that back-fill has added.
+        """
         if gap.end is None or not gap.key:
             return 0
         most = 0
@@ -181,7 +185,9 @@ class Backfiller:
                 series = self.twin.series(stream.uid, start=start, end=gap.end, limit=MOST_COUNTED)
             except StoreError:
                 return MOST_COUNTED
-            most = max(most, len(series[1].time_us))
+            quality = series[1].quality
+            is_counted = (quality & int(Quality.BACK_FILLED)) != 0
+            most = max(most, int(is_counted.sum()) if gap.cause == "sequence" else len(quality))
         return most
 
     def _fetch(self, hook: Backfill, gap: Gap, streams: Sequence[Datastream]) -> Readings:

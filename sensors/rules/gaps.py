@@ -1,10 +1,11 @@
 """Gaps: what never reached us, by sequence numbers, by silence, by losses of the broker. Pure.
 
-Sequence numbers count exactly; 16 and 32 bit counters may wrap. Silence counts by the expected
-interval of a datastream and is an estimate. Changes come out as `twin.model.gaps.Gap`; the ingest
+Sequence numbers count exactly (`sensors.rules.sequences`). Silence counts by the expected interval
+of a datastream and is an estimate. Changes come out as `twin.model.gaps.Gap`; the ingest
 loop writes them.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,134 +13,46 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sensors.rules.sequences import NEVER, UNKNOWN, Jump, SequenceGaps
 from twin.model.datastreams import Datastream
 from twin.model.gaps import Gap, GapCause
 from twin.model.observations import Latest, Readings
 from twin.model.times import from_us
 
-MOST_KEYS = 100_000
-RESTARTED_BELOW = 10_000  # a late delivery of the past lies nearer; a wrapped counter farther
-COUNTER_SIZES = (2**16, 2**32)  # LoRaWAN frame counters
-LARGEST_WRAP = 100  # numbers lost around a wrap; more look like a restarted device
 SILENT_CADENCES = 3.0
 LEAST_SILENCE_US = 30_000_000
-UNKNOWN = -1
-NEVER = np.iinfo(np.int64).min
 
 Int = NDArray[np.int64]
 
 
-class Counter(NamedTuple):
-    """What is known of one counter.
+class Arrived(NamedTuple):
+    """Sequence numbers that came with one message for one device.
 
     Parameters
     ----------
-    newest
-        Newest sequence number.
-    credit
-        Values that the source itself declared missing and that still carry a number.
-    at_us
-        Time at which the newest number came [us since 1970-01-01 UTC].
+    source, key
+        The device.
+    numbers
+        Sequence numbers of its items, observations or not.
+    times_us
+        Phenomenon time of each [us since 1970-01-01 UTC]; `NEVER` where it is not known.
     """
 
-    newest: int
-    credit: int
-    at_us: int = 0
+    source: str
+    key: str
+    numbers: tuple[int, ...]
+    times_us: tuple[int, ...]
 
 
-def advance(
-    counter: Counter | None, numbers: Iterable[int], *, missing: int = 0, at_us: int = 0
-) -> tuple[Counter | None, int]:
-    """The counter after a message, and how many numbers are missing before or in it.
+class Noted(NamedTuple):
+    """Gaps by sequence numbers, new and changed, how many are new, and how many more are missing.
 
-    A number that is not above the newest one is a repetition, a late message or a restarted
-    device: no gap. A 16 or 32 bit counter that starts anew within 100 numbers has wrapped.
-
-    Examples
-    --------
-    >>> advance(Counter(65_533, 0), [2])[1]  # 65534, 65535, 0, 1
-    4
-    >>> advance(Counter(7, 0), [10])
-    (Counter(newest=10, credit=0, at_us=0), 2)
-    """
-    given = set(numbers)
-    if not given:
-        return counter, 0
-    if counter is None:
-        return Counter(_newest(given), missing, at_us), 0
-    seen = sorted({_unwrapped(number, counter.newest) for number in given})
-    fresh = [number for number in seen if number > counter.newest]
-    if not fresh:
-        if seen[-1] <= 1 or counter.newest - seen[-1] > RESTARTED_BELOW:
-            return Counter(seen[-1], missing, at_us), 0
-        return counter, 0
-    absent = fresh[-1] - counter.newest - len(fresh)
-    credit = counter.credit + missing
-    newest = fresh[-1]
-    for size in COUNTER_SIZES:
-        if newest >= size > counter.newest and newest not in given:
-            newest -= size
-    return Counter(newest, max(0, credit - absent), at_us), max(0, absent - credit)
-
-
-def _newest(numbers: set[int]) -> int:
-    """Newest number of a first message, which may hold a wrap itself."""
-    for size in COUNTER_SIZES:
-        low = [number for number in numbers if number <= LARGEST_WRAP]
-        if low and max(numbers) in range(size - LARGEST_WRAP, size):
-            return max(low)
-    return max(numbers)
-
-
-def _newest_before(numbers: Sequence[int]) -> int:
-    """The number before the first one, in ascending numbers that may hold a wrap."""
-    newest = _newest(set(numbers))
-    if newest == numbers[-1]:
-        return numbers[0] - 1
-    return next(number for number in numbers if number > newest) - 1
-
-
-def _unwrapped(number: int, newest: int) -> int:
-    for size in COUNTER_SIZES:
-        if number < newest < size and number + size - newest <= LARGEST_WRAP:
-            return number + size
-    return number
-
-
-class SequenceGaps:
-    """Counts missing sequence numbers per source and key.
-
-    Values that the source itself declared missing carry a number, too, and are credited.
+    ``missing`` is below 0 where more numbers came late than are missing anew.
     """
 
-    def __init__(self) -> None:
-        self._counters: dict[tuple[str, str], Counter] = {}
-
-    def note(
-        self, source: str, key: str, *, numbers: Iterable[int], missing: int = 0, at_us: int = 0
-    ) -> int:
-        """Take note of one message; how many numbers are missing before or in it.
-
-        Examples
-        --------
-        >>> gaps = SequenceGaps()
-        >>> gaps.note("s", "k", numbers=[1, 2])
-        0
-        >>> gaps.note("s", "k", numbers=[5])
-        2
-        """
-        known = self._counters.get((source, key))
-        if known is None and len(self._counters) >= MOST_KEYS:
-            self._counters.clear()
-        counter, absent = advance(known, numbers, missing=missing, at_us=at_us)
-        if counter is not None:
-            self._counters[source, key] = counter
-        return absent
-
-    def newest_at_us(self, source: str, key: str) -> int | None:
-        """When the newest number of a key came [us since 1970-01-01 UTC]; None if never."""
-        counter = self._counters.get((source, key))
-        return None if counter is None else counter.at_us
+    gaps: list[Gap]
+    begun: int
+    missing: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +84,8 @@ class GapTracker:
         self._newest_us = np.empty(0, np.int64)
         self._arrived_us = np.empty(0, np.int64)
         self._is_silent = np.empty(0, np.bool_)
-        self._before_us = np.empty(0, np.int64)  # newest time before the last readings came
-        self._counted = np.empty(0, np.int64)
-        self._counted_at_us = np.empty(0, np.int64)
+        self._counter = np.empty(0, np.int64)  # of the device of each datastream
+        self._alone: dict[int, int] = {}  # row of the only datastream of a counter
         self._source_at_us: dict[str, int] = {}
         self.update(datastreams)
 
@@ -187,6 +99,11 @@ class GapTracker:
             wider[row[kept]] = column[kept]
             setattr(self, name, wider)
         self._known = known
+        devices = [key.partition("#")[0] for key in known.key]
+        counters = list(map(self._sequences.row, known.source, devices))
+        self._counter = np.array(counters, np.int64)
+        shared = Counter(counters)
+        self._alone = {one: row for row, one in enumerate(counters) if shared[one] == 1}
 
     def start(self, latest: Latest, *, now_us: int) -> None:
         """Begin with what the store holds: silence counts from now, gaps from the newest value."""
@@ -219,7 +136,6 @@ class GapTracker:
             self._silence(int(row[place]), start_us=int(before[place]), end_us=int(time_us[place]))
             for place in np.flatnonzero(is_gap).tolist()
         ]
-        self._before_us[row[is_first]] = before[is_first]
         last = np.append(row[1:] != row[:-1], True)
         self._newest_us[row[last]] = time_us[last]
         self._arrived_us[row[last]] = now_us
@@ -240,45 +156,55 @@ class GapTracker:
         self._is_silent[begun] = True
         return [self._silence(int(row), start_us=int(self._newest_us[row])) for row in begun]
 
-    def note_sequences(
-        self, source: str, key: str, *, numbers: Iterable[int], missing: int = 0, at_us: int
-    ) -> list[Gap]:
-        """Take note of the sequence numbers of one message of a device."""
-        since_us = self._sequences.newest_at_us(source, key)
-        absent = self._sequences.note(source, key, numbers=numbers, missing=missing, at_us=at_us)
-        if not absent or since_us is None:
-            return []
-        return [_sequence_gap(source, key, absent, since_us=since_us, at_us=at_us)]
+    def note_numbers(
+        self,
+        number: NDArray[np.int32],
+        sequence: Int,
+        time_us: Int,
+        arrived: Sequence[Arrived] = (),
+        *,
+        at_us: int,
+    ) -> Noted:
+        """Take note of all sequence numbers that came since the last look.
 
-    def note_counted(
-        self, number: NDArray[np.int32], sequence: NDArray[np.int64], *, at_us: int
-    ) -> list[Gap]:
-        """Take note of sequence numbers of many readings, by datastream.
+        One counter per device counts over all of them, whichever way they were decoded and in
+        whichever order they came.
 
         Parameters
         ----------
-        number, sequence : (n,)
-            Datastream numbers and the sequence numbers of their readings.
+        number, sequence, time_us : (n,)
+            Datastream number, sequence number and phenomenon time of readings.
+        arrived
+            Numbers by device, of values that are missing or were refused, too.
         at_us
             Time of arrival of the newest of them [us since 1970-01-01 UTC].
+
+        Examples
+        --------
+        >>> came = [Arrived("demo", "a", (1, 5), (10, 50))]
+        >>> none = np.empty(0, np.int64)
+        >>> GapTracker().note_numbers(none.astype(np.int32), none, none, came, at_us=90).missing
+        3
         """
         row, is_known = self._rows(number)
-        if not is_known.any():
-            return []
-        row, sequence = _distinct(row[is_known], sequence[is_known])
-        begin = np.flatnonzero(np.append(True, row[1:] != row[:-1]))
-        end = np.append(begin[1:], len(row)) - 1
-        streams = row[begin]
-        before = self._counted[streams]
-        is_complete = (before != UNKNOWN) & (sequence[begin] == before + 1)
-        is_complete &= sequence[end] - sequence[begin] == end - begin
-        self._counted[streams[is_complete]] = sequence[end[is_complete]]
-        found: list[Gap] = []
-        for place in np.flatnonzero(~is_complete).tolist():
-            numbers = sequence[begin[place] : end[place] + 1].tolist()
-            found += self._advance(int(streams[place]), numbers, at_us=at_us)
-        self._counted_at_us[streams] = at_us
-        return found
+        counters = [self._counter[row[is_known]]] if len(self._counter) else []
+        numbers, times = [sequence[is_known]], [time_us[is_known]]
+        for one in arrived:
+            counter = self._sequences.row(one.source, one.key, is_registered=False)
+            if counter != UNKNOWN:
+                counters.append(np.full(len(one.numbers), counter, np.int64))
+                numbers.append(np.array(one.numbers, np.int64))
+                times.append(np.array(one.times_us, np.int64))
+        if not counters:
+            return Noted([], 0, 0)
+        jumps = self._sequences.note(
+            np.concatenate(counters), np.concatenate(numbers), np.concatenate(times), at_us=at_us
+        )
+        return Noted(
+            [self._gap(jump) for jump in jumps],
+            sum(jump.is_new for jump in jumps),
+            sum(jump.change for jump in jumps),
+        )
 
     def note_loss(self, cause: GapCause, sources: Iterable[str], *, at_us: int) -> list[Gap]:
         """Gaps of whole sources: the broker lost the session or dropped messages.
@@ -305,29 +231,19 @@ class GapTracker:
         """Take note that a message of this source came."""
         self._source_at_us[source] = at_us
 
-    def _advance(self, row: int, numbers: Sequence[int], *, at_us: int) -> list[Gap]:
-        newest, since_us = int(self._counted[row]), int(self._counted_at_us[row])
-        if newest == UNKNOWN:  # the first numbers of a run: what is missing among them
-            newest = _newest_before(numbers)
-            since_us = int(self._before_us[row])
-            since_us = at_us if since_us == NEVER else since_us
-        counter, absent = advance(Counter(newest, 0), numbers)
-        if counter is not None:
-            self._counted[row] = counter.newest
-        if not absent:
-            return []
-        known = self._known
-        number = int(known.number[row])
-        return [
-            _sequence_gap(
-                known.source[row],
-                known.key[row],
-                absent,
-                since_us=since_us,
-                at_us=at_us,
-                number=number,
-            )
-        ]
+    def _gap(self, jump: Jump) -> Gap:
+        source, key = self._sequences.name(jump.counter)
+        row = self._alone.get(jump.counter)
+        return Gap(
+            source=source,
+            key=key if row is None else self._known.key[row],
+            cause="sequence",
+            start=from_us(jump.start_us),
+            end=from_us(jump.end_us),
+            number=None if row is None else int(self._known.number[row]),
+            missing=jump.missing,
+            state="open" if jump.missing else "filled",
+        )
 
     def _silence(self, row: int, *, start_us: int, end_us: int | None = None) -> Gap:
         known = self._known
@@ -335,7 +251,7 @@ class GapTracker:
         is_filled = False
         if end_us is not None:
             is_filled = end_us - start_us <= known.silence_us[row]  # it came late, but it came
-            if is_filled or self._counted[row] == UNKNOWN:
+            if is_filled or not self._sequences.has_counted(self._counter[row : row + 1])[0]:
                 missing = max(round((end_us - start_us) / known.cadence_us[row]) - 1, 0)
         return Gap(
             source=known.source[row],
@@ -361,22 +277,10 @@ def _rows_of(known: _Known, number: NDArray[np.integer]) -> tuple[Int, NDArray[n
     return row, known.number[row] == number
 
 
-def _distinct(row: Int, sequence: Int) -> tuple[Int, Int]:
-    """Pairs in ascending order, each one once."""
-    order = np.lexsort((sequence, row))
-    row, sequence = row[order], sequence[order]
-    is_new = np.ones(len(row), np.bool_)
-    is_new[1:] = (row[1:] != row[:-1]) | (sequence[1:] != sequence[:-1])
-    return row[is_new], sequence[is_new]
-
-
 _COLUMNS = {
     "_newest_us": NEVER,
     "_arrived_us": NEVER,
     "_is_silent": False,
-    "_before_us": NEVER,
-    "_counted": UNKNOWN,
-    "_counted_at_us": NEVER,
 }
 
 
@@ -400,18 +304,4 @@ def _known(datastreams: Iterable[Datastream]) -> _Known:
         key=tuple(stream.route_key for stream in chosen),
         silence_us=np.where(cadence_us > 0, silence_us, NEVER),
         cadence_us=np.maximum(cadence_us, 1),
-    )
-
-
-def _sequence_gap(
-    source: str, key: str, absent: int, *, since_us: int, at_us: int, number: int | None = None
-) -> Gap:
-    return Gap(
-        source=source,
-        key=key,
-        cause="sequence",
-        start=from_us(min(since_us, at_us)),
-        end=from_us(at_us),
-        number=number,
-        missing=absent,
     )

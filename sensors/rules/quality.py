@@ -110,8 +110,6 @@ class Rows(NamedTuple):
         Time of arrival [us since 1970-01-01 UTC].
     is_unsure : (n,)
         Whether the broker may have delivered it before.
-    is_many : (n,)
-        Whether it was decoded together with other messages.
     """
 
     number: NDArray[np.int32]
@@ -122,7 +120,6 @@ class Rows(NamedTuple):
     is_timed: Bool
     received_us: Int64
     is_unsure: Bool
-    is_many: Bool
 
 
 class Judged(NamedTuple):
@@ -200,7 +197,6 @@ def judge_columns(
         is_timed=np.ones(len(number), np.bool_),
         received_us=np.broadcast_to(np.asarray(received_us, np.int64), len(number)),
         is_unsure=np.zeros(len(number), np.bool_),
-        is_many=np.ones(len(number), np.bool_),
     )
     columns = streams.columns
     at_arrival = np.zeros(len(number), np.bool_)

@@ -37,6 +37,19 @@ def test_a_gap_that_has_ended_does_not_change_when_it_is_noted_again(store: Stor
     assert known(store) == [ended]
 
 
+def test_numbers_that_come_late_are_taken_off_their_gap_and_fill_it(store: Store) -> None:
+    gap = Gap("demo", "B1/s000", "sequence", NOW, NOW + MINUTE, missing=3)
+    fewer = replace(gap, missing=1)
+    store.gaps.note([gap], at=NOW)
+    store.gaps.note([fewer, gap], at=NOW + MINUTE)
+    assert known(store) == [fewer]
+    assert store.gaps.gaps(only_open=True, limit=1)[0].noted_at == NOW
+    store.gaps.resolve(store.gaps.gaps(only_open=True, limit=1)[0].id or 0, "lost")
+    filled = replace(gap, missing=0, state="filled")
+    store.gaps.note([filled, fewer], at=NOW + MINUTE)
+    assert known(store, only_open=False) == [filled]
+
+
 def test_gaps_are_found_by_source_datastream_time_and_state(store: Store) -> None:
     gaps = [
         replace(GAP, end=NOW + MINUTE),

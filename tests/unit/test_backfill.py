@@ -242,6 +242,27 @@ def test_data_that_came_late_by_themselves_fill_a_gap_without_any_hook() -> None
     assert bench.gap.state == "filled"
 
 
+def test_unrelated_readings_do_not_fill_a_gap_by_numbers_but_back_fill_does(tmp_path: Path) -> None:
+    bench = Bench()
+    bench.note(missing=2, is_estimated=False, cause="sequence")
+    late = Readings(
+        number=np.full(5, bench.number, np.int32),
+        time_us=to_us(START) + np.arange(3, 8) * 60_000_000,
+        value=np.ones(5),
+        quality=np.zeros(5, np.int16),
+    )
+    bench.twin.record(Batch(uuid4(), 1, readings=late, tallies={"s": Tally(received=5)}))
+    lines = ["key,time,value", *(f"B.0,2026-11-20T12:{minute:02}:00Z,1" for minute in (1, 2, 3))]
+    (tmp_path / "one.csv").write_text("\n".join(lines[:2]), encoding="utf-8")
+    bench.now += DELAYS[0]
+    done = bench.worker(CsvFolder(tmp_path)).run_due()
+    assert (done.stored, bench.gap.state) == (1, "open")
+    (tmp_path / "all.csv").write_text("\n".join(lines), encoding="utf-8")
+    bench.now += DELAYS[1]
+    done = bench.worker(CsvFolder(tmp_path)).run_due()
+    assert (done.stored, done.duplicate, bench.gap.state) == (1, 3, "filled")
+
+
 def test_without_a_hook_a_gap_is_lost_after_a_day_and_nobody_is_alarmed() -> None:
     bench = Bench()
     bench.note()

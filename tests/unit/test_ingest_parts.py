@@ -9,7 +9,6 @@ import pytest
 from sensors.broker.delivery import Delivery, DeliveryQueue
 from sensors.broker.plan import BackOff, Ending, Endpoint, EndpointPlan, client_id
 from sensors.ingest.meter import Meter
-from sensors.rules.gaps import SequenceGaps
 from twin.model.observations import RecordResult
 from twin.settings import BrokerSettings
 
@@ -142,29 +141,6 @@ def test_a_broker_that_sends_nonsense_is_asked_less_and_less_often() -> None:
     assert plan.after(Ending.LOST) <= 0.5
 
 
-def test_gaps_are_counted_and_repetitions_are_not() -> None:
-    gaps = SequenceGaps()
-    steps = [([1, 2], 0, 0), ([3], 0, 0), ([3], 0, 0), ([7], 0, 3), ([5], 0, 0), ([8, 10], 0, 1)]
-    for numbers, missing, expected in steps:
-        assert gaps.note("s", "k", numbers=numbers, missing=missing) == expected
-    assert gaps.note("other", "k", numbers=[100]) == 0
-
-
-def test_values_that_the_source_declares_missing_are_no_gap() -> None:
-    gaps = SequenceGaps()
-    assert gaps.note("s", "k", numbers=[17]) == 0
-    assert gaps.note("s", "k", numbers=[18, 20], missing=1) == 0
-    assert gaps.note("s", "k", numbers=[21], missing=1) == 0
-    assert gaps.note("s", "k", numbers=[23]) == 0
-    assert gaps.note("s", "k", numbers=[25]) == 1
-
-
-def test_a_device_that_restarts_counting_is_no_gap() -> None:
-    gaps = SequenceGaps()
-    gaps.note("s", "k", numbers=[5000])
-    assert [gaps.note("s", "k", numbers=[number]) for number in (0, 1, 2)] == [0, 0, 0]
-
-
 def test_the_meter_forgets_rates_and_lags_after_a_minute_but_no_total() -> None:
     meter = Meter(0.0)
     result = RecordResult(stored=3, duplicate=1, conflict=0, quarantined=2, revision=1)
@@ -177,9 +153,3 @@ def test_the_meter_forgets_rates_and_lags_after_a_minute_but_no_total() -> None:
     assert (early["lag_newest_s"], early["lag_p95_s"]) == (0.5, pytest.approx(3.7))
     assert (late["messages"], late["messages_per_s"], late["readings_stored"]) == (60, 0.0, 3)
     assert "lag_p95_s" not in late
-
-
-def test_the_past_that_is_delivered_after_the_present_is_no_gap() -> None:
-    gaps = SequenceGaps()
-    numbers = [5000, *range(4820, 5000), 5001]
-    assert sum(gaps.note("s", "k", numbers=[number]) for number in numbers) == 0

@@ -65,7 +65,6 @@ def judged(
         is_timed=np.array([is_timed]),
         received_us=np.array([to_us(NOW)]),
         is_unsure=np.array([is_unsure]),
-        is_many=np.array([True]),
     )
     found = judge(rows, streams=table(**changes), policy=policy)
     assert len(found.readings) + len(found.arrivals) + len(found.rejections) == 1

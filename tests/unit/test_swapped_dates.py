@@ -39,7 +39,6 @@ def rows(*times: datetime, number: int = 7, received_at: datetime = NOW) -> Rows
         is_timed=np.ones(count, np.bool_),
         received_us=np.full(count, to_us(received_at), np.int64),
         is_unsure=np.zeros(count, np.bool_),
-        is_many=np.ones(count, np.bool_),
     )
 
 

@@ -266,6 +266,25 @@ class Rejection:
     stored_value: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A sequence number that came without a value: it was missing, or it was refused.
+
+    Parameters
+    ----------
+    key
+        Device, as in `Observation`.
+    sequence
+        Sequence number or frame counter, from 0 on.
+    time
+        Phenomenon time, aware UTC; None where it could not be read.
+    """
+
+    key: str
+    sequence: int
+    time: datetime | None = None
+
+
 Item = Observation | WaveformBlock | Event | Proposal | Rejection
 
 
@@ -286,6 +305,8 @@ class Outcome:
     state
         What the codec needs to know at the next message of this source, as plain JSON data; None
         leaves it as it was.
+    numbered
+        Sequence numbers of values that are no item, so that they do not count as lost.
     """
 
     items: Sequence[Item] = ()
@@ -293,6 +314,7 @@ class Outcome:
     ignored: int = 0
     unassigned: int = 0
     state: Mapping[str, object] | None = None
+    numbered: Sequence[Numbered] = ()
 
 
 def rejected(reason: str, detail: str) -> Outcome:

@@ -56,7 +56,7 @@ class GapBook(Protocol):
     """What never reached us, and what was done about it."""
 
     def note(self, gaps: Iterable[Gap], *, at: datetime) -> None:
-        """Add gaps; one that lasts gets its end, one that has ended stays as it is."""
+        """Add gaps; one that lasts gets its end, one by numbers those that came late."""
         ...
 
     def gaps(

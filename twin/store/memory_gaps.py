@@ -17,7 +17,7 @@ class MemoryGaps:
         self._gaps: list[Gap] = []
 
     def note(self, gaps: Iterable[Gap], *, at: datetime) -> None:
-        """Add gaps; one that lasts gets its end, one that has ended stays as it is."""
+        """Add gaps; one that lasts gets its end, one by numbers those that came late."""
         with self._lock:
             rows = {_identity(gap): row for row, gap in enumerate(self._gaps)}
             for given in gaps:
@@ -37,6 +37,9 @@ class MemoryGaps:
                         state=gap.state,
                         noted_at=at,
                     )
+                elif _misses_fewer(gap, known):
+                    state = gap.state if gap.state == "filled" else known.state
+                    self._gaps[row] = replace(known, missing=gap.missing, state=state)
 
     def gaps(
         self,
@@ -88,6 +91,12 @@ class MemoryGaps:
                     self._gaps[row] = replace(gap, attempts=gap.attempts + 1)
                 elif gap.state != "filled":
                     self._gaps[row] = replace(gap, state=state)
+
+
+def _misses_fewer(gap: Gap, known: Gap) -> bool:
+    if known.state == "filled" or gap.cause != "sequence":
+        return False
+    return gap.missing is not None and known.missing is not None and gap.missing < known.missing
 
 
 def _identity(gap: Gap) -> tuple[str, str, str, datetime]:

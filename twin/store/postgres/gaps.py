@@ -19,7 +19,7 @@ class PostgresGaps:
         self._connections = connections
 
     def note(self, gaps: Iterable[Gap], *, at: datetime) -> None:
-        """Add gaps; one that lasts gets its end, one that has ended stays as it is."""
+        """Add gaps; one that lasts gets its end, one by numbers those that came late."""
         rows = [_row(gap, at) for gap in gaps]
         if not rows:
             return

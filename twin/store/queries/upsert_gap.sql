@@ -6,5 +6,7 @@ INSERT INTO gap AS g (
 )
 ON CONFLICT (source, key, cause, t_from) DO UPDATE SET
   t_to = excluded.t_to, missing = excluded.missing, estimated = excluded.estimated,
-  state = excluded.state, noted_at = excluded.noted_at
-WHERE g.state = 0 AND g.t_to IS NULL
+  state = CASE WHEN g.t_to IS NULL OR excluded.state = 1 THEN excluded.state ELSE g.state END,
+  noted_at = CASE WHEN g.t_to IS NULL THEN excluded.noted_at ELSE g.noted_at END
+WHERE (g.state = 0 AND g.t_to IS NULL)
+  OR (g.state <> 1 AND g.cause = 'sequence' AND excluded.missing < g.missing)
