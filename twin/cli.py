@@ -200,9 +200,9 @@ def _migrate(settings: "Settings") -> int:
 
 def _check(settings: "Settings") -> int:
     from twin.plugins import find, load_all  # noqa: PLC0415 - only for a job
-    from twin.settings import describe  # noqa: PLC0415 - only for a job
+    from twin.runtime import described  # noqa: PLC0415 - only for a job
 
-    for key, value, origin in describe(settings):
+    for key, value, origin in described(settings):
         print(f"{key:32}{value:44}{origin}")
     checks, broken = load_all("checks")
     problems = [f"{plugin.group} {plugin.name}: {plugin.reason}" for plugin in broken]

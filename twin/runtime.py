@@ -1,7 +1,7 @@
 """Where the city meets the machine: joins `Twin` with a real store and finds the services."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -10,10 +10,16 @@ from twin.city import Twin
 from twin.embedded.folder import write_private
 from twin.errors import EmbeddedError
 from twin.model.times import utc_now
-from twin.settings import Settings
+from twin.settings import Settings, describe
 from twin.store import open_store
 
 Role = Literal["owner", "keep", "ingest", "work", "serve"]
+
+OF_THE_BROKER = tuple(
+    f"broker.{key}"
+    for key in ("host", "port", "fallback_port", "username", "password_file", "use_tls")
+)
+NOT_RUNNING = "embedded {}, not running: twin up starts it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,24 @@ def with_services(settings: Settings) -> Settings:
         use_tls=False,
     )
     return replace(settings, broker=broker)
+
+
+def described(settings: Settings) -> Sequence[tuple[str, str, str]]:
+    """Settings as the jobs get them, as (key, value, origin): with the embedded services.
+
+    What an embedded service that does not run would say is empty.
+    """
+    embedded: dict[str, tuple[str, str]] = {}
+    running = read_services(settings) if services_file(settings).exists() else None
+    found = describe(with_services(settings))
+    if not settings.broker.host:
+        origin = "embedded broker" if running else NOT_RUNNING.format("broker")
+        shown = {key: value for key, value, _ in found} if running else {}
+        embedded = {key: (shown.get(key, ""), origin) for key in OF_THE_BROKER}
+    if not settings.database.dsn:
+        origin = "embedded database" if running else NOT_RUNNING.format("database")
+        embedded["database.dsn"] = running.dsn.get("serve", "") if running else "", origin
+    return [(key, *embedded.get(key, (value, origin))) for key, value, origin in found]
 
 
 def database_dsn(settings: Settings, role: Role) -> str:

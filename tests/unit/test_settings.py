@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from twin.errors import SettingsError
+from twin.runtime import EmbeddedServices, described, write_services
 from twin.settings import SECRET, describe, load_settings
 
 CITY = """
@@ -66,3 +67,39 @@ def test_a_missing_file_says_how_to_name_one(tmp_path: Path) -> None:
 def test_a_misspelt_variable_is_explained(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="did you mean 'TWIN_BROKER_PORT'"):
         load_settings(write(tmp_path, CITY), {"TWIN_BROKER_PRT": "1"})
+
+
+def test_what_is_shown_names_the_embedded_services_as_they_run(tmp_path: Path) -> None:
+    (tmp_path / "city.toml").write_text(CITY, encoding="utf-8")
+    settings = load_settings(tmp_path, {"TWIN_DATA_DIR": str(tmp_path / "data")})
+
+    def shown() -> dict[str, tuple[str, str]]:
+        return {key: (value, origin) for key, value, origin in described(settings)}
+
+    idle = shown()
+    assert idle["broker.port"] == ("", "embedded broker, not running: twin up starts it")
+    assert idle["database.dsn"] == ("", "embedded database, not running: twin up starts it")
+    settings.data_dir.mkdir()
+    services = EmbeddedServices(
+        dsn={"serve": "host=/tmp/socket user=twin_serve"},
+        broker_host="127.0.0.1",
+        broker_port=40001,
+        broker_fallback_port=40002,
+        broker_username="twin",
+        broker_password_file="data/broker/password",  # noqa: S106 - a path
+    )
+    write_services(settings, services)
+    running = shown()
+    assert running["broker.host"] == ("127.0.0.1", "embedded broker")
+    assert running["broker.port"] == ("40001", "embedded broker")
+    assert running["broker.fallback_port"] == ("40002", "embedded broker")
+    assert running["broker.username"] == ("twin", "embedded broker")
+    assert running["broker.password_file"] == ("data/broker/password", "embedded broker")
+    assert running["broker.use_tls"] == ("False", "embedded broker")
+    assert running["database.dsn"] == ("host=/tmp/socket user=twin_serve", "embedded database")
+    chosen = load_settings(
+        tmp_path, {"TWIN_BROKER_HOST": "mqtt.example", "TWIN_DATABASE_DSN": "host=db password=x"}
+    )
+    told = {key: value for key, value, _ in described(chosen)}
+    assert (told["broker.host"], told["broker.port"]) == ("mqtt.example", "8883")
+    assert "password=x" not in told["database.dsn"]
