@@ -1,0 +1,1 @@
+"""What a person does once so that a source is understood: its tables, its datastreams."""
