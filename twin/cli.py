@@ -47,7 +47,7 @@ JOB_HELP = {
     "backfill": "ask the sources for what is missing, until it is there or lost",
     "quarantine": "what could not be stored: list, show, replay after a fix, discard",
     "broker": "make accounts for Mosquitto: twin broker init FOLDER --device NAME",
-    "import": "bring recorded files into the twin; see twin import readings|tntp|bridges --help",
+    "import": "bring recorded files into the twin; see twin import readings|tntp|bridges|osm|geo --help",
     "replay": "publish a recorded CSV file over MQTT; see twin replay --help",
 }
 ADDRESS_WAIT_S = 60.0
