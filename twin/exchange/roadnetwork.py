@@ -35,7 +35,10 @@ DEGREES = "EPSG:4326"
 # Classes that keep their way where a road is closed to cars.
 LINE_SERVICES = ("bus", "emergency")
 DIRECTIONS = ("forward", "backward")
-PROVENANCE_COLUMNS = ("length_m", "t0_s", "speed_kmh", "lanes", "capacity_pceh", "max_weight_t")
+PROVENANCE_COLUMNS = (
+    "length_m", "t0_s", "speed_kmh", "lanes", "capacity_pceh",
+    "max_weight_t", "max_axle_t", "max_height_m",
+)  # fmt: skip
 KMH_PER_M_S = 3.6
 DEVIATION_OF_DAILY_COUNT = 0.05
 
@@ -64,6 +67,8 @@ class _Link:
     curve: Mapping[str, str]
     mask: int
     max_weight_t: float
+    max_axle_t: float
+    max_height_m: float
     codes: Mapping[str, LinkProvenance]
 
 
@@ -237,7 +242,7 @@ def _zones(assets: Mapping[str, Asset], problems: list[str]) -> Sequence[Asset]:
 def _existing(
     ends: Sequence[tuple[Section, str]], components: Iterable[Component]
 ) -> Sequence[_Direction]:
-    """Directions that the registry knows; a section without any goes both ways."""
+    """Directions that the registry knows; without any, ``oneway`` tells, else both ways."""
     known: dict[str, list[Component]] = {}
     for component in components:
         if component.kind == "direction":
@@ -246,9 +251,10 @@ def _existing(
     for section, way in ends:
         parts = known.get(section.asset.id)
         if parts is None:
-            directions.append(
-                _Direction(section, way == DIRECTIONS[0], f"{section.asset.id}/{way}")
-            )
+            if way == DIRECTIONS[0] or not section.is_one_way:
+                directions.append(
+                    _Direction(section, way == DIRECTIONS[0], f"{section.asset.id}/{way}")
+                )
             continue
         line = shapely.get_coordinates(section.asset.geometry)
         start = line[0] if way == DIRECTIONS[0] else line[-1]
@@ -280,6 +286,8 @@ def _direction(item: _Direction, number: Mapping[str, int], open_bits: Mapping[s
         curve=section.road_class,
         mask=open_bits[section.status],
         max_weight_t=section.limit.value,
+        max_axle_t=section.axle_limit.value,
+        max_height_m=section.height_limit.value,
         codes={
             "length_m": section.length.code,
             "t0_s": LinkProvenance.DERIVED,
@@ -287,6 +295,8 @@ def _direction(item: _Direction, number: Mapping[str, int], open_bits: Mapping[s
             "lanes": section.lanes.code,
             "capacity_pceh": section.capacity.code,
             "max_weight_t": section.limit.code,
+            "max_axle_t": section.axle_limit.code,
+            "max_height_m": section.height_limit.code,
         },
     )
 
@@ -305,6 +315,8 @@ def _connector(name: str, tail: int, head: int, open_bits: Mapping[str, int]) ->
         curve=curve,
         mask=open_bits[""],
         max_weight_t=np.inf,
+        max_axle_t=np.inf,
+        max_height_m=np.inf,
         codes=dict.fromkeys(PROVENANCE_COLUMNS, LinkProvenance.DERIVED),
     )
 
@@ -332,7 +344,7 @@ def _links(
         links.append(_connector(f"{zone.id}/in", junction, place, bits))
     buses = sum(1 << item.bit for item in classes if item.name in LINE_SERVICES[:1])
     limit = np.array([link.max_weight_t for link in links], dtype=float)
-    unlimited = np.full(len(links), np.inf)
+    axle_limit = np.array([link.max_axle_t for link in links], dtype=float)
     curves = [link.curve for link in links]
     return {
         "link_id": np.arange(1, len(links) + 1, dtype=np.int64),
@@ -352,8 +364,8 @@ def _links(
         "p2": np.array([float(curve["p2"]) for curve in curves], dtype=float),
         "mask": np.array([link.mask for link in links], dtype=np.uint32),
         "max_weight_t": limit,
-        "max_axle_t": unlimited,
-        "max_height_m": unlimited.copy(),
+        "max_axle_t": axle_limit,
+        "max_height_m": np.array([link.max_height_m for link in links], dtype=float),
         "preload_pceh": np.zeros(len(links)),
         "limit_exempt": np.where(np.isfinite(limit), buses, 0).astype(np.uint32),
         "provenance": MappingProxyType(

@@ -59,6 +59,9 @@ class Section:
     lanes: Fact
     capacity: Fact
     limit: Fact
+    axle_limit: Fact
+    height_limit: Fact
+    is_one_way: bool
     status: str
     bridges: tuple[Asset, ...]
 
@@ -107,7 +110,10 @@ def _section(
         speed=speed,
         lanes=lanes,
         capacity=fact_of(asset, "capacity_veh_h", default=of_lanes),
-        limit=_mass_limit((asset, *bridges)),
+        limit=_strictest((asset, *bridges), "max_mass_t"),
+        axle_limit=_strictest((asset, *bridges), "max_axle_load_t"),
+        height_limit=_strictest((asset,), "max_height_m"),
+        is_one_way=text_of(asset, "oneway") == "yes",
         status=_status((asset, *bridges), as_of, problems),
         bridges=bridges,
     )
@@ -125,8 +131,8 @@ def _road_class(asset: Asset, problems: list[str]) -> Mapping[str, str] | None:
     return found
 
 
-def _mass_limit(assets: Iterable[Asset]) -> Fact:
-    limits = [fact_of(asset, "max_mass_t", default=np.inf) for asset in assets]
+def _strictest(assets: Iterable[Asset], attribute: str) -> Fact:
+    limits = [fact_of(asset, attribute, default=np.inf) for asset in assets]
     return min(limits, key=lambda fact: fact.value)
 
 
