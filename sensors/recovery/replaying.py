@@ -1,7 +1,7 @@
 """Cases of the quarantine once more through the present pipeline, at their time of arrival."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from uuid import UUID, uuid4
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from sensors.broker import Delivery
 from sensors.pipeline.preparation import Pipeline
+from sensors.recovery.foresight import Foresight
 from sensors.rules.quality import judge_columns
 from twin.city import Twin
 from twin.model.messages import Rejection
@@ -33,6 +34,8 @@ PAGE = 500
 NEWEST = 2**62
 OPEN_STATES = ("open", "failed again")
 
+CONTRADICTED = "the store keeps another value for this time (conflict)"
+
 Verdict = Literal["replayed", "failed again", "cannot"]
 
 
@@ -50,7 +53,7 @@ class Replay:
         Why, in words; empty if it went well.
     stored, duplicate
         Readings and waveforms that were new, and that were there already; of a dry run: that
-        would be handed over.
+        would be.
     """
 
     case_id: int
@@ -93,6 +96,10 @@ class Replayer:
     pipeline: Pipeline
     incarnation: UUID = field(default_factory=uuid4)
     _sequence: int = 0
+    _settled: set[int] = field(default_factory=set)  # with the message of another case
+
+    def __post_init__(self) -> None:
+        self._foresight = Foresight(self.twin)
 
     def replay(self, case_id: int, *, is_dry: bool = False) -> Replay:
         """Replay one case.
@@ -105,16 +112,28 @@ class Replayer:
             If the store cannot take it; repeat it later.
         """
         case = self.twin.case(case_id)
+        if case_id in self._settled:
+            return Replay(case_id, "replayed")
         if case.entry.state not in OPEN_STATES:
             return Replay(case_id, "cannot", f"it is {case.entry.state}")
         prepared = self._prepare(case)
         if isinstance(prepared, str):
             return Replay(case_id, "cannot", prepared)
+        foreseen = self._foresight.look(prepared.batch, is_kept=is_dry)
+        is_clean = not prepared.rejections and not foreseen.conflict
         if is_dry:
-            verdict = _verdict(prepared.rejections)
-            return Replay(case_id, verdict, _words(prepared.rejections), prepared.size)
+            if is_clean:
+                self._settled.update(self._siblings(case))
+            verdict: Verdict = "replayed" if is_clean else "failed again"
+            detail = _words(prepared.rejections) or (CONTRADICTED if foreseen.conflict else "")
+            return Replay(case_id, verdict, detail, foreseen.stored, foreseen.duplicate)
+        if not is_clean:  # again, perhaps: what is stored already is not handed over once more
+            prepared = replace(prepared, batch=foreseen.fresh)
         result = self._record(prepared) if prepared.size else RecordResult(0, 0, 0, 0, 0)
-        return self._settle(case, prepared, result)
+        done = self._settle(case, prepared, result, is_contradicted=bool(foreseen.conflict))
+        if is_clean:
+            return done
+        return replace(done, duplicate=done.duplicate + foreseen.withheld)
 
     def _prepare(self, case: Case) -> _Prepared | str:
         """What the case holds by now; or why it cannot be replayed."""
@@ -193,7 +212,9 @@ class Replayer:
         )
         return self.twin.record(batch)
 
-    def _settle(self, case: Case, prepared: _Prepared, result: RecordResult) -> Replay:
+    def _settle(
+        self, case: Case, prepared: _Prepared, result: RecordResult, *, is_contradicted: bool
+    ) -> Replay:
         day = case.entry.first_seen.replace(hour=0, minute=0, second=0, microsecond=0)
         counts = Counts(
             received=prepared.size,
@@ -202,16 +223,15 @@ class Replayer:
             quarantined=result.quarantined,
         )
         recorded = {prepared.source: counts} if counts.received else {}
-        is_clean = not prepared.rejections and not result.quarantined
+        is_contradicted |= bool(result.quarantined)
+        is_clean = not prepared.rejections and not is_contradicted
         settle = replayed if is_clean else failed_again
         self.twin.settle_case(
             settle(case, recorded=recorded, day=day), incarnation=self.incarnation
         )
         if is_clean:
             self._settle_siblings(case)
-        detail = _words(prepared.rejections)
-        if not detail and result.quarantined:
-            detail = "the store keeps another value for this time (conflict)"
+        detail = _words(prepared.rejections) or (CONTRADICTED if is_contradicted else "")
         verdict: Verdict = "replayed" if is_clean else "failed again"
         return Replay(case.entry.id, verdict, detail, result.stored, result.duplicate)
 
@@ -220,13 +240,15 @@ class Replayer:
 
         They are kept without the message, which is replayed by now.
         """
-        if not case.payload:
-            return
-        for number in self.twin.siblings(case.entry.id):
+        for number in self._siblings(case):
+            self._settled.add(number)
             sibling = self.twin.case(number)
             day = sibling.entry.first_seen.replace(hour=0, minute=0, second=0, microsecond=0)
             settlement = replayed(sibling, recorded={}, day=day)
             self.twin.settle_case(settlement, incarnation=self.incarnation)
+
+    def _siblings(self, case: Case) -> Sequence[int]:
+        return self.twin.siblings(case.entry.id) if case.payload else ()
 
 
 def pages(twin: Twin, chosen: CaseFilter) -> Iterator[QuarantineEntry]:
@@ -246,10 +268,6 @@ def in_order(entries: Iterable[QuarantineEntry]) -> list[int]:
     Values that are kept without their message are settled with it.
     """
     return [entry.id for entry in sorted(entries, key=lambda one: (not one.size_bytes, one.id))]
-
-
-def _verdict(rejections: tuple[Rejection, ...]) -> Verdict:
-    return "failed again" if rejections else "replayed"
 
 
 def _words(rejections: tuple[Rejection, ...]) -> str:

@@ -74,8 +74,8 @@ class Bench:
         found = self.pipeline.prepare([delivery], most_readings=10_000)
         self.twin.record(
             Batch(
-                uuid4(), 1, readings=found.readings, rejections=found.rejections,
-                tallies=found.tallies,
+                uuid4(), 1, readings=found.readings, arrivals=found.arrivals,
+                rejections=found.rejections, tallies=found.tallies,
             )
         )  # fmt: skip
 
@@ -142,6 +142,42 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing() -> None:
     assert bench.values("B1.new") == []
     assert bench.balance() == (1, 0, 0, 1)
     assert len(bench.ids()) == 1
+
+
+def test_a_dry_run_tells_what_the_real_run_then_does() -> None:
+    bench = Bench(datastream("B1.a", "B1/a"))
+    start = YESTERDAY.timestamp() * 1000
+    both = [{"t": start + row, "v": row} for row in range(2)]
+    bench.receive("twin/v1/t/B1/a/obs", [*both, {"t": NOW.timestamp() * 1000, "v": 1}])
+    bench.receive("twin/v1/t/B1/new/obs", [{"t": start, "v": 1}, {"t": start, "v": 1}])
+    bench.receive("twin/v1/t/B1/new/obs", [{"t": start, "v": 1}, {"t": start + 5, "v": 2}])
+    bench.receive("twin/v1/t/B1/a/obs", {"t": start, "v": 77})
+    bench.receive("twin/v1/t/B1/none/obs", [{"seq": 1, "v": 3}, {"seq": 2, "v": 3}])
+    bench.receive("twin/v1/t/B1/none/obs", [{"seq": 1, "v": 3}, {"seq": 2, "v": 3}, {"v": 3}])
+    bench.twin.load(city(
+        datastream("B1.a", "B1/a"), datastream("B1.new", "B1/new"), datastream("B1.none", "B1/none")
+    ))  # fmt: skip
+    before = bench.balance()
+    ids = bench.ids()
+    dry, real = Replayer(bench.twin, bench.pipeline), Replayer(bench.twin, bench.pipeline)
+    foreseen = [dry.replay(case_id, is_dry=True) for case_id in ids]
+    assert bench.balance() == before
+    assert [real.replay(case_id) for case_id in ids] == foreseen
+    assert sum(one.stored for one in foreseen) == 4
+
+
+def test_a_replay_that_fails_again_and_again_changes_no_count() -> None:
+    bench = Bench(datastream("B1.a", "B1/a"))
+    start = YESTERDAY.timestamp() * 1000
+    bench.receive("twin/v1/t/B1/a/obs", [{"t": start, "v": 1}, {"t": start + 1, "v": 2}, {"v": 3}])
+    bench.receive("twin/v1/t/B1/a/obs", [{"seq": 7, "v": 1}, {"v": 3}])
+    bench.receive("twin/v1/t/B1/a/obs", {"t": start, "v": 77})
+    before = bench.balance()
+    entries = bench.twin.quarantine()
+    for _ in range(3):
+        assert {verdict for verdict, _, _ in bench.replay()} == {"failed again"}
+        assert bench.balance() == before
+    assert [one.seen for one in bench.twin.quarantine()] == [one.seen for one in entries]
 
 
 def test_a_corrected_mapping_stores_what_a_renamed_field_kept_out() -> None:

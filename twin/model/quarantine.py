@@ -144,8 +144,16 @@ def replayed(case: Case, *, recorded: Mapping[str, Counts], day: datetime) -> Se
 
 
 def failed_again(case: Case, *, recorded: Mapping[str, Counts], day: datetime) -> Settlement:
-    """Settlement of a case of which something is still rejected; it keeps its counts."""
-    return Settlement(case.entry.id, "failed again", 0, day, moved=recorded)
+    """Settlement of a case of which something is still rejected; it keeps its counts.
+
+    What was there already counted when it came: another replay changes no count.
+    """
+    corrected = {
+        source: Counts(received=-counts.duplicate, duplicate=-counts.duplicate)
+        for source, counts in recorded.items()
+        if counts.duplicate
+    }
+    return Settlement(case.entry.id, "failed again", 0, day, moved=recorded, corrected=corrected)
 
 
 def discarded(case: Case, *, day: datetime) -> Settlement:
