@@ -44,10 +44,11 @@ JOB_HELP = {
     "maintain": "rollups, retention, compression; --proof verifies what was deleted",
     "backup": "write a backup of the whole database into a folder: Parquet, GeoPackage, hashes",
     "restore": "restore a backup into an empty database",
+    "export": "write the city for others: twin export city|gpkg|geojson|csv|parquet|cityjson|dcat",
     "backfill": "ask the sources for what is missing, until it is there or lost",
     "quarantine": "what could not be stored: list, show, replay after a fix, discard",
     "broker": "make accounts for Mosquitto: twin broker init FOLDER --device NAME",
-    "import": "bring recorded files into the twin; see twin import readings|tntp|bridges|osm|geo --help",
+    "import": "bring recorded files into the twin; see twin import readings|tntp|bridges|osm|geo|sensors --help",
     "replay": "publish a recorded CSV file over MQTT; see twin replay --help",
 }
 ADDRESS_WAIT_S = 60.0
