@@ -163,6 +163,10 @@ class Subscriber:
         """
         self._marker = uuid4().hex.encode()
 
+    def forget(self) -> None:
+        """After `close`: expect no session at the next start; the broker stops as well."""
+        self._session.forget()
+
     def end_session(self, timeout_s: float = ANSWER_WITHIN_S) -> bool:
         """After `close`: let the broker forget the session; whether it agreed in time.
 

@@ -47,9 +47,9 @@ class Afterwards:
     def settle(self) -> None:
         """Look at what was gathered."""
         gathered, self._gathered = self._gathered, []
-        self._settled_s = time.monotonic()
         if not gathered:
             return
+        self._settled_s = time.monotonic()
         batches = [prepared for prepared, _ in gathered]
         for prepared in batches:
             self._count(prepared)

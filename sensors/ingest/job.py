@@ -77,7 +77,11 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
         if is_leaving:
             return leave(ingester, inbox, twin, stop)
         inbox.start()
-        return ingester.run(stop)
+        code = ingester.run(stop)
+        inbox.close()
+        if is_embedded(settings) and code == 0:
+            inbox.forget()  # stopped in good order: it stops as well, with an empty session
+        return code
 
 
 def leave(ingester: Ingester, inbox: Subscriber, twin: Twin, stop: threading.Event) -> int:
@@ -104,10 +108,13 @@ def is_embedded(settings: Settings) -> bool:
     return "broker.host" not in settings.origins
 
 
-def session_file(settings: Settings) -> Path | None:
-    """Where to keep what is known of the session; the embedded broker forgets it on purpose."""
+def session_file(settings: Settings) -> Path:
+    """Where to keep what is known of the session.
+
+    The embedded broker holds it in memory: after a power failure it is gone with what was in it.
+    """
     name = name_of(settings).replace(":", "-")
-    return None if is_embedded(settings) else settings.data_dir / "status" / f"session-{name}.json"
+    return settings.data_dir / "status" / f"session-{name}.json"
 
 
 def observed(settings: Settings, stack: ExitStack) -> Callable[[], BrokerHealth]:

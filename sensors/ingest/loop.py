@@ -16,14 +16,15 @@ from sensors.ingest.accounting import Ledger
 from sensors.ingest.afterwards import Afterwards
 from sensors.ingest.buffering import Buffer, Drained
 from sensors.ingest.contact import Contact, InstanceTakenError, Registry
+from sensors.ingest.counterfile import counter_file
 from sensors.ingest.gapnotes import GapNotes
 from sensors.ingest.inbox import Inbox, SourceOfTopic
-from sensors.ingest.knowledge import KnowledgeFile, knowledge_file
 from sensors.ingest.learned import LearnedFile, learned_file
 from sensors.ingest.meter import Meter
 from sensors.ingest.recorder import Pending, Recorder
 from sensors.ingest.reporting import Overview, Reporter
 from sensors.ingest.states import Due, State
+from sensors.knowledge import KnowledgeFile, knowledge_file
 from sensors.metadata import read_tables
 from sensors.routing import Router
 from sensors.rules.quality import TimePolicy
@@ -102,7 +103,13 @@ class Ingester:
         self._meter = Meter(time.monotonic())
         router = Router(settings.codec.rule)
         self._source_of = SourceOfTopic(router)
-        self._gaps = GapNotes(twin, aside, self._meter, is_alone=not settings.ingest.shared_group)
+        self._gaps = GapNotes(
+            twin,
+            aside,
+            self._meter,
+            is_alone=not settings.ingest.shared_group,
+            file=counter_file(settings),
+        )
         clocks = ClockWatch()
         self._afterwards = Afterwards(self._meter, clocks, self._gaps)
         self._recorder = Recorder(
@@ -205,6 +212,9 @@ class Ingester:
             left -= done
         self._sync()
         self._recorder.keep_learned(is_last=True)
+        self._afterwards.settle()
+        if self._contact.is_ready:
+            self._gaps.write_now()
         self._reporter.tell(word)
         logger.info("ingest_stopped", extra={"left_to_broker": max(left, 0)})
 
@@ -287,6 +297,8 @@ class Ingester:
             self._connection = taken[-1].connection
             of_new = (one for one in taken if one.connection == self._connection)
             self._connected_us = next(of_new).received_us
+            self._afterwards.settle()
+            self._gaps.note_connection(self._connection, at_us=self._connected_us)
         return True
 
     @property

@@ -211,6 +211,7 @@ class Reporter:
             if ingest.shared_group
             else None
         )
+        self._lost = 0
         self._due = Due()
         self._started_at = twin.now()
         self._due.put_off("balance", seconds=BALANCE_S)
@@ -240,9 +241,11 @@ class Reporter:
         """Look at everything that may deserve an alarm; tell alarms and a heartbeat."""
         seen = self._overview
         seen.afterwards.settle()
-        lost = self._observer.look_at_broker(seen.inbox.figures(), now=self._twin.now())
-        if lost:
-            seen.gaps.note_loss("session_lost", self._exposed())
+        figures = seen.inbox.figures()
+        self._lost += self._observer.look_at_broker(figures, now=self._twin.now())
+        if self._lost and seen.gaps.is_started:  # before, nobody knows since when
+            self._lost = 0
+            seen.gaps.note_loss("session_lost", self._exposed(), connection=figures.connections)
         if self._observer.look_at_health(seen.health()):
             seen.gaps.note_loss("broker_dropped", list(seen.heard_us))
         if seen.state is State.LIVE:  # in other states nothing is decoded as it comes

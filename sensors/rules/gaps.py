@@ -6,14 +6,16 @@ loop writes them.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.rules.sequences import NEVER, UNKNOWN, Jump, SequenceGaps
+from sensors.rules.sequences import NEVER, UNKNOWN, Counters, Jump, SequenceGaps
 from twin.model.datastreams import Datastream
 from twin.model.gaps import Gap, GapCause
 from twin.model.observations import Latest, Readings
@@ -44,15 +46,26 @@ class Arrived(NamedTuple):
     times_us: tuple[int, ...]
 
 
+GapKey = tuple[str, str, datetime]
+
+
 class Noted(NamedTuple):
     """Gaps by sequence numbers, new and changed, how many are new, and how many more are missing.
 
-    ``missing`` is below 0 where more numbers came late than are missing anew.
+    ``missing`` is below 0 where more numbers came late than are missing anew. ``doubts`` holds the
+    new gaps that begin at a number which is known from before a restart, with the datastreams of
+    the device: what is stored between the two numbers came before the restart.
     """
 
     gaps: list[Gap]
     begun: int
     missing: int
+    doubts: Mapping[GapKey, tuple[int, ...]] = MappingProxyType({})
+
+
+def key_of(gap: Gap) -> GapKey:
+    """What tells a gap apart from the others of its cause."""
+    return gap.source, gap.key, gap.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +82,8 @@ class _Known:
 class GapTracker:
     """Finds gaps and says when they begin and end; `Twin.note_gaps` takes what it gives.
 
-    A gap that goes on is given once when it opens and once when data close it. Nothing is kept
-    on disk: after a restart `start` tells what the store knows.
+    A gap that goes on is given once when it opens and once when data close it. After a restart
+    `start` tells what the store knows, and `recall` the last numbers.
 
     Parameters
     ----------
@@ -87,6 +100,7 @@ class GapTracker:
         self._counter = np.empty(0, np.int64)  # of the device of each datastream
         self._alone: dict[int, int] = {}  # row of the only datastream of a counter
         self._source_at_us: dict[str, int] = {}
+        self._recalled_us: dict[int, int] = {}  # time of the newest number before the restart
         self.update(datastreams)
 
     def update(self, datastreams: Iterable[Datastream]) -> None:
@@ -200,23 +214,54 @@ class GapTracker:
         jumps = self._sequences.note(
             np.concatenate(counters), np.concatenate(numbers), np.concatenate(times), at_us=at_us
         )
+        gaps = [self._gap(jump) for jump in jumps]
+        doubts = {
+            key_of(gap): self._numbers_of(jump.counter)
+            for gap, jump in zip(gaps, jumps, strict=True)
+            if jump.is_new and jump.start_us <= self._recalled_us.get(jump.counter, NEVER)
+        }
         return Noted(
-            [self._gap(jump) for jump in jumps],
+            gaps,
             sum(jump.is_new for jump in jumps),
             sum(jump.change for jump in jumps),
+            doubts,
         )
 
-    def note_loss(self, cause: GapCause, sources: Iterable[str], *, at_us: int) -> list[Gap]:
+    def counters(self) -> Counters:
+        """The last sequence numbers, for `recall` after a restart."""
+        return self._sequences.state()
+
+    def recall(self, counters: Counters) -> None:
+        """Go on from these numbers: a gap between them and the next ones is seen."""
+        self._recalled_us = self._sequences.recall(counters)
+
+    def _numbers_of(self, counter: int) -> tuple[int, ...]:
+        return tuple(self._known.number[self._counter == counter].tolist())
+
+    def sources_at_us(self) -> Mapping[str, int]:
+        """Time of the last message of each source, as `note_loss` takes it."""
+        return dict(self._source_at_us)
+
+    def note_loss(
+        self,
+        cause: GapCause,
+        sources: Iterable[str],
+        *,
+        at_us: int,
+        since_us: Mapping[str, int] | None = None,
+    ) -> list[Gap]:
         """Gaps of whole sources: the broker lost the session or dropped messages.
 
-        They reach from the last message of the source, as far as `note_source` was told.
+        They reach from the last message of the source, as far as `note_source` was told, or from
+        ``since_us`` where messages have come since the loss.
         """
+        last_us = self._source_at_us if since_us is None else since_us
         return [
             Gap(
                 source=source,
                 key="",
                 cause=cause,
-                start=from_us(min(self._source_at_us.get(source, at_us), at_us)),
+                start=from_us(min(last_us.get(source, at_us), at_us)),
                 end=from_us(at_us),
                 is_estimated=True,
             )

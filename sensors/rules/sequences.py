@@ -52,6 +52,26 @@ class Jump(NamedTuple):
     is_new: bool
 
 
+class Counters(NamedTuple):
+    """What is known of counters, to go on with after a restart.
+
+    Parameters
+    ----------
+    names
+        Source and key of each.
+    newest, offset, size : (n,)
+        Newest position, what a position has more than its number, size at which it wrapped.
+    time_us : (n,)
+        Phenomenon time of the newest [us since 1970-01-01 UTC]; `NEVER` where it is not known.
+    """
+
+    names: tuple[tuple[str, str], ...]
+    newest: Int
+    time_us: Int
+    offset: Int
+    size: Int
+
+
 @dataclass(slots=True)
 class _Span:
     """What is missing of one jump, as ranges of positions with both ends."""
@@ -128,6 +148,41 @@ class SequenceGaps:
     def has_counted(self, row: Int) -> NDArray[np.bool_]:
         """Whether a number of these counters came."""
         return self._newest[row] != UNKNOWN
+
+    def state(self) -> Counters:
+        """What is known now, without the gaps that late numbers may still fill."""
+        row = np.flatnonzero(self._newest != UNKNOWN)
+        names = self._names
+        return Counters(
+            tuple(names[one] for one in row.tolist()),
+            self._newest[row],
+            self._time_us[row],
+            self._offset[row],
+            self._size[row],
+        )
+
+    def recall(self, counters: Counters) -> dict[int, int]:
+        """Go on from there; the time of the newest number by row, for those not known better.
+
+        Examples
+        --------
+        >>> before, after = SequenceGaps(), SequenceGaps()
+        >>> row = np.array([before.row("demo", "a")])
+        >>> before.note(row, np.array([7]), np.array([70]), at_us=90)
+        []
+        >>> after.recall(before.state())
+        {0: 70}
+        >>> [one.missing for one in after.note(row, np.array([10]), np.array([100]), at_us=120)]
+        [2]
+        """
+        found: dict[int, int] = {}
+        for name, *values in zip(*counters, strict=True):
+            row = self.row(*name, is_registered=False)
+            if row == UNKNOWN or self._newest[row] != UNKNOWN:
+                continue
+            self._newest[row], self._time_us[row], self._offset[row], self._size[row] = values
+            found[row] = int(self._time_us[row])
+        return found
 
     def note(self, row: Int, number: Int, time_us: Int, *, at_us: int) -> list[Jump]:
         """Take note of numbers that came, in any order; new jumps and those that changed.

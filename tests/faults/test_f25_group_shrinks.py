@@ -80,7 +80,6 @@ def test_an_instance_that_leaves_takes_what_is_queued_and_gets_nothing_more() ->
         judge(rig, published).require_whole()
         assert (rig.settings.data_dir / "status").is_dir()
         left = session_file(rig.settings)
-        assert left is not None
         assert not left.with_name(left.name.replace("-1.json", "-2.json")).exists()
 
 
