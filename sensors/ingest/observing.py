@@ -37,6 +37,7 @@ KINDS_ABOUT_SOURCES = frozenset(
         "clock_offset",
         "schema_drift",
         "inbox_full",
+        "device_dead",
         "instance_absent",
     }
 )

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from sensors.broker.delivery import Delivery
 from sensors.ingest.contact import Registry
-from sensors.ingest.knowledge import KnowledgeFile
 from sensors.ingest.learned import LearnedFile
 from sensors.ingest.meter import Meter
 from sensors.ingest.states import BatchSize
+from sensors.knowledge import KnowledgeFile, News
 from sensors.pipeline.memory import CodecMemory
 from sensors.pipeline.preparation import Pipeline
 from sensors.pipeline.prepared import Prepared
@@ -125,7 +125,11 @@ class Recorder:
     def problems(self) -> Mapping[str, Mapping[str, str]]:
         """What deserves an alarm, by kind and subject."""
         strangers = self._pipeline.strangers.problems() if self._pipeline else {}
-        return {"inbox_full": strangers, "schema_drift": self._drift.problems()}
+        return {
+            "inbox_full": strangers,
+            "schema_drift": self._drift.problems(),
+            "device_dead": self._memory.dead(),
+        }
 
     def keep_learned(self, *, is_last: bool = False) -> None:
         """Keep what the rules for sensor faults have learned; at the end at once."""
@@ -141,7 +145,7 @@ class Recorder:
             return
         streams = StreamTable(registry.datastreams)
         if self._pipeline is None:
-            self._memory.states.update(self._knowledge.read())
+            self._memory.states.update(self._knowledge.states())
         self._memory.tables = self._tables()
         self._pipeline = Pipeline.of(
             self._router, self._codecs, streams, self._policy, memory=self._memory
@@ -251,5 +255,8 @@ class Recorder:
 
     def _remember(self, pending: Pending) -> None:
         """What codecs know after this batch counts from now on."""
-        if pending.prepared.states:
-            self._knowledge.write(self._memory.adopt(pending.prepared.states))
+        made = pending.prepared
+        if made.states or made.proposals or made.withdrawn:
+            states = self._memory.adopt(made.states)
+            news = News(states, made.proposals, made.withdrawn)
+            self._knowledge.write(news, at=self._twin.now())

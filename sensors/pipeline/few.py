@@ -106,6 +106,8 @@ class FewMessages:
             events={},
             arrived=(),
             states={},
+            proposals={},
+            withdrawn=(),
             by_source=Counter(lane.source for lane in lanes),
             rows=rows,
             stream=stream,

@@ -5,13 +5,16 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from twin.model.messages import CodecContext, Message
+from twin.model.messages import CodecContext, Event, Message, Proposal
+from twin.model.times import from_us
 from twin.ports import Codec
 
 State = Mapping[str, object]
 StateKey = tuple[str, str]
 NOTHING: State = MappingProxyType({})
 LONGEST_KEY = 512
+MOST_PROPOSALS = 1000
+WITHDRAWN = "withdrawn"
 
 
 @dataclass(slots=True)
@@ -32,6 +35,18 @@ class CodecMemory:
     states: dict[StateKey, State] = field(default_factory=dict)
     most_states: int = 10_000
 
+    def dead(self) -> Mapping[str, str]:
+        """What deserves the alarm ``device_dead``: nodes and devices whose death was announced."""
+        found: dict[str, str] = {}
+        for (source, node), state in self.states.items():
+            listed = state.get("dead")
+            for device, at_ms in listed.items() if isinstance(listed, Mapping) else ():
+                since = f" since {from_us(at_ms * 1000):%Y-%m-%d %H:%M} UTC" if at_ms else ""
+                found["/".join(filter(None, (source, node, device)))] = (
+                    f"the source says that it is gone{since}: its values are stale until its birth"
+                )
+        return found
+
     def adopt(self, news: Mapping[StateKey, State]) -> Mapping[StateKey, State]:
         """Take over the states of a batch that is recorded; those that there was room for."""
         taken: dict[StateKey, State] = {}
@@ -47,6 +62,24 @@ class Recalled:
 
     memory: CodecMemory
     news: dict[StateKey, State] = field(default_factory=dict)
+    proposals: dict[StateKey, Proposal] = field(default_factory=dict)
+    withdrawn: list[StateKey] = field(default_factory=list)
+
+    def propose(self, source: str, proposal: Proposal) -> None:
+        """Take a proposal; of too many in one run the first ones."""
+        key = (source, proposal.key[:LONGEST_KEY])
+        if key in self.proposals or len(self.proposals) < MOST_PROPOSALS:
+            self.proposals[key] = proposal
+
+    def take_event(self, source: str, event: Event) -> None:
+        """Take note of proposals that their source takes back."""
+        if event.kind == WITHDRAWN and len(self.withdrawn) < MOST_PROPOSALS:
+            self.proposals = {
+                key: one
+                for key, one in self.proposals.items()
+                if one.details.get("discovery_topic") != event.key
+            }
+            self.withdrawn.append((source, event.key))
 
     def context(
         self, codec: Codec, message: Message, context: CodecContext

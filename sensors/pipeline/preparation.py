@@ -27,12 +27,13 @@ from twin.model.messages import (
     Message,
     Observation,
     Outcome,
+    Proposal,
     Rejection,
     WaveformBlock,
     rejected,
 )
 from twin.model.observations import Readings, Tally
-from twin.model.quantities import conversion
+from twin.model.quantities import conversion, quantity
 from twin.ports import Codec
 
 CHUNK_BYTES = 65_536
@@ -203,6 +204,9 @@ class Pipeline:
             into.reject(item, at)
         elif isinstance(item, Event):
             into.events[item.kind] += 1
+            into.recalled.take_event(at.source, item)
+        elif isinstance(item, Proposal):
+            into.recalled.propose(at.source, item)
 
     def _take_observation(
         self, item: Observation, message: Message, at: Context, into: Collected
@@ -215,6 +219,7 @@ class Pipeline:
             else:
                 rejection = unknown_stream(at.source, item.route_key)
                 self._reject_stranger(rejection, item.route_key, at, into)
+                into.recalled.propose(at.source, self_proposed(item, at.topic))
             return
         if message.retained and stream.datastream.time_source == "server":
             into.ignored[at.source] += 1  # its arrival says nothing about when it was measured
@@ -298,6 +303,8 @@ class Pipeline:
             events=dict(into.events),
             arrived=tuple(into.arrived),
             states=into.recalled.news,
+            proposals=into.recalled.proposals,
+            withdrawn=tuple(into.recalled.withdrawn),
             by_source=dict(into.messages),
             rows=rows,
             stream=judged.stream,
@@ -336,6 +343,15 @@ def decode(codec: Codec, message: Message, route: Route, recalled: Recalled) -> 
             f"codec {codec.name} {codec.version} failed with {type(error).__name__}; "
             "report it to its maintainer with the payload kept here",
         )
+
+
+def self_proposed(item: Observation, topic: bytes) -> Proposal:
+    """An unknown stream proposes itself, with what its message tells."""
+    unit = item.unit or (quantity(item.quantity).unit if item.quantity else "")
+    details = {"quantity": item.quantity, "heard_on": topic.decode("utf-8", "replace")[:200]}
+    return Proposal(
+        item.route_key, item.key, unit, {key: one for key, one in details.items() if one}
+    )
 
 
 def with_features(readings: Readings, features: Sequence[FeatureReading]) -> Readings:

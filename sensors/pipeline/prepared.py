@@ -13,7 +13,7 @@ from sensors.pipeline.numbering import are_plausible
 from sensors.routing import StreamColumns
 from sensors.rules.gaps import Arrived
 from sensors.rules.quality import Rows
-from twin.model.messages import Rejection
+from twin.model.messages import Proposal, Rejection
 from twin.model.observations import Arrivals, Readings, Tally, Waveform
 from twin.model.quality import Quality
 
@@ -52,8 +52,9 @@ class Prepared:
         Events by kind.
     arrived
         Sequence numbers of messages that were decoded alone, of missing and refused values, too.
-    states
-        What codecs know after these messages; counts once they are recorded.
+    states, proposals, withdrawn
+        What codecs know after these messages, streams that a person may accept (both by source and
+        key), and source and topic of proposals that were taken back; counts once recorded.
     by_source
         Messages used, by source.
     rows, stream, columns
@@ -70,6 +71,8 @@ class Prepared:
     events: Mapping[str, int]
     arrived: tuple[Arrived, ...]
     states: Mapping[StateKey, State]
+    proposals: Mapping[StateKey, Proposal]
+    withdrawn: tuple[StateKey, ...]
     by_source: Mapping[str, int]
     rows: Rows
     stream: NDArray[np.intp]

@@ -9,7 +9,7 @@ import pytest
 
 from sensors.broker.delivery import Delivery
 from sensors.checks import check
-from sensors.ingest.knowledge import KnowledgeFile
+from sensors.knowledge import KnowledgeFile, News
 from sensors.metadata import read_tables
 from sensors.pipeline.memory import CodecMemory
 from sensors.pipeline.preparation import Pipeline
@@ -78,11 +78,11 @@ def test_the_number_of_states_is_bounded() -> None:
 
 def test_states_are_there_after_a_restart(tmp_path: Path) -> None:
     file = KnowledgeFile(tmp_path / "learned" / "codecs.sqlite")
-    assert file.read() == {}
-    file.write({("s", "a"): {"births": [1]}, ("s", "b"): {}})
-    file.write({("s", "a"): {"births": [2]}})
+    assert file.states() == {}
+    file.write(News({("s", "a"): {"births": [1]}, ("s", "b"): {}}), at=NOW)
+    file.write(News({("s", "a"): {"births": [2]}}), at=NOW)
     file.close()
-    assert KnowledgeFile(tmp_path / "learned" / "codecs.sqlite").read() == {
+    assert KnowledgeFile(tmp_path / "learned" / "codecs.sqlite").states() == {
         ("s", "a"): {"births": [2]},
         ("s", "b"): {},
     }
@@ -92,8 +92,8 @@ def test_a_file_that_is_no_database_costs_the_memory_alone(tmp_path: Path) -> No
     place = tmp_path / "codecs.sqlite"
     place.write_bytes(b"no database at all, but long enough to be looked at" * 100)
     file = KnowledgeFile(place)
-    assert file.read() == {}
-    file.write({("s", "a"): {}})
+    assert file.states() == {}
+    file.write(News({("s", "a"): {}}), at=NOW)
     file.close()
 
 
