@@ -95,9 +95,9 @@ def entity_of(observed: FlowObserved) -> Entity:
 def flows_of(states: Iterable[StreamState], assets: Iterable[Asset]) -> Sequence[FlowObserved]:
     """The newest flow of every section that counts at a known period, by uid.
 
-    Values that are doubted, that concern vehicles or persons, or whose period is not known stay out.
-    Speed and occupancy belong to a flow if the same sensor at the same place has exactly one datastream
-    of each and its newest value has the same label.
+    Values that are doubted, that concern vehicles or persons, or whose period is not known stay
+    out. Speed and occupancy belong to a flow if the same sensor at the same place has exactly one
+    datastream of each and its newest value has the same label.
     """
     geometries = {asset.id: asset.geometry for asset in assets}
     groups: defaultdict[tuple[str, ...], list[StreamState]] = defaultdict(list)
