@@ -33,6 +33,7 @@ LIMITS: Mapping[str, tuple[tuple[str, ...], Callable[[str], float | None]]] = {
     "max_axle_load_t": (("maxaxleload",), mass_t),
     "max_height_m": (("maxheight", "maxheight:physical"), height_m),
 }
+LIMIT_KEYS = frozenset(key for keys, _ in LIMITS.values() for key in keys)
 
 
 class Fact(NamedTuple):
@@ -110,7 +111,9 @@ class RoadReader:
 
     def limits(self, tags: Tags) -> dict[str, Fact]:
         """Limits of mass [t], axle load [t] and height [m]."""
-        found = {}
+        found: dict[str, Fact] = {}
+        if LIMIT_KEYS.isdisjoint(tags):
+            return found
         for name, (keys, read) in LIMITS.items():
             texts = [tags[key] for key in keys if key in tags]
             values = [(read(text), text) for text in texts]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from osmium.osm.types import Way
 
 from twin.errors import CityError
-from twin.exchange.osm_tags import Tags, is_bridge, left_out
+from twin.exchange.osm_tags import Tags, highways, is_bridge, left_out
 
 ROAD_KEYS = ("highway", "railway", "waterway", "natural", "man_made")
 WATER_LINES = ("river", "canal", "stream")
@@ -31,7 +31,7 @@ SORT_NODES = b'<osm version="0.6"><way id="1"><nd ref="1"/></way></osm>'
 """A way that is never looked at: the index sorts itself before the first one, where it must."""
 KEPT_KEYS = frozenset(
     {
-        "access", "area", "bridge", "bridge:name", "bridge:structure", "building", "height",
+        "access", "area", "bridge", "bridge:name", "bridge:structure",
         "highway", "junction", "lanes", "lanes:backward", "lanes:forward", "layer", "man_made",
         "maxaxleload", "maxheight", "maxheight:physical", "maxspeed", "maxspeed:backward",
         "maxspeed:forward", "maxspeed:type", "maxweight", "motor_vehicle", "motorcar", "name",
@@ -119,9 +119,9 @@ class OsmExtract:
 
     Parameters
     ----------
-    roads, bridges, waters, outlines, buildings
+    roads, bridges, waters, outlines
         Roads for cars; ways tagged as a bridge that are no such roads; water; outlines of bridges
-        (``man_made=bridge``); buildings, where they were asked for.
+        (``man_made=bridge``).
     places
         Of the nodes of all of them.
     left_out
@@ -132,14 +132,11 @@ class OsmExtract:
     bridges: Ways
     waters: Ways
     outlines: Ways
-    buildings: Ways
     places: Places
     left_out: Mapping[str, int]
 
 
-def read_extract(
-    path: Path, *, with_service: bool = False, with_buildings: bool = False
-) -> OsmExtract:
+def read_extract(path: Path, *, with_service: bool = False) -> OsmExtract:
     """Roads, bridges and water of an OSM file with the places of their nodes.
 
     Parameters
@@ -148,21 +145,22 @@ def read_extract(
         PBF, or any other format that libosmium knows by its ending.
     with_service
         Keep ``highway=service``.
-    with_buildings
-        Read the outlines of buildings, too.
 
     Raises
     ------
     CityError
         If the file cannot be read.
     """
-    sorts = {name: WayColumns() for name in ("road", "bridge", "water", "outline", "building")}
+    sorts = {name: WayColumns() for name in ("road", "bridge", "water", "outline")}
     left: dict[str, int] = {}
-    keys = (*ROAD_KEYS, "building") if with_buildings else ROAD_KEYS
     with readable(path):
-        processor = osmium.FileProcessor(str(path), osmium.osm.WAY)
-        for way in processor.with_filter(osmium.filter.KeyFilter(*keys)):
+        processor = osmium.FileProcessor(str(path), osmium.osm.WAY, osmium.io.ThreadPool(1, 4))
+        for way in processor.with_filter(osmium.filter.KeyFilter(*ROAD_KEYS)):
             if not isinstance(way, Way):
+                continue
+            kind = way.tags.get("highway")
+            if kind and kind not in highways() and "bridge" not in way.tags:
+                left["not for cars"] = left.get("not for cars", 0) + 1
                 continue
             tags = {key: value for key, value in way.tags if key in KEPT_KEYS}
             sort, reason = _sort(tags, with_service=with_service, is_closed=way.is_closed())
@@ -173,8 +171,7 @@ def read_extract(
         found = {name: columns.ways() for name, columns in sorts.items()}
         places = read_places(path, [ways.refs for ways in found.values()])
     return OsmExtract(
-        found["road"], found["bridge"], found["water"], found["outline"], found["building"],
-        places, left,
+        found["road"], found["bridge"], found["water"], found["outline"], places, left,
     )  # fmt: skip
 
 
@@ -189,7 +186,7 @@ def _sort(tags: Tags, *, with_service: bool, is_closed: bool) -> tuple[str, str]
         return ("outline" if is_closed else ""), reason
     if tags.get("waterway") in WATER_LINES or (tags.get("natural") == "water" and is_closed):
         return "water", reason
-    return ("building" if "building" in tags and is_closed else ""), reason
+    return "", reason
 
 
 def read_places(path: Path, refs: Sequence[NDArray[np.int64]]) -> Places:

@@ -159,7 +159,8 @@ def _junctions(links: Links, places: Places) -> geopandas.GeoDataFrame:
         "provenance": "sourced",
         "references": REFERENCE,
     }
-    points = shapely.points(np.column_stack((places.lon[rows], places.lat[rows])))
+    places_deg = np.column_stack((places.lon[rows], places.lat[rows]))
+    points = shapely.points(places_deg)  # pyrefly: ignore[no-matching-overload]
     return geopandas.GeoDataFrame(columns, geometry=points, crs=DEGREES)
 
 
@@ -210,9 +211,12 @@ def _shared(columns: Mapping[str, Sequence | NDArray | str], rows: int) -> pd.Da
     index = pd.RangeIndex(rows)
     return pd.DataFrame(
         {
-            name: pd.Series(values, index, kinds[name])  # pyrefly: ignore[no-matching-overload]
+            name: pd.Series(  # pyrefly: ignore[no-matching-overload]
+                values, index, kinds[name], copy=False
+            )
             for name, values in columns.items()
-        }
+        },
+        copy=False,
     )
 
 
