@@ -388,6 +388,18 @@ def test_whole_days_go_when_the_longest_retention_is_over(kept: Kept) -> None:
     assert len([row for row in kept.rollups("rollup_1d") if row.number == FAST]) == 3
 
 
+def test_the_proof_names_for_each_class_the_setting_that_demanded_it(kept: Kept) -> None:
+    now = utc_now()
+    rows = [(number, to_us(now - days(100)), 1.0) for number in (FAST, PERSON, VEHICLE)]
+    kept.store.record(batch(rows))
+    deletions = kept.store.upkeep.expire(replace(RULE, retention=Retention(reading_days=2)), at=now)
+    assert {(d.privacy_class, d.rule) for d in deletions or () if d.series == "reading"} == {
+        ("technical", "store.retention_days = 2"),
+        ("person", "store.person_days = 30"),
+        ("vehicle", "store.vehicle_days = 90"),
+    }
+
+
 def test_every_kind_of_tampering_shows(kept: Kept) -> None:
     now = utc_now()
     for age in (400, 100, 40):

@@ -97,13 +97,20 @@ class Expirer:
         return [(cast("datetime", first), cast("datetime", before)) for _, first, before in rows]
 
     def _expire_rooms(self, series: str) -> Iterator[Deletion]:
-        """Drop whole partitions, then delete the rows of classes that go earlier."""
+        """Drop whole partitions, and delete the rows of classes that go earlier.
+
+        In a partition that is dropped those rows go first: the proof names the setting that
+        demanded it for each class.
+        """
         whole = whole_room_expiry(series, self._rule.retention, self._at)
         rooms = self._rooms(series)
+        rules = tuple(expiries(series, self._rule.retention, self._at))
         for room in rooms:
             if whole is not None and room[1] <= whole.before:
+                for earlier in (one for one in rules if one != whole):
+                    yield from self._delete_rows(earlier, room)
                 yield from self._drop_room(whole, room)
-        for expiry in expiries(series, self._rule.retention, self._at):
+        for expiry in rules:
             old = self._old(expiry) if expiry != whole else None
             for first, before in rooms if old is not None else ():
                 if old is not None and first <= old[1] and before > old[0]:
