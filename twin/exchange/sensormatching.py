@@ -7,12 +7,13 @@ asset, or a person, decides.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import shapely
 from pyproj import Transformer
 from shapely.geometry import LineString, Point
 from shapely.geometry.base import BaseGeometry
-from shapely.ops import transform
 
 from twin.exchange.sensorlist import DEGREES, ListedSensor, SensorMapping
 from twin.model.assets import Component
@@ -128,7 +129,10 @@ class Places:
         return Point(*self._to_metres.transform(sensor.longitude, sensor.latitude))
 
     def _metric(self, shape: BaseGeometry) -> BaseGeometry:
-        return transform(self._to_metres.transform, shape)
+        def moved(points: Any) -> Any:  # noqa: ANN401 - shapely and pyproj type no arrays
+            return np.array(self._to_metres.transform(points[:, 0], points[:, 1])).T
+
+        return shapely.transform(shape, moved)
 
     def _near(self, point: Point, farthest_m: float) -> list[tuple[float, str]]:
         rows = self._tree.query(point, predicate="dwithin", distance=farthest_m).tolist()
