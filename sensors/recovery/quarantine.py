@@ -5,7 +5,7 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -18,13 +18,20 @@ from sensors.recovery.replaying import Replay, Replayer, in_order, pages
 from sensors.routing import Router, StreamTable
 from twin.city import Twin
 from twin.errors import RegistryError, SettingsError
+from twin.model.interventions import suggestion
+from twin.model.messages import REASONS
 from twin.model.observations import QuarantineEntry
 from twin.model.quarantine import Case, CaseFilter, CaseState, discarded
 from twin.runtime import open_twin
 from twin.settings import Settings
 
-SPAN = re.compile(r"(\d{1,6})(min|h|d)", re.ASCII)
-UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+SPAN = re.compile(r"(\d{1,6})(min|m|h|d)", re.ASCII)
+UNITS = {
+    "m": timedelta(minutes=1),
+    "min": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
 ALL_STATES: tuple[CaseState, ...] = ("open", "failed again", "replayed", "discarded")
 LISTED = 50
 HEAD_SHOWN = 400
@@ -37,10 +44,13 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     with closing(open_twin(settings, role="ingest")) as twin:
         if options.action == "show":
-            return _show(twin.case(options.id), as_json=options.json)
+            return _show(twin.case(options.id), _uids(twin), as_json=options.json)
         chosen = _filter(twin, options)
         if options.action == "list":
-            return _list(twin.cases(chosen, limit=options.limit), as_json=options.json)
+            found = twin.cases(chosen, limit=options.limit + 1)
+            is_cut = len(found) > options.limit >= 0
+            _list(found[: max(options.limit, 0)], _uids(twin), as_json=options.json)
+            return _tell_cut(options.limit) if is_cut else 0
         ids = options.ids or _chosen_ids(twin, chosen, options)
         if options.action == "discard":
             return _discard(twin, ids, as_json=options.json)
@@ -67,11 +77,28 @@ def _chosen_ids(twin: Twin, chosen: CaseFilter, options: argparse.Namespace) -> 
     return in_order(pages(twin, chosen))
 
 
-def _list(entries: Sequence[QuarantineEntry], *, as_json: bool) -> int:
+def _uids(twin: Twin) -> Mapping[int | None, str]:
+    """Id of every datastream by its number."""
+    return {one.number: one.uid for one in twin.datastreams()}
+
+
+def _tell_cut(limit: int) -> int:
+    """Say beside the list that there is more; exit code 0."""
+    sys.stderr.write(
+        f"only the newest {limit} are listed, there are more: choose with --reason, --source, "
+        f"--stream, --since or --text, or raise --limit {limit}\n"
+    )
+    return 0
+
+
+def _list(
+    entries: Sequence[QuarantineEntry], uids: Mapping[int | None, str], *, as_json: bool
+) -> None:
     if as_json:
-        _write(json.dumps(_facts(entry)) for entry in entries)
-        return 0
-    rows = [("id", "last seen (UTC)", "seen", "state", "source", "reason", "topic", "detail")]
+        _write(json.dumps(_facts(entry, uids)) for entry in entries)
+        return
+    columns = ("id", "last seen (UTC)", "seen", "state", "source", "reason", "topic or datastream")
+    rows = [(*columns, "detail")]
     rows += [
         (
             str(entry.id),
@@ -80,18 +107,17 @@ def _list(entries: Sequence[QuarantineEntry], *, as_json: bool) -> int:
             entry.state,
             entry.source,
             entry.reason,
-            _short(entry.topic, TOPIC_SHOWN),
+            _short(entry.topic or uids.get(entry.datastream_number, ""), TOPIC_SHOWN),
             _short(entry.detail, DETAIL_SHOWN),
         )
         for entry in entries
     ]
     _write(table(rows))
-    return 0
 
 
-def _show(case: Case, *, as_json: bool) -> int:
+def _show(case: Case, uids: Mapping[int | None, str], *, as_json: bool) -> int:
     facts = {
-        **_facts(case.entry),
+        **_facts(case.entry, uids),
         "payload_sha256": case.payload_sha256.hex(),
         "is_replayable": case.payload is not None,
         "settled": case.settled,
@@ -145,7 +171,7 @@ def _discard(twin: Twin, ids: Iterable[int], *, as_json: bool) -> int:
     return 0
 
 
-def _facts(entry: QuarantineEntry) -> dict[str, object]:
+def _facts(entry: QuarantineEntry, uids: Mapping[int | None, str]) -> dict[str, object]:
     return {
         "id": entry.id,
         "state": entry.state,
@@ -158,6 +184,7 @@ def _facts(entry: QuarantineEntry) -> dict[str, object]:
         "last_seen": entry.last_seen.isoformat(),
         "seen": entry.seen,
         "size_bytes": entry.size_bytes,
+        "datastream": uids.get(entry.datastream_number),
         "datastream_number": entry.datastream_number,
         "time": entry.time.isoformat() if entry.time else None,
         "value": entry.value,
@@ -195,7 +222,13 @@ def _write(lines: Iterable[str]) -> None:
 
 
 def _filter(twin: Twin, options: argparse.Namespace) -> CaseFilter:
+    if options.reason and options.reason not in REASONS:
+        raise SettingsError(
+            f"--reason {options.reason[:40]!r} is unknown{suggestion(options.reason, sorted(REASONS))}"
+        )
     known = {one.uid: one for one in twin.datastreams()} if options.stream else {}
+    if options.stream and options.stream not in known:
+        _check_topic(twin, options.stream, known)
     stream = known.get(options.stream)  # its messages name the device, not the datastream
     return CaseFilter(
         source=options.source,
@@ -208,8 +241,19 @@ def _filter(twin: Twin, options: argparse.Namespace) -> CaseFilter:
     )
 
 
+def _check_topic(twin: Twin, text: str, uids: Iterable[str]) -> None:
+    """Refuse a text that names no datastream and is in no topic or detail, of any state."""
+    if not twin.cases(CaseFilter(stream=text, states=ALL_STATES), limit=1):
+        raise SettingsError(
+            f"--stream {text[:40]!r} is the id of no datastream and part of no topic in the "
+            f"quarantine{suggestion(text, uids)}"
+        )
+
+
 def parse_since(text: str, *, now: datetime) -> datetime:
     """Aware UTC time of ``2026-11-22``, ``2026-11-22T08:00``, or ``30min``, ``6h``, ``3d`` ago.
+
+    ``30m`` is 30 minutes, too.
 
     Raises
     ------
@@ -228,7 +272,8 @@ def parse_since(text: str, *, now: datetime) -> datetime:
         time = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         raise SettingsError(
-            f"--since {text[:40]!r} is no time; write 2026-11-22, 2026-11-22T08:00 (UTC), 6h or 3d"
+            f"--since {text[:40]!r} is no time; write 2026-11-22, 2026-11-22T08:00 (UTC), 30min, "
+            "6h or 3d"
         ) from None
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
@@ -253,7 +298,7 @@ def _parser() -> argparse.ArgumentParser:
         action.add_argument("--source", default="", help="source, exactly")
         action.add_argument("--reason", default="", help="reason, exactly")
         action.add_argument("--stream", default="", help="id of a datastream, or part of a topic")
-        action.add_argument("--since", default="", help="seen since: 2026-11-22, 6h, 3d")
+        action.add_argument("--since", default="", help="seen since: 2026-11-22, 30min, 6h, 3d")
         action.add_argument("--text", default="", help="part of topic or detail")
     for action in (listing, show, replay, discard):
         action.add_argument("--json", action="store_true", help="one JSON object per line")

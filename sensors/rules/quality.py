@@ -350,7 +350,7 @@ def _rejection(
         hint = time_hint(int(time_us[row]), received_us=int(rows.received_us[row]))
     return Rejection(
         reason=problem[0],
-        detail=f"{problem[1]}; {hint}" if hint else problem[1],
+        detail=problem[1] + hint,
         datastream_number=number,
         time_us=int(time_us[row]),
         value=value,

@@ -331,7 +331,63 @@ def test_discarding_wants_to_know_what(bench: Bench, capsys: pytest.CaptureFixtu
     assert "discarded" in capsys.readouterr().out
 
 
+def test_a_list_that_is_cut_says_so(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("list", "--limit", "1") == 0
+    shown = capsys.readouterr()
+    assert len(shown.out.splitlines()) == 2
+    assert "only the newest 1 are listed" in shown.err
+    assert run("list", "--limit", str(len(bench.ids()))) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_contradiction_is_listed_with_the_id_of_its_datastream(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.twin.load(city(datastream("B1.a", "B1/a")))
+    for value in (1.0, 2.0):
+        bench.receive("twin/v1/t/B1/a/obs", {"t": YESTERDAY.isoformat(), "v": value})
+    assert run("list", "--reason", "conflict") == 0
+    assert "B1.a" in capsys.readouterr().out
+    assert run("list", "--stream", "B1.a", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["datastream"] == "B1.a"
+
+
+@pytest.mark.usefixtures("bench")
+@pytest.mark.parametrize(
+    ("option", "hint"),
+    [
+        (("--reason", "unknown_stram"), "did you mean 'unknown_stream'"),
+        (("--reason", "?"), "known: "),
+        (("--stream", "B2.strain"), "id of no datastream and part of no topic"),
+    ],
+)
+def test_what_is_unknown_is_named_with_what_may_be_meant(
+    option: tuple[str, str], hint: str
+) -> None:
+    with pytest.raises(SettingsError, match=hint):
+        run("list", *option)
+
+
+@pytest.mark.usefixtures("bench")
+def test_a_part_of_a_topic_and_a_reason_without_any_entry_are_no_mistake() -> None:
+    assert run("list", "--stream", "B1/new") == 0
+    assert run("list", "--reason", "clock_unset") == 0
+
+
+def test_a_detail_has_one_hint_about_the_clock() -> None:
+    bench = Bench(datastream("B1.a", "B1/a"))
+    bench.receive("twin/v1/t/B1/a/obs", {"t": int(YESTERDAY.timestamp()), "v": 1})
+    (entry,) = bench.twin.quarantine()
+    assert "; looks like epoch" in entry.detail
+    assert "; ;" not in entry.detail
+
+
+@pytest.mark.parametrize("text", ["2m", "2min"])
+def test_minutes_may_be_short(text: str) -> None:
+    assert quarantine.parse_since(text, now=NOW) == NOW - timedelta(minutes=2)
+
+
 @pytest.mark.parametrize("text", ["yesterday", "5 fortnights", "99999d9", "2026-13-01"])
 def test_a_time_that_cannot_be_read_is_explained(text: str) -> None:
-    with pytest.raises(SettingsError, match="--since"):
+    with pytest.raises(SettingsError, match=r"--since.*30min"):
         quarantine.parse_since(text, now=NOW)
