@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from twin.errors import DecodeError
+from twin.model.datastreams import PrivacyClass
 from twin.model.messages import CodecContext, Message, Numbered, Outcome, rejected
 
 LONGEST_SHOWN = 80
@@ -53,6 +54,8 @@ class Decoder:
         Decodes a message.
     state_key
         Of a codec with state: whose state a message needs (a node); empty for none.
+    privacy_class
+        Of its messages; of ``vehicle``, ``person`` and ``image`` the quarantine keeps no bytes.
     """
 
     def __init__(
@@ -62,11 +65,13 @@ class Decoder:
         function: Callable[[Message, CodecContext], Outcome],
         *,
         state_key: Callable[[Message, CodecContext], str] | None = None,
+        privacy_class: PrivacyClass = "technical",
     ) -> None:
         self.name = name
         self.version = version
         self._function = function
         self.state_key = state_key
+        self.privacy_class = privacy_class
 
     def decode(self, message: Message, context: CodecContext) -> Outcome:
         """Decode any bytes to observations, events, proposals and rejections."""

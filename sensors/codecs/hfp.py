@@ -12,12 +12,13 @@ from sensors.codecs.decoder import Decoder, RefusedError
 from sensors.codecs.pointers import checked_key
 from sensors.codecs.strict_json import is_number, parse
 from sensors.codecs.times import read_time
+from twin.model.datastreams import PrivacyClass
 from twin.model.messages import CodecContext, Event, Message, Outcome, TimeRule
 
 ROOT = ["", "hfp"]
 VERSION = "v2"
 KIND = "vehicle_position"
-PRIVACY_CLASS = "vehicle"
+PRIVACY_CLASS: PrivacyClass = "vehicle"
 ISO = TimeRule("")
 KM_H_PER_M_S = 3.6
 MOST_SEEN = 16
@@ -136,4 +137,4 @@ def _quality(position: tuple[float, float] | None, source: object) -> str:
     return "good" if source == "GPS" else "degraded"
 
 
-codec = Decoder("hfp", "1", _decode, state_key=vehicle_of)
+codec = Decoder("hfp", "1", _decode, state_key=vehicle_of, privacy_class=PRIVACY_CLASS)

@@ -66,6 +66,7 @@ class Context(NamedTuple):
     received_us: int
     source: str
     label: str
+    is_private: bool = False
 
 
 @dataclass(slots=True)
@@ -159,6 +160,7 @@ class Collected:
                 codec=at.label,
                 received_at=from_us(at.received_us),
                 payload=b"" if is_kept else payload,
+                is_private=at.is_private,
             )
         )
 

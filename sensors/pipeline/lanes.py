@@ -17,6 +17,8 @@ MOST_LANES = 50_000
 LONGEST_KNOWN_BYTES = 512
 MOST_KEYS = 100_000
 BY_MESSAGE = -1
+PRIVATE_CLASSES = ("vehicle", "person", "image")
+"""Privacy classes of which the quarantine keeps reason, size and hash alone."""
 
 
 class Lane(NamedTuple):
@@ -36,6 +38,8 @@ class Lane(NamedTuple):
         Datastream number of all readings; `BY_MESSAGE` if the messages name theirs.
     accepts_retained
         Whether retained messages are measurements.
+    is_private
+        Whether the codec declares a privacy class of which no bytes are kept.
     """
 
     source: str
@@ -46,6 +50,7 @@ class Lane(NamedTuple):
     group: int = 0
     number: int = BY_MESSAGE
     accepts_retained: bool = False
+    is_private: bool = False
 
 
 class Place(NamedTuple):
@@ -125,6 +130,7 @@ class Lanes:
             label=f"{codec.name}/{codec.version}",
             group=group,
             accepts_retained=self._policy.treatment(rule.source).accepts_retained,
+            is_private=getattr(codec, "privacy_class", "technical") in PRIVATE_CLASSES,
         )
         if not (hasattr(codec, "topic_key") and hasattr(codec, "decode_columns")):
             return lane

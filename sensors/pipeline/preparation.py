@@ -171,9 +171,7 @@ class Pipeline:
 
     def _take(self, delivery: Delivery, row: int, lane: Lane, into: Collected) -> None:
         """Take one message that is decoded alone."""
-        at = Context(
-            row, delivery.topic, delivery.payload, delivery.received_us, lane.source, lane.label
-        )
+        at = _context(delivery, row, lane)
         if lane.codec is None or lane.route is None:
             detail = "no rule fits this topic; add a [[codec.rule]] or correct the topic"
             key = delivery.topic.decode("utf-8", "replace")
@@ -313,9 +311,7 @@ class Pipeline:
 
     def _reject(self, rejection: Rejection, delivery: Delivery, row: int, into: Collected) -> None:
         lane = self.lanes.find(delivery.topic)
-        at = Context(
-            row, delivery.topic, delivery.payload, delivery.received_us, lane.source, lane.label
-        )
+        at = _context(delivery, row, lane)
         into.reject(rejection, at)
 
     def _count_accepted(self, judged: Judged, into: Collected) -> None:
@@ -375,3 +371,10 @@ def _chunk_end(deliveries: Sequence[Delivery], begin: int, *, most_bytes: int) -
             break
         end += 1
     return end
+
+
+def _context(delivery: Delivery, row: int, lane: Lane) -> Context:
+    payload, received_us = delivery.payload, delivery.received_us
+    return Context(
+        row, delivery.topic, payload, received_us, lane.source, lane.label, lane.is_private
+    )

@@ -251,6 +251,8 @@ class Rejection:
         The reading in question, if there is one.
     stored_value
         Of a conflict, the value that is stored for this time.
+    is_private
+        Whether the payload is only counted and hashed, and nothing of it kept.
     """
 
     reason: str
@@ -264,6 +266,7 @@ class Rejection:
     time_us: int | None = None
     value: float | None = None
     stored_value: float | None = None
+    is_private: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,6 +171,7 @@ def _quarantine_row(rejection: Rejection, at: datetime) -> QuarantineRow:
     payload = rejection.payload
     reading = _reading_in_question(rejection)
     number, time_us, value = reading
+    is_kept = not rejection.is_private and len(payload) <= LARGEST_KEPT_PAYLOAD_BYTES
     return QuarantineRow(
         fingerprint=hashlib.sha256(
             b"\0".join((source.encode(), topic, reason.encode(), repr(reading).encode(), payload))
@@ -184,8 +185,8 @@ def _quarantine_row(rejection: Rejection, at: datetime) -> QuarantineRow:
         codec=cleaned(rejection.codec),
         payload_sha256=hashlib.sha256(payload).digest(),
         size_bytes=len(payload),
-        head=payload[:HEAD_BYTES],
-        payload=payload if len(payload) <= LARGEST_KEPT_PAYLOAD_BYTES else None,
+        head=b"" if rejection.is_private else payload[:HEAD_BYTES],
+        payload=payload if is_kept else None,
         number=number,
         time=None if time_us is None else from_us(time_us),
         value=value,
