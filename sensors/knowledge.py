@@ -41,6 +41,7 @@ insert into proposal (source, key, name, unit, details, origin, noted_at)
 values (?, ?, ?, ?, ?, ?, ?)
 on conflict (source, key) do update set name = excluded.name, unit = excluded.unit,
     details = excluded.details, origin = excluded.origin, withdrawn_at = null
+where excluded.origin <> '' or proposal.origin = ''
 """
 FORGET = "delete from proposal where source = ? and origin = ? and state = 'open'"
 WITHDRAW = """
