@@ -180,6 +180,7 @@ def _mount(fastapi: FastAPI, offers: Mapping[str, RouterOffer]) -> None:
                 _not_found,
                 methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
                 name=f"{name}_not_found",
+                include_in_schema=False,
             )
 
 
