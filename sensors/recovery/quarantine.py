@@ -223,9 +223,8 @@ def _write(lines: Iterable[str]) -> None:
 
 def _filter(twin: Twin, options: argparse.Namespace) -> CaseFilter:
     if options.reason and options.reason not in REASONS:
-        raise SettingsError(
-            f"--reason {options.reason[:40]!r} is unknown{suggestion(options.reason, sorted(REASONS))}"
-        )
+        hint = suggestion(options.reason, sorted(REASONS))
+        raise SettingsError(f"--reason {options.reason[:40]!r} is unknown{hint}")
     known = {one.uid: one for one in twin.datastreams()} if options.stream else {}
     if options.stream and options.stream not in known:
         _check_topic(twin, options.stream, known)
