@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sensors.codecs.decoder import RefusedError, shown
-from sensors.codecs.pointers import checked_key, find
+from sensors.codecs.pointers import checked_key, find, numeric_leaves
 from sensors.codecs.strict_json import is_number, parse
 from sensors.codecs.times import Instant, read_time
 from sensors.codecs.values import Origin, Yield, read_leaves, read_values
@@ -109,10 +109,8 @@ def _read_uplink(uplink: Uplink, context: CodecContext, into: Yield) -> None:
         read_leaves(uplink.values, origin=origin, limits=context.limits, into=into)
         return
     read_values(uplink.values, rules, document=uplink.values, origin=origin, into=into)
-    rest = Yield()
-    read_leaves(uplink.values, origin=origin, limits=context.limits, into=rest)
     mapped = {rule.path for rule in rules} | {context.rule.time.path if context.rule.time else ""}
-    into.unassigned += sum(getattr(item, "path", "") not in mapped for item in rest.items)
+    into.unassigned += sum(path not in mapped for path, _ in numeric_leaves(uplink.values))
 
 
 def mapped_time(

@@ -33,8 +33,9 @@ def parse(payload: bytes, limits: Limits, *, allows_duplicate_keys: bool = False
     RefusedError
         If the bytes are no JSON within the limits.
     """
-    depth = _depth(payload)
-    if depth > limits.depth:
+    # so many opening brackets bound the depth from above, and most messages have few
+    depth = payload.count(b"[") + payload.count(b"{")
+    if depth > limits.depth and (depth := _depth(payload)) > limits.depth:
         raise RefusedError("too_deep", f"nested {depth} levels deep, the limit is {limits.depth}")
     if payload.count(b",") > COMMAS_PER_ITEM * limits.items:
         raise RefusedError("too_many_items", f"far more than {limits.items} values; send less")
@@ -45,13 +46,7 @@ def parse(payload: bytes, limits: Limits, *, allows_duplicate_keys: bool = False
             "not_utf8", f"byte {error.start} is not UTF-8; let the device send UTF-8 JSON"
         ) from None
     try:
-        return json.loads(
-            text,
-            parse_constant=_constant,
-            parse_float=_float,
-            parse_int=_integer,
-            object_pairs_hook=None if allows_duplicate_keys else _unique,
-        )
+        return (LENIENT if allows_duplicate_keys else STRICT).decode(text)
     except json.JSONDecodeError as error:
         raise RefusedError(
             "not_json", f"{error.msg} at character {error.pos} of {len(text)}"
@@ -64,8 +59,6 @@ def is_number(value: object) -> bool:
 
 
 def _depth(payload: bytes) -> int:
-    if payload.count(b"[") + payload.count(b"{") <= 1:
-        return 1
     brackets = STRING.sub(b"", payload).translate(None, NOT_BRACKETS)
     if not brackets:
         return 1
@@ -96,3 +89,9 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) != len(pairs):
         raise RefusedError("duplicate_key", "an object holds a key twice; send each key once")
     return found
+
+
+LENIENT = json.JSONDecoder(parse_constant=_constant, parse_float=_float, parse_int=_integer)
+STRICT = json.JSONDecoder(
+    parse_constant=_constant, parse_float=_float, parse_int=_integer, object_pairs_hook=_unique
+)

@@ -103,7 +103,9 @@ def _from_epoch(raw: object, unit: str, received_at: datetime) -> datetime:
 def _from_iso(text: str) -> datetime:
     if len(text) > LONGEST_TEXT or not ISO.fullmatch(text):
         raise RefusedError("time_invalid", "time is not ISO 8601 such as 2026-06-15T08:00:00Z")
-    text, ends_at_midnight = MIDNIGHT_AT_END.subn(r"\g<1>00:00\g<2>", text)
+    ends_at_midnight = 0
+    if "24:00" in text:
+        text, ends_at_midnight = MIDNIGHT_AT_END.subn(r"\g<1>00:00\g<2>", text)
     try:
         return datetime.fromisoformat(text) + timedelta(days=ends_at_midnight)
     except (ValueError, OverflowError):
