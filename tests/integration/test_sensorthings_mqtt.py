@@ -38,7 +38,11 @@ def listening(address: BrokerAddress, name: str) -> Iterator[Messages]:
     ready: queue.Queue[int] = queue.Queue()
     client = mqtt.Client(CallbackAPIVersion.VERSION2, name, protocol=MQTTProtocolVersion.MQTTv5)
     client.username_pw_set(address.username, address.password_file.read_text().strip())
-    client.on_connect = lambda one, *_: one.subscribe("v1.1/#", qos=1)
+
+    def subscribe(client: mqtt.Client, *_: object) -> None:
+        client.subscribe("v1.1/#", qos=1)
+
+    client.on_connect = subscribe
     client.on_subscribe = lambda *_: ready.put(1)
     client.on_message = lambda _c, _d, message: got.put(
         (message.topic, json.loads(message.payload)["result"], bool(message.retain))

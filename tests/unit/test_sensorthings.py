@@ -6,14 +6,12 @@ landing page tells.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from sensorthings_town import ROOT, SECONDS, filled_town
 from town import START, Town, town
 
 from sensors.sensorthings import readings as paging
@@ -24,26 +22,8 @@ from sensors.sensorthings.options import DEFAULT_TOP, MOST_TOP, parse_options
 from sensors.sensorthings.schema import SETS
 from twin.model.quality import Quality
 
-ROOT = "http://twin.example/sensorthings/v1.1"
-FOLDER = Path(__file__).parent
-SECONDS = 250
-
 Json = dict[str, Any]
 Get = Callable[..., Any]
-
-
-def filled_town() -> Town:
-    """A town with 250 readings of one datastream, a few of others, and one that is private."""
-    plain = town()
-    private = replace(
-        plain.datastreams[0], uid="secret", route_key="secret", privacy_class="person"
-    )
-    full = Town(city=replace(plain, datastreams=(*plain.datastreams, private)))
-    for second in range(SECONDS):
-        full.record({"B1-strain": float(second)}, age_s=float(SECONDS - second))
-    full.record({"L1.ab-q": 300.0, "L1.ab-v": 40.0, "secret": 1.0}, quality=int(Quality.LATE))
-    full.record({"L1.ab-q": 360.0, "B1-temp": -2.5}, age_s=15.0)
-    return full
 
 
 @pytest.fixture(scope="module")
@@ -508,44 +488,3 @@ def test_a_changed_registry_is_told_at_once() -> None:
     full.twin.load(town())
     assert server.answered("Things('B1')", b"", ROOT).status_code == 200
     assert START.tzinfo is not None
-
-
-WORDS = st.sampled_from(
-    [
-        "$filter", "$expand", "$top", "$select", "$orderby", "$skip", "$count", "$skiptoken", "=",
-        "&", "(", ")", ",", ";", "/", "'", " ", " eq ", " and ", " or ", "not ", " in ", "null",
-        "name", "id", "result", "phenomenonTime", "Datastreams", "Thing", "Observations", "5",
-        "-1e308", "true", "2026-11-22T08:00:00Z", "2026-02-30", "duration'P9Y'", "07:00:00",
-        "geography'POINT(1 2)'", "geography'POLYGON EMPTY'", "geo.distance", "substring", "length",
-        "location", " add ", " div ", " mod ", "properties", "any(x:x)", "now()", "desc", "\x00",
-        "resultFormat=dataArray", "$resultFormat=GeoJSON", "é", "%ff", "+",
-    ]
-)  # fmt: skip
-PATHS = st.sampled_from(
-    [*SETS, "", "Datastreams('B1-strain')/Observations", "Things('B1')", "Things('B1')/Datastreams",
-     "Observations('B1-strain@1795334399000000')", "Things('B1')/name/$value", "Locations/$ref"]
-)  # fmt: skip
-
-
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    path=st.one_of(PATHS, st.lists(WORDS, max_size=5).map("".join)),
-    words=st.lists(WORDS, max_size=14),
-    junk=st.binary(max_size=12),
-)
-def test_any_address_and_query_give_an_answer_below_500(
-    server: Server, path: str, words: list[str], junk: bytes
-) -> None:
-    """F-STS-3: never 500; 501 tells what is not supported."""
-    query = "".join(words).encode() + junk
-    assert server.answered(path, query, ROOT).status_code in (200, 400, 404, 501)
-
-
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(path=PATHS, condition=st.lists(WORDS, max_size=12))
-def test_any_filter_gives_an_answer_below_500(
-    server: Server, path: str, condition: list[str]
-) -> None:
-    """F-STS-3: the same for whatever stands in a filter."""
-    query = ("$filter=" + "".join(condition)).encode()
-    assert server.answered(path, query, ROOT).status_code in (200, 400, 404, 501)
