@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from sys import intern
 
 import numpy as np
 import osmium
@@ -162,7 +163,7 @@ def read_extract(path: Path, *, with_service: bool = False) -> OsmExtract:
             if kind and kind not in highways() and "bridge" not in way.tags:
                 left["not for cars"] = left.get("not for cars", 0) + 1
                 continue
-            tags = {key: value for key, value in way.tags if key in KEPT_KEYS}
+            tags = {intern(key): intern(value) for key, value in way.tags if key in KEPT_KEYS}
             sort, reason = _sort(tags, with_service=with_service, is_closed=way.is_closed())
             if reason:
                 left[reason] = left.get(reason, 0) + 1
