@@ -57,3 +57,50 @@ def test_numbers_and_silence_become_gaps_unless_others_share_the_messages(
     found = {(gap.cause, gap.missing) for gap in twin.gaps(only_open=False)}
     own_gaps = {("cadence", 18), ("sequence", 5)} if is_alone else set()
     assert found == own_gaps | {("session_lost", None)}
+
+
+def test_what_a_late_device_sends_out_of_order_lies_where_it_was_measured_and_is_filled() -> None:
+    twin = Twin(MemoryStore(clock=lambda: NOW), clock=lambda: NOW)
+    twin.load(small_city(1))
+    policy = TimePolicy(timedelta(minutes=5), timedelta(days=9))
+    streams = twin.datastreams()
+    pipeline = Pipeline.of(Router((RULE,)), {"own": own}, StreamTable(streams), policy)
+    late = NOW - timedelta(minutes=10)
+
+    def message(number: int) -> Delivery:
+        content = {"t": (late + timedelta(seconds=number)).isoformat(), "v": 1, "seq": number}
+        return Delivery(
+            0, 0, 1, b"twin/v1/t/B1/s000/obs", json.dumps(content).encode(), to_us(NOW),
+            is_retained=False, is_repeat=False,
+        )  # fmt: skip
+
+    def gaps() -> list[tuple[float, float, int | None, str]]:
+        return [
+            (
+                (gap.start - late).total_seconds(),
+                ((gap.end or NOW) - late).total_seconds(),
+                gap.missing,
+                gap.state,
+            )
+            for gap in twin.gaps(only_open=False)
+        ]
+
+    meter = Meter(0.0)
+    with ThreadPoolExecutor(1) as aside:
+        notes = GapNotes(twin, aside, meter)
+        notes.update(streams)
+
+        def take(*numbers: int) -> None:
+            messages = [message(number) for number in numbers]
+            notes.note([pipeline.prepare(messages, most_readings=100)])
+            notes.write()
+            aside.submit(int).result()
+
+        take(1, 2, 5)
+        assert gaps() == [(2.0, 5.0, 2, "open")]
+        take(4)
+        assert gaps() == [(2.0, 5.0, 1, "open")]
+        take(6, 3)
+        assert gaps() == [(2.0, 5.0, 0, "filled")]
+    figures = meter.figures(now_s=1.0)
+    assert (figures["sequence_gaps"], figures["sequence_missing"]) == (1, 0)
