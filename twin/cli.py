@@ -45,12 +45,12 @@ JOB_HELP = {
     "maintain": "rollups, retention, compression; --proof verifies what was deleted",
     "backup": "write a backup of the whole database into a folder: Parquet, GeoPackage, hashes",
     "restore": "restore a backup into an empty database",
-    "export": "write the city for others: twin export city|gpkg|geojson|csv|parquet|cityjson|dcat",
+    "export": "write the city for others: twin export city|gpkg|geojson|csv|parquet|cityjson|ngsi",
     "backfill": "ask the sources for what is missing, until it is there or lost",
     "quarantine": "what could not be stored: list, show, replay after a fix, discard",
     "inbox": "streams that nobody registered: twin inbox list | accept ID --asset A | dismiss ID",
     "broker": "make accounts for Mosquitto: twin broker init FOLDER --device NAME",
-    "import": "bring recorded files into the twin; see twin import readings|tntp|bridges|osm|geo|sensors --help",
+    "import": "bring recorded files into the twin; see twin import readings|tntp|bridges|osm|geo|sensors|citymodel --help",
     "replay": "publish a recorded CSV file over MQTT; see twin replay --help",
 }
 ADDRESS_WAIT_S = 60.0
