@@ -132,7 +132,7 @@ class KnowledgeFile:
             kept = [(*key, _json(state)) for key, state in self._unwritten.items()]
             with connection:
                 connection.executemany(KEEP, kept)
-                self._propose(connection, proposals, at)
+                written = self._propose(connection, proposals, at)
                 for source, origin in news.withdrawn:
                     connection.execute(FORGET, (source, origin))
                     connection.execute(WITHDRAW, (at.isoformat(), source, origin))
@@ -142,7 +142,7 @@ class KnowledgeFile:
         self._unwritten.clear()
         if news.withdrawn or len(self._noted) > MOST_REMEMBERED:
             self._noted.clear()
-        self._noted |= proposals
+        self._noted |= written
 
     def proposals(self) -> Sequence[Waiting]:
         """All proposals, the oldest first.
@@ -191,7 +191,9 @@ class KnowledgeFile:
         connection: sqlite3.Connection,
         proposals: Mapping[tuple[str, str], Proposal],
         at: datetime,
-    ) -> None:
+    ) -> dict[tuple[str, str], Proposal]:
+        """Write proposals as long as there is room; those that were written."""
+        written: dict[tuple[str, str], Proposal] = {}
         room = self._most_open - connection.execute(COUNT).fetchone()[0] if proposals else 0
         for key, one in proposals.items():
             if connection.execute(KNOWS, key).fetchone() is None:
@@ -201,6 +203,8 @@ class KnowledgeFile:
             origin = str(one.details.get("discovery_topic", ""))
             row = (*key, one.name, one.unit, _json(one.details), origin, at.isoformat())
             connection.execute(PROPOSE, row)
+            written[key] = one
+        return written
 
     def _open(self) -> sqlite3.Connection | None:
         if self._connection is None:
