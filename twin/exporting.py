@@ -15,6 +15,7 @@ from twin.exchange.cityjson_out import cityjson
 from twin.exchange.dcat_out import catalogue
 from twin.exchange.folder import read_city
 from twin.exchange.folderwriting import write_settings
+from twin.exchange.ngsi_out import entity_of, flows_of
 from twin.exchange.tables_out import TABLES
 from twin.inventory import FOLDER as INVENTORY
 from twin.model.city import City
@@ -22,7 +23,7 @@ from twin.model.tables import rows
 from twin.runtime import open_twin
 from twin.settings import Settings, load_settings
 
-FORMATS = ("city", "checksum", "cityjson", "dcat", *TABLES)
+FORMATS = ("city", "checksum", "cityjson", "dcat", "ngsi", *TABLES)
 OF_ONE_MACHINE = ("database", "broker")
 """Sections of ``city.toml`` that say where services are: not passed on."""
 ADDRESS = "http://127.0.0.1:8050"
@@ -86,6 +87,10 @@ def _written(twin: Twin, settings: Settings, city: City, options: argparse.Names
         )  # fmt: skip
         _write_json(target, found)
         return f"{target}: the entry of the data sets of {city.name} for an open-data portal"
+    if options.format == "ngsi":
+        entities = [entity_of(one) for one in flows_of(twin.stream_states(), city.assets)]
+        _write_json(target, entities)
+        return f"{target}: {len(entities)} newest traffic counts as NGSI-LD entities"
     if options.format == "cityjson":
         bridges = [asset for asset in city.assets if asset.asset_class == "bridge"]
         document = cityjson(
@@ -96,7 +101,13 @@ def _written(twin: Twin, settings: Settings, city: City, options: argparse.Names
     chosen = [one for one in city.assets if options.asset_class in (None, one.asset_class)]
     if not chosen:
         raise CityError(f"there is no asset of the class {options.asset_class!r}")
-    TABLES[options.format][0](chosen, target, only=only)
+    ending = f".{options.format}"
+    if target.suffix != ending:
+        raise CityError(f"{target} does not end in {ending}; name it {target.stem}{ending}")
+    draft = target.with_name(f".{target.stem}.partial{ending}")
+    draft.unlink(missing_ok=True)
+    TABLES[options.format][0](chosen, draft, only=only)
+    draft.rename(target)
     return f"{target}: {len(chosen)} assets"
 
 

@@ -1,5 +1,6 @@
 """A city is exported and loaded into an empty database, and is the same city."""
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -62,6 +63,13 @@ def test_a_city_that_is_exported_and_loaded_again_has_an_equal_checksum(
     assert command(second, ["checksum"]) == 0
     assert capsys.readouterr().out == f"{checksum(city)}\n"
 
+    for form in ("gpkg", "cityjson", "dcat", "ngsi"):
+        file = tmp_path / f"city.{form}"
+        assert command(second, [form, str(file), "--public"]) == 0
+        assert file.stat().st_size
+    assert json.loads((tmp_path / "city.ngsi").read_text("utf-8")) == []  # nothing was measured
+    with pytest.raises(CityError, match=r"name it roads\.gpkg"):
+        command(second, ["gpkg", str(tmp_path / "roads.shp")])
     with pytest.raises(CityError, match="exists already"):
         command(second, ["city", str(tmp_path / "out")])
     changed = replace(city, assets=(replace(city.assets[0], name="Other"), *city.assets[1:]))

@@ -118,7 +118,7 @@ def test_the_entry_of_the_portal_has_what_dcat_ap_requires() -> None:
         assert {"dct:title", "dct:description", "dcat:distribution"} <= one.keys()
         for distribution in one["dcat:distribution"]:
             assert distribution["dcat:accessURL"]["@id"].startswith(root)
-    assert len({one["@id"] for one in sets}) == len(sets) == 5
+    assert len({one["@id"] for one in sets}) == len(sets) == 7
 
 
 def _measured() -> City:
