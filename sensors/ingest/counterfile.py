@@ -1,11 +1,10 @@
 """The last sequence numbers, kept in a file across restarts of the ingester."""
 
-import io
 import json
 import logging
 import os
-import zipfile
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 
@@ -19,7 +18,7 @@ _COLUMNS = ("newest", "time_us", "offset", "size")
 
 
 def packed(counters: Counters) -> bytes:
-    """Counters as the bytes of a file.
+    """Counters as the bytes of a file: a line with the CRC-32 of what follows, then JSON.
 
     Examples
     --------
@@ -27,25 +26,19 @@ def packed(counters: Counters) -> bytes:
     >>> unpacked(packed(Counters((("demo", "a"),), one, one, one, one))).names
     (('demo', 'a'),)
     """
-    content = io.BytesIO()
-    names = np.frombuffer(json.dumps(counters.names).encode(), np.uint8)
-    columns = {name: getattr(counters, name) for name in _COLUMNS}
-    np.savez(content, names=names, **columns)
-    return content.getvalue()
+    columns = {name: getattr(counters, name).tolist() for name in _COLUMNS}
+    content = json.dumps({"names": counters.names, **columns}).encode()
+    return b"%08x\n%b" % (crc32(content), content)
 
 
 def unpacked(content: bytes) -> Counters:
-    """Counters of such bytes; ValueError where they are something else."""
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as found:
-            named = json.loads(found["names"].tobytes())
-            columns = [np.array(found[name], np.int64) for name in _COLUMNS]
-        names = tuple((str(source), str(key)) for source, key in named)
-    except (KeyError, TypeError, OSError, EOFError, RecursionError, zipfile.BadZipFile) as error:
-        raise ValueError(f"no file of counters: {error}") from error
-    if any(column.shape != (len(names),) for column in columns):
-        raise ValueError("the columns of the counters differ in length")
-    return Counters(names, *columns)
+    """Counters of such bytes; ValueError where they are not whole."""
+    checksum, _, rest = content.partition(b"\n")
+    if checksum != b"%08x" % crc32(rest):
+        raise ValueError("the checksum of the counters is wrong")
+    found = json.loads(rest)
+    names = tuple((source, key) for source, key in found["names"])
+    return Counters(names, *(np.array(found[name], np.int64) for name in _COLUMNS))
 
 
 class CounterFile:
@@ -83,4 +76,4 @@ class CounterFile:
 
 def counter_file(settings: Settings) -> CounterFile:
     """The file of the ingester with these settings."""
-    return CounterFile(settings.data_dir / "learned" / f"numbers-{settings.ingest.instance}.npz")
+    return CounterFile(settings.data_dir / "learned" / f"numbers-{settings.ingest.instance}.json")

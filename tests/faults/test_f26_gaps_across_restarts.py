@@ -38,7 +38,7 @@ def test_numbers_that_are_missing_across_a_kill_are_a_gap_of_their_number() -> N
         process = rig.start_ingester()
         rig.wait_for_log("broker_connected")
         _publish(rig, range(1, 101))
-        kept = rig.settings.data_dir / "learned" / "numbers-1.npz"
+        kept = rig.settings.data_dir / "learned" / "numbers-1.json"
         wait_for(kept.exists, "the last numbers in their file")
         _publish(rig, range(101, 111))  # newer than the file
         rig.wait_for_count(110)
