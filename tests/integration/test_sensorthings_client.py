@@ -34,10 +34,14 @@ class StoredTown(Town):
 @pytest.fixture(scope="module")
 def web() -> Iterator[Served]:
     with running_server("postgres") as server:
-        StoredTown.dsn = server.migrated_database().dsn("twin_owner")
+        database = server.migrated_database()
+        StoredTown.dsn = database.dsn("twin_owner")
         city = StoredTown(clock=RunningClock())
         city.record_rows("B1-strain", [float(row) for row in range(ROWS)], age_s=3600.0)
         city.record({"L1.ab-q": 300.0, "B1-temp": 21.5})
+        city.twin.close()
+        # The server has the rights of the job ``serve``, no more.
+        city.twin = Twin(PostgresStore(database.dsn("twin_serve")), clock=city.clock)
         with served(city) as running:
             yield running
         city.twin.close()
