@@ -2,7 +2,9 @@
 
 import csv
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -19,10 +21,11 @@ from sensors.pipeline.prepared import Prepared
 from sensors.routing import Router, StreamTable
 from sensors.rules.quality import TimePolicy
 from twin.errors import ModelError
+from twin.exchange.folder import read_city
 from twin.model.datastreams import Datastream
 from twin.model.messages import CodecRule, CodecTable, Proposal
 from twin.model.times import to_us
-from twin.settings import CitySettings, CodecSettings, EmbeddedSettings, Settings
+from twin.settings import CitySettings, CodecSettings, EmbeddedSettings, Settings, load_settings
 
 NOW = datetime(2026, 6, 15, 8, 0, tzinfo=UTC)
 POLICY = TimePolicy(timedelta(minutes=5), timedelta(days=730))
@@ -205,3 +208,19 @@ def test_proposals_that_stay_the_same_are_not_written_again(tmp_path: Path) -> N
         file.write(News(proposals=given), at=NOW)
     assert [(one.key, one.name) for one in file.proposals()] == [("a", "second"), ("b", "second")]
     file.close()
+
+
+def test_an_accepted_stream_of_the_built_in_city_can_be_loaded(tmp_path: Path) -> None:
+    folder = tmp_path / "city"
+    built_in = resources.files("twin") / "cities" / "dresden"
+    shutil.copytree(Path(str(built_in)), folder)
+    settings = load_settings(folder, {"HOME": str(tmp_path)})
+    file = KnowledgeFile(knowledge_file(settings))
+    proposal = Proposal("pegel/7#/level", "Level", "cm", {"device": "pegel 7"})
+    file.write(News(proposals={("works", proposal.key): proposal}), at=NOW)
+    file.close()
+    before = read_city(folder, settings.city)
+    command(settings, ["accept", "1", "--asset", "B01", "--quantity", "water_level"])
+    after = read_city(folder, settings.city)
+    (new,) = {one.uid for one in after.datastreams} - {one.uid for one in before.datastreams}
+    assert new == "works:pegel/7#/level"
