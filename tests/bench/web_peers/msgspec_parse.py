@@ -8,7 +8,7 @@ import sys
 import timeit
 from pathlib import Path
 
-import msgspec
+import msgspec  # pyrefly: ignore[missing-import] - lives in .venv-peers only
 
 for line in sys.stdin:
     payload = Path(line.strip()).read_bytes()
