@@ -114,6 +114,16 @@ def test_an_unknown_reference_system_is_an_error():
         epsg_of("")
 
 
+def test_latitude_stands_first_where_a_urn_names_degrees(tmp_path):
+    """F-CGM-4: the order of axes follows from the name."""
+    path = tmp_path / "degrees.gml"
+    corners = "51.0 13.5 0 51.0 13.6 0 51.1 13.6 0 51.0 13.5 0"
+    ring = RING.replace(RING[RING.index("400000") : RING.index("</gml:posList>")], corners)
+    bridge = f'<brid:Bridge gml:id="b1">{ring}</brid:Bridge>'
+    path.write_text(HEAD.replace("25833", "4258") + bridge + TAIL)
+    assert read_citygml(path).surfaces[0].ring[0].tolist() == [13.5, 51.0, 0.0]
+
+
 def test_a_dtd_and_entities_are_refused(tmp_path):
     """F-COD-11: nothing is expanded or fetched."""
     path = tmp_path / "a.gml"

@@ -1,7 +1,8 @@
 """CityGML 2.0 and 3.0 with expat: no DTD, no entities, nothing fetched, one pass.
 
-Surfaces are ``gml:Polygon`` and the patches of ``gml:Surface``; a surface that a link names again
-counts once. Elements are known by the URI of their namespace.
+In degrees, a URN or URL puts latitude first. Surfaces are ``gml:Polygon`` and the patches of
+``gml:Surface``; a surface that a link names again counts once. Elements are known by the URI of
+their namespace.
 """
 
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.errors import CityError
-from twin.exchange.citymodel import CityModel, CityObject, Relation, SensorLink, Surface
+from twin.exchange.citymodel import CityModel, CityObject, Relation, SensorLink, Surface, epsg_of
 
 GML = ("http://www.opengis.net/gml/3.2", "http://www.opengis.net/gml")
 CITYGML = ("http://www.opengis.net/citygml/",)
@@ -70,6 +71,7 @@ class _Reader:
         self._ring: list[float] | None = None
         self._outer: NDArray[np.float64] | None = None
         self._dimension = 3
+        self._is_latitude_first = False
         self._relation = ["", ""]
         self._sensor: dict[str, str] | None = None
         self._location = ""
@@ -95,6 +97,8 @@ class _Reader:
             raise CityError(f"{self.name} is nested deeper than {MOST_DEPTH} elements")
         if attributes.get("srsName") and not self.model.srs_name:
             self.model.srs_name = attributes["srsName"]
+            is_standard = self.model.srs_name.startswith(("urn:ogc:", "http"))
+            self._is_latitude_first = is_standard and epsg_of(self.model.srs_name).is_geographic
         if attributes.get("srsDimension", "").isdigit():
             self._dimension = int(attributes["srsDimension"])
         if space.startswith(CITYGML) and local[:1].isupper() and local not in NOT_OBJECTS:
@@ -191,5 +195,7 @@ class _Reader:
         corners = np.array(numbers, dtype=float).reshape(-1, size)
         if size == 2:  # noqa: PLR2004 - plane coordinates
             corners = np.column_stack((corners, np.zeros(len(corners))))
+        if self._is_latitude_first:
+            corners = corners[:, [1, 0, 2]]
         is_closed = len(corners) > 1 and np.array_equal(corners[0], corners[-1])
         return corners[:-1] if is_closed else corners
