@@ -131,7 +131,8 @@ def table_rows(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
     try:
-        found = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            found = list(csv.DictReader(file))
     except UnicodeDecodeError as error:
         raise CityError(f"{path}: byte {error.start} is not UTF-8; save it as UTF-8") from None
     rows = []

@@ -1,6 +1,7 @@
 """A list of sensors: its mapping file, its rows, and what of them is sound."""
 
 import csv
+import io
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -196,7 +197,7 @@ def _table(
         raise CityError(
             f"{name} is not {mapping.encoding} ({error}); say encoding = 'CP1252' or save as UTF-8"
         ) from None
-    reader = csv.reader(text.splitlines(), delimiter=mapping.delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mapping.delimiter)
     header = [cell.strip() for cell in next(reader, [])]
     missing = [column for column in mapping.columns.values() if column not in header]
     if missing:
