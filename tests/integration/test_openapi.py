@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -48,7 +49,7 @@ def test_every_listed_parameter_belongs_to_a_route_and_is_known_to_it(web: Serve
 
 
 @pytest.mark.parametrize("document", list(FUZZ_S))
-def test_schemathesis_finds_no_error_of_ours(web: Served, document: str) -> None:
+def test_schemathesis_finds_no_error_of_ours(web: Served, document: str, tmp_path: Path) -> None:
     python()
     said = subprocess.run(
         [
@@ -65,6 +66,7 @@ def test_schemathesis_finds_no_error_of_ours(web: Served, document: str) -> None
         text=True,
         timeout=180.0,
         check=False,
+        cwd=tmp_path,
         env={"NO_PROXY": "*", "PATH": "", "HOME": "/nonexistent"},
     )  # fmt: skip
     assert said.returncode == 0, said.stdout[-6000:] + said.stderr[-2000:]
