@@ -1,16 +1,21 @@
 """Traps of OSM data, each in a file of a few nodes."""
 
 import json
+from datetime import date
 
+import numpy as np
 import pytest
 from osm_files import row, write_osm
 from shapely.geometry import box
 
 from twin.errors import CityError
+from twin.exchange.folder import read_city
 from twin.exchange.osm import write_folder
 from twin.exchange.osm_boundary import boundary_of
 from twin.exchange.osm_town import read_town
+from twin.exchange.roadnetwork import road_network
 from twin.exchange.widelayers import layer_origin
+from twin.settings import load_settings
 
 STREET = {"highway": "residential"}
 
@@ -183,6 +188,30 @@ def test_ids_of_an_editor_are_reported_as_incomplete(tmp_path):
     ways = {10: ([1, 2], STREET), 11: ([-1, 2], STREET)}
     town = town_of(tmp_path, {**row(2), -1: (13.0, 51.1)}, ways)
     assert town.report.incomplete == [11]
+
+
+def test_the_network_of_the_folder_obeys_directions_and_limits(tmp_path):
+    """F-OSM-5: what-if reads the layers that the import wrote."""
+    limits = {"maxweight": "16", "maxaxleload": "8", "maxheight": "3.8"}
+    ways = {
+        10: ([1, 2], {"highway": "primary", "bridge": "yes", "oneway": "-1", **limits}),
+        11: ([2, 3], STREET),
+    }
+    folder = tmp_path / "city"
+    write_folder(town_of(tmp_path, row(3), ways), folder, name="Stadt")
+    settings = load_settings(folder)
+    city = read_city(folder, settings.city)
+    found = road_network(city, crs=settings.city.crs, classes=(), as_of=date(2026, 1, 1))
+    assert found.link_name == ("w10-1/forward", "w11-1/forward", "w11-1/backward")
+    names = found.node_name
+    ids = found.node_id.tolist()
+    assert [names[ids.index(end)] for end in (found.tail[0], found.head[0])] == ["n2", "n1"]
+    assert found.max_weight_t[0] == 16.0
+    assert found.max_axle_t.tolist() == [8.0, np.inf, np.inf]
+    assert found.max_height_m.tolist() == [3.8, np.inf, np.inf]
+    assert found.link_assets.asset == ("b10",)
+    assert found.link_assets.from_m[0] == pytest.approx(0.0, abs=0.1)
+    assert found.link_assets.to_m[0] == pytest.approx(found.length_m[0], abs=0.2)
 
 
 def test_other_files_of_the_folder_stay_and_layers_are_replaced(tmp_path):

@@ -321,6 +321,6 @@ def _parts(line: BaseGeometry, tags: Tags, boundary: BaseGeometry | None) -> lis
         shape = shapely.make_valid(shape)
     if boundary is not None:
         shape = shapely.intersection(shape, boundary)
-    wanted = ("Polygon",) if is_area else ("LineString",)
-    return [part for part in shapely.get_parts(shape, return_index=False).tolist()
-            if part.geom_type in wanted and not part.is_empty]  # fmt: skip
+    wanted = "Polygon" if is_area else "LineString"
+    parts = shapely.get_parts(shapely.get_parts(shape)).tolist()  # collections hold multi-parts
+    return [part for part in parts if part.geom_type == wanted and not part.is_empty]
