@@ -13,7 +13,9 @@ from town import ESTIMATED, settings, town
 
 from twin.errors import CityError
 from twin.exchange.city_out import checksum, city_files, same_city
+from twin.exchange.cityjson import model_of
 from twin.exchange.cityjson_out import cityjson
+from twin.exchange.citymodel import epsg_of
 from twin.exchange.dcat_out import catalogue
 from twin.exchange.folder import read_city
 from twin.exchange.tables_out import TABLES
@@ -165,3 +167,15 @@ def test_a_text_that_a_table_would_change_is_told(tmp_path: Path) -> None:
     with pytest.raises(CityError, match="no line ends"):
         export_city(spaced, settings(), tmp_path / "out")
     assert not list(tmp_path.iterdir())
+
+
+def test_our_own_import_reads_the_bridges_of_our_cityjson() -> None:
+    deck = Polygon([(13.70, 51.05), (13.701, 51.05), (13.701, 51.051), (13.70, 51.051)])
+    bridge = Asset("B1", "bridge", "Brücke", deck, ESTIMATED)
+    found = cityjson([bridge], crs="EPSG:25833", title="T", day="2026-11-22")
+    model = model_of(json.loads(json.dumps(found)), name="bridges.city.json")
+    assert model.remarks == []
+    assert model.objects["B1"].name == "Brücke"
+    assert epsg_of(model.srs_name) == "EPSG:25833"
+    area = geopandas.GeoSeries([deck], crs=4326).to_crs(25833).area.iloc[0]
+    assert [one.area for one in model.within("B1")] == pytest.approx([area], rel=1e-4)
