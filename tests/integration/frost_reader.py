@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-import frost_sta_client as frost  # pyrefly: ignore [missing-import] - in the environment of the peers
+import frost_sta_client as frost  # pyrefly: ignore [missing-import] - of the peers
 import requests
 
 os.environ["NO_PROXY"] = "127.0.0.1"

@@ -22,7 +22,7 @@ def main(address: str, west: str, south: str, east: str, north: str) -> None:
         "version": pyogrio.__gdal_version__,
         "counts": {name: len(frame) for name, frame in frames.items()},
         "inside": sorted(inside["id"]),
-        "grade": float(bridges.loc["B1", "condition_grade"]),
+        "grade": float(str(bridges.loc["B1", "condition_grade"])),
         "bounds": bridges.loc["B1"].geometry.bounds,
     }
     print(json.dumps(answer))

@@ -3,8 +3,8 @@
 import json
 import sys
 
-import owslib
-from owslib.ogcapi.features import Features
+import owslib  # pyrefly: ignore [missing-import] - of the peers
+from owslib.ogcapi.features import Features  # pyrefly: ignore [missing-import]
 
 
 def main(address: str) -> None:
