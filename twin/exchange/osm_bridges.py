@@ -110,7 +110,7 @@ def _beside(
     turn = np.abs(bearing[one] - bearing[two])
     is_parallel = np.minimum(turn, HALF_TURN_DEG - turn) <= PARALLEL_DEG
     one, two = one[is_parallel], two[is_parallel]
-    length = shapely.length(list(lines))
+    length = np.array([line.length for line in lines])
     shorter = np.where(length[one] <= length[two], one, two)
     longer = np.where(length[one] <= length[two], two, one)
     middles = shapely.line_interpolate_point(geometries[shorter], 0.5, normalized=True)
@@ -194,7 +194,7 @@ def _shape(
     if len(lines) == 1:
         return lines[0], ""
     merged = shapely.line_merge(shapely.union_all(list(lines)))
-    if merged.geom_type == "LineString":
+    if isinstance(merged, shapely.LineString):
         return merged, "bridge ways joined"
     hull = shapely.convex_hull(shapely.union_all(list(lines)))
     if hull.geom_type == "Polygon":
