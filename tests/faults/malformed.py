@@ -4,13 +4,14 @@ What a broker refuses itself (topics with NUL, invalid UTF-8 or 65,535 bytes, 10
 is injected behind the broker.
 """
 
-import gzip
 import json
 import random
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from sensors.codecs.badpayloads import NOW_MS, SYNTAX, Maker, valid
 
 RULES = """
 [[codec.rule]]
@@ -46,7 +47,6 @@ TOPICS = {
     "senml": "twin/senml/gw{n}",
 }
 STREAMS = 15  # the last ones of the small city are left to the good stream
-NOW_MS = 1_795_000_000_000
 LARGEST_BYTES = 256 * 1024
 
 
@@ -57,9 +57,6 @@ class Bad:
     kind: str
     topic: str
     payload: bytes
-
-
-Maker = Callable[[random.Random, int], bytes]
 
 
 def corpus(seed: int, count: int) -> list[Bad]:
@@ -96,57 +93,13 @@ def behind_the_broker() -> list[Bad]:
 
 def _makers() -> Iterator[tuple[str, str, Maker]]:
     for codec in ("own", "json", "ttn", "chirpstack", "senml"):
-        for kind, make in _SYNTAX.items():
+        for kind, make in SYNTAX.items():
             yield codec, kind, make
     for codec, makers in (("own", _OWN), ("json", _JSON), ("wave", _WAVE)):
         for kind, make in makers.items():
             yield codec, kind, make
 
 
-def _valid(number: int) -> bytes:
-    return json.dumps({"t": NOW_MS + number, "v": number / 4, "bad": number}).encode()
-
-
-def _junk(chance: random.Random, number: int) -> bytes:
-    """Protobuf-like: field headers, lengths, bytes; never JSON."""
-    body = b"".join(
-        bytes([chance.choice((0x0A, 0x12, 0x1D, 0x80))]) + chance.randbytes(chance.randrange(9))
-        for _ in range(6)
-    )
-    return b"\x0a" + struct.pack(">I", number) + body + b"\xff"
-
-
-def _cut(chance: random.Random, number: int) -> bytes:
-    whole = _valid(number)
-    return whole[: chance.randrange(whole.index(b"bad"), len(whole))]
-
-
-def _inserted(sign: bytes) -> Maker:
-    def make(chance: random.Random, number: int) -> bytes:
-        whole = _valid(number)
-        place = chance.randrange(1, len(whole))
-        return whole[:place] + sign + whole[place:]
-
-    return make
-
-
-_SYNTAX: dict[str, Maker] = {
-    "empty": lambda _, number: b" " * (number % 997),
-    "cut": _cut,
-    "nested 10,000 deep": lambda _, number: b"[" * 10_000 + b"%d" % number + b"]" * 10_000,
-    "nested and never closed": lambda _, number: b'{"a":' * 5000 + b"%d" % number,
-    "no UTF-8": _inserted(b"\xff"),
-    "half a sign": _inserted(b"\xe2\x82"),
-    "NUL": _inserted(b"\0"),
-    "gzip bomb": lambda _, number: gzip.compress(b"%d" % number + b"0" * 1_000_000, mtime=0),
-    "protobuf junk": _junk,
-    "two documents": lambda _, number: _valid(number) + _valid(number + 1),
-    "NaN": lambda _, number: b'{"t": %d, "v": NaN}' % number,
-    "Infinity": lambda _, number: b'{"t": %d, "v": -Infinity}' % number,
-    "single quotes": lambda _, number: b"{'t': %d}" % number,
-    "comma at the end": lambda _, number: b'{"t": %d,}' % number,
-    "byte order mark of UTF-16": lambda _, number: _valid(number).decode().encode("utf-16"),
-}
 _OWN: dict[str, Maker] = {
     "1e400": lambda _, number: b'{"t": %d, "v": 1e400}' % (NOW_MS + number),
     "number of 400 digits": lambda _, number: (
@@ -198,5 +151,5 @@ _WAVE: dict[str, Maker] = {
     "wrong checksum": lambda _, number: _block(number, crc=f"{number:08x}"),
     "time beyond year 9999": lambda _, number: _block(number, t0=10**30 + number),
     "header of 4 GB": lambda _, number: b"TWV1\xff\xff\xff\xff" + b"%d" % number,
-    "JSON instead": lambda _, number: _valid(number),
+    "JSON instead": lambda _, number: valid(number),
 }
