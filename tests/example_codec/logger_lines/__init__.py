@@ -1,0 +1,1 @@
+"""Text lines of a data logger, for the twin."""
