@@ -218,6 +218,7 @@ def test_readings_four_days_ahead_and_two_years_back_are_stored(store: Store, no
 
 
 def test_equal_rejections_raise_seen(store: Store, now_us: int) -> None:
+    """F-QUA-2: each rejection is counted once per delivery and listed once per hash."""
     first, last = from_us(now_us - SECOND_US), from_us(now_us)
     messages = [
         Rejection("not_json", "line 1", LEFT, "a/b", "json", at, b"{" * 5000)

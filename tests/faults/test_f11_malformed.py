@@ -186,6 +186,7 @@ def median_delay_ms(rig: Rig, *, first_ms: int) -> float:
 @pytest.mark.db
 @pytest.mark.broker
 def test_the_real_ingester_quarantines_the_corpus_beside_a_good_stream() -> None:
+    """F-QUA-1: a flood of bad messages does not slow a good stream."""
     cases = tuple(corpus(SEED, CASES))
     assert all(len(bad.payload) <= 8 * LARGEST_BYTES for bad in cases)
     with ingest_rig(extra=[RULES]) as rig:

@@ -327,6 +327,7 @@ def test_the_settings_of_the_rollups_do_not_choose_the_plans_of_retention(bench:
 
 
 def test_entries_without_a_payload_are_bounded_too(bench: Bench) -> None:
+    """F-QUA-1: the quarantine is a ring with a limit of bytes."""
     bench.database.run(
         "INSERT INTO quarantine (fingerprint, first_seen, last_seen, seen, source, topic, reason, "
         "detail, codec, payload_sha256, size, head, ds, t, v) SELECT sha256(n::text::bytea), "
