@@ -9,6 +9,7 @@ import csv
 import difflib
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,6 +32,7 @@ from twin.model.times import EPOCH, to_us
 
 STRICT = {"extra": "forbid"}
 CHUNK_ROWS = 20_000
+MICROSECONDS = 1_000_000
 LONGEST_UTC = len("2026-11-22T08:00:00.000000Z")
 DELIMITERS = {";": ";", "\t": "tab", "|": "|", ",": ","}
 
@@ -61,6 +63,9 @@ class ReadingsMapping:
         Texts that mean that there is no value.
     delimiter, decimal, encoding
         Form of a CSV file.
+    period_s
+        Length of the interval [s] where times are its beginning; 0 where they are instants or its
+        end, as in the twin.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -81,6 +86,7 @@ class ReadingsMapping:
     delimiter: str = ","
     decimal: str = "."
     encoding: str = "utf-8"
+    period_s: float = 0.0
 
 
 def read_mapping(content: Mapping[str, object], where: str) -> ReadingsMapping:
@@ -115,15 +121,30 @@ class Refusal:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a person should know about a file; line 0 speaks of the whole file."""
+
+    line: int
+    text: str
+
+
 @dataclass(slots=True)
 class Chunk:
-    """Some rows of a file: readings with the line of each, refused rows, rows without a value."""
+    """Some rows of a file: readings with the line of each, refused rows, rows without a value.
+
+    ``findings`` are what a person should know; ``left_out`` counts values of series that are not
+    registered; ``dialect`` says how the file was read.
+    """
 
     readings: Readings
     line: NDArray[np.int64]
     refused: list[Refusal] = field(default_factory=list)
     missing: int = 0
     rows: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    dialect: str = ""
 
 
 Cells = Sequence[object]
@@ -144,7 +165,7 @@ def chunks(
         header = next(tables)
     except OSError as error:
         raise SettingsError(f"{file} cannot be read: {error.strerror or error}") from None
-    reader = _RowReader(header, mapping, datastreams, where=str(file))
+    reader = RowReader(header, mapping, datastreams, where=str(file))
     for first_line, columns, widths in tables:  # pyrefly: ignore[not-iterable]
         yield reader.chunk(first_line, columns, widths)
 
@@ -212,7 +233,7 @@ class _LocalTime:
     is_rising: bool | None = None
 
 
-class _RowReader:
+class RowReader:
     """Turns columns of cells into readings; remembers the last time of each datastream."""
 
     def __init__(
@@ -237,6 +258,7 @@ class _RowReader:
         count = len(columns[0]) if columns else 0
         refused: list[Refusal] = []
         times = self._fast_times(cells["time"])
+        shift_us = round(self._mapping.period_s * MICROSECONDS)
         kept: list[tuple[int, int, float, int, int]] = []
         missing = blank = 0
         for row in range(count):
@@ -256,7 +278,7 @@ class _RowReader:
         number, time_us, value, quality, line = zip(*kept, strict=True) if kept else ((),) * 5
         readings = Readings(
             number=np.array(number, np.int32),
-            time_us=np.array(time_us, np.int64),
+            time_us=np.array(time_us, np.int64) + shift_us,
             value=np.array(value, np.float64),
             quality=np.array(quality, np.int16),
         )

@@ -5,17 +5,15 @@ and arguments that returns the exit code, like a job.
 """
 
 import argparse
-import csv
 import hashlib
 import sqlite3
 import sys
 import threading
 import time
 import tomllib
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar, cast
@@ -24,7 +22,9 @@ from uuid import UUID, uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from sensors.history.formats import READERS, TrafficFormat, declared, format_chunks
 from sensors.history.importfile import Chunk, ReadingsMapping, Refusal, chunks, read_mapping
+from sensors.history.reporting import Report, refusal_file
 from sensors.policies import time_policy
 from sensors.routing import StreamTable
 from sensors.rules.quality import TimePolicy, judge_columns
@@ -46,19 +46,8 @@ PROGRESS_S = 2.0
 ROOM_WAIT_S = 30.0
 AWAY_WAIT_S = 5.0
 MOST_AWAY = 60
-EXAMPLES = 3
 STOPPED = 3
 HASH_BLOCK = 1 << 20
-REMEDIES = {
-    "unknown_stream": "register the datastream in datastreams.csv and run `twin load`",
-    "too_old": "raise store.retention_days, or leave these rows out",
-    "clock_future": "check --zone and the time column",
-    "clock_unset": "check the unit of the time (time_format s, ms, us or ns)",
-    "time_invalid": "name time_format and --zone",
-    "unit_conflict": "correct the unit column, or name the unit with one_unit",
-    "conflict": "another value is stored for this time; if the file is right, allow corrections "
-    "for its source",
-}
 
 
 def command(settings: Settings, arguments: Sequence[str]) -> int:
@@ -78,6 +67,7 @@ def import_readings(settings: Settings, arguments: Sequence[str]) -> int:
     """Import readings; 0 if every row is in the store, 1 if some were refused, 3 if stopped."""
     options = _parser().parse_args(arguments)
     mapping = _mapping(options)
+    form = _format(options)
     stop = stop_on_signal()
     twin = open_twin(settings, role="ingest")
     try:
@@ -85,6 +75,7 @@ def import_readings(settings: Settings, arguments: Sequence[str]) -> int:
             job = ReadingsImport(
                 twin,
                 mapping=mapping,
+                form=form,
                 policy=time_policy(settings),
                 correcting=frozenset(one.name for one in settings.source if one.corrections),
                 tell_refused=tell_refused,
@@ -108,6 +99,15 @@ def _parser() -> argparse.ArgumentParser:
         "nothing; an interrupted import goes on where it was.",
     )
     parser.add_argument("file", type=Path, help="file ending in .csv or .parquet")
+    parser.add_argument(
+        "--format",
+        choices=["table", *READERS],
+        default="table",
+        help="table: one reading a row (default); the others are files of traffic counts",
+    )
+    parser.add_argument("--source", help="with --format: source of the datastreams")
+    parser.add_argument("--encoding", help="with --format: encoding, else it is found")
+    parser.add_argument("--dates", help="with --format wide: pattern of dates, such as %%d.%%m.%%Y")
     parser.add_argument("--map", type=Path, help="mapping file (TOML); see docs/import.md")
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would happen, store nothing"
@@ -120,6 +120,30 @@ def _parser() -> argparse.ArgumentParser:
         "--again", action="store_true", help="look at every row again, also of a finished import"
     )
     return parser
+
+
+def _format(options: argparse.Namespace) -> TrafficFormat | None:
+    """The format of traffic counts; None for the plain table.
+
+    Raises
+    ------
+    SettingsError
+        If an option does not belong to the format, or is missing.
+    """
+    own = {name: getattr(options, name) for name in ("source", "encoding", "dates")}
+    told = {name: text for name, text in own.items() if text is not None}
+    if options.format == "table":
+        if told:
+            raise SettingsError(
+                f"--{min(told)} belongs to --format; in a plain table the mapping file says it"
+            )
+        return None
+    if options.map is not None or options.decimal is not None:
+        raise SettingsError(f"--format {options.format} has its own columns: no --map, --decimal")
+    if options.delimiter is not None:
+        told["delimiter"] = {"tab": "\t", "\\t": "\t"}.get(options.delimiter, options.delimiter)
+    form = TrafficFormat(options.format, **{"source": "", "zone": options.zone or "", **told})
+    return declared(form)
 
 
 def _mapping(options: argparse.Namespace) -> ReadingsMapping:
@@ -145,52 +169,6 @@ def _mapping(options: argparse.Namespace) -> ReadingsMapping:
     return mapping
 
 
-@dataclass(slots=True)
-class Report:
-    """What became of the rows of a file; in a rehearsal, what would become of them.
-
-    ``refused`` counts by reason; ``examples`` are the first refusals of each.
-    """
-
-    rows: int = 0
-    missing: int = 0
-    stored: int = 0
-    duplicate: int = 0
-    conflict: int = 0
-    corrected: int = 0
-    already: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
-    examples: list[Refusal] = field(default_factory=list)
-
-    def refuse(self, refusal: Refusal) -> None:
-        """Count a refused row, and keep it if it is one of the first with its reason."""
-        self.refused[refusal.reason] += 1
-        if self.refused[refusal.reason] <= EXAMPLES:
-            self.examples.append(refusal)
-
-    def lines(self, *, is_dry: bool) -> Iterator[str]:
-        """The report in words."""
-        would = "would be " if is_dry else ""
-        yield f"{self.rows:,} rows"
-        yield f"  {self.stored:,} {would}stored"
-        yield f"  {self.duplicate:,} duplicates, in the store already or repeated in the file"
-        if self.already:
-            yield (
-                f"  {self.already:,} of batches that an earlier run of this import committed "
-                "(--again looks at them anew)"
-            )
-        if self.corrected:
-            yield f"  {self.corrected:,} of the stored ones replace an earlier value"
-        if self.missing:
-            yield f"  {self.missing:,} without a value"
-        if self.conflict:
-            yield f"  {self.conflict:,} contradict a stored value: {REMEDIES['conflict']}"
-        for reason, count in self.refused.most_common():
-            yield f"  {count:,} refused, {reason}: {REMEDIES.get(reason, 'see the examples')}"
-            examples = (one for one in self.examples if one.reason == reason)
-            yield from (f"      row {one.line}: {one.detail}" for one in examples)
-
-
 class ReadingsImport:
     """Imports readings through the quality rules of live data and `Twin.record`.
 
@@ -200,6 +178,8 @@ class ReadingsImport:
         The city.
     mapping
         Which column is what.
+    form
+        Instead of a mapping: the format of a file of traffic counts.
     policy
         Which times are accepted; being late is no reason to refuse here.
     correcting
@@ -214,12 +194,14 @@ class ReadingsImport:
         *,
         mapping: ReadingsMapping,
         policy: TimePolicy,
+        form: TrafficFormat | None = None,
         correcting: frozenset[str] = frozenset(),
         tell_refused: Callable[[Refusal], None] | None = None,
     ) -> None:
         self._tell_refused = tell_refused
         self._twin = twin
         self._mapping = mapping
+        self._form = form
         self._policy = replace(policy, treatments={})
         self._correcting = correcting
         self._datastreams = twin.datastreams()
@@ -238,7 +220,7 @@ class ReadingsImport:
         incarnation = uuid4() if is_again else self.incarnation(file)
         report = Report()
         progress = _Progress(say)
-        for sequence, chunk in enumerate(chunks(file, self._mapping, self._datastreams), 1):
+        for sequence, chunk in enumerate(self._chunks(file), 1):
             accepted = self._judged(chunk, report)
             if not self._wait_for_room(accepted, say=say, stop=stop):
                 break
@@ -259,8 +241,9 @@ class ReadingsImport:
         report = Report()
         progress = _Progress(say)
         with closing(_Fresh()) as fresh:
-            for chunk in chunks(file, self._mapping, self._datastreams):
+            for chunk in self._chunks(file):
                 accepted = self._judged(chunk, report)
+                report.show(accepted, self._uids)
                 fresh.count(self._compare(accepted, report), report)
                 progress.tell(report)
                 if stop.is_set():
@@ -276,13 +259,19 @@ class ReadingsImport:
                     digest.update(block)
         except OSError as error:
             raise SettingsError(f"{file} cannot be read: {error.strerror}") from None
-        facts = (self._mapping, self._policy, sorted(self._correcting))
+        facts = (self._form or self._mapping, self._policy, sorted(self._correcting))
         digest.update(f"{facts!r}{self._twin.registry_version()}".encode())
         return UUID(bytes=digest.digest()[:16])
+
+    def _chunks(self, file: Path) -> Iterator[Chunk]:
+        if self._form is not None:
+            return format_chunks(file, self._form, self._datastreams)
+        return chunks(file, self._mapping, self._datastreams)
 
     def _judged(self, chunk: Chunk, report: Report) -> Readings:
         report.rows += chunk.rows
         report.missing += chunk.missing
+        report.note(chunk)
         for refusal in chunk.refused:
             self._refuse(refusal, report)
         readings = chunk.readings
@@ -447,24 +436,6 @@ class _Fresh:
     def close(self) -> None:
         """Forget it."""
         self._seen.close()
-
-
-@contextmanager
-def refusal_file(file: Path | None, imported: Path) -> Iterator[Callable[[Refusal], None] | None]:
-    """Write every refused row with its reason as CSV while the import goes on."""
-    if file is None:
-        yield None
-        return
-    if file.resolve() == imported.resolve():
-        raise SettingsError(f"--rejects {file} is the imported file itself; name another one")
-    try:
-        opened = file.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        raise SettingsError(f"{file} cannot be written: {error.strerror}") from None
-    with opened as out:
-        writer = csv.writer(out)
-        writer.writerow(["row", "reason", "detail"])
-        yield lambda one: writer.writerow([one.line, one.reason, one.detail])
 
 
 class _Progress:
