@@ -210,6 +210,7 @@ def _event(bridge: Bridge, one: Judged) -> BridgeEvent:
         "sensors": float(len(hits)),
         "amplitude_db": max(hit.amplitude_db for hit in hits),
         "energy_aj": max(hit.energy for hit in hits),
+        "weak_hits": float(one.burst.weak),
     }
     if one.burst.x_m is not None:
         figures["x_m"] = one.burst.x_m
@@ -257,7 +258,6 @@ def _candidates(
                     speaks="for",
                 )
                 for hit in hits
-                if hit.amplitude_db >= site.least_amplitude_db and hit.energy >= site.least_energy
             ),
             evidence=tuple(
                 EvidenceWindow(
@@ -345,4 +345,4 @@ def _found(
     return Found(outcome, MonitoringState.NORMAL, Phrase("state.acoustics", counts))
 
 
-ANALYSIS = Analysis(NAME, VERSION, EVERY, is_concerned, look, is_structural=True)
+ANALYSIS = Analysis(NAME, VERSION, EVERY, is_concerned, look, is_structural=True, may_settle=False)

@@ -70,7 +70,7 @@ class Site:
     wave_speed_ms
         Calibrated speed of the wave along the line [m/s].
     least_amplitude_db, least_energy
-        Limits above which a hit is strong; set for the site by breaking test wires or pencils.
+        Limits from which on a hit is strong; set for the site by breaking test wires or pencils.
     zones
         Where tendons are.
 
@@ -99,17 +99,23 @@ class Site:
         length = max(stations, default=0.0) - min(stations, default=0.0)
         return MICRO * length / self.wave_speed_ms
 
+    def is_strong(self, hit: Hit) -> bool:
+        """Whether a hit reaches both limits of the site."""
+        return hit.amplitude_db >= self.least_amplitude_db and hit.energy >= self.least_energy
+
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """Hits of several sensors that one source explains.
+    """Strong hits of several sensors that one source explains.
 
     ``x_m`` is the station of the source [m], and None outside of the line or with one sensor.
+    ``weak`` counts the hits below the limits that came meanwhile, which place nothing.
     """
 
     hits: tuple[Hit, ...]
     place: Place
     x_m: float | None
+    weak: int = 0
 
     @property
     def time_us(self) -> int:
@@ -157,9 +163,11 @@ def linear_location(
 
 
 def bursts(hits: Iterable[Hit], site: Site) -> Iterator[Burst]:
-    """Hits grouped by source, in the order of time, each located from its first two arrivals.
+    """Strong hits grouped by source, in the order of time, located from the first two arrivals.
 
-    Hits within the travel time of the line belong together; of each channel the first counts.
+    Strong hits within the travel time of the line belong together; of each channel the first
+    counts. Weak hits begin no burst, displace none and are only counted: traffic makes so many
+    that one often lies just before a break.
 
     Raises
     ------
@@ -171,16 +179,19 @@ def bursts(hits: Iterable[Hit], site: Site) -> Iterator[Burst]:
     if unknown:
         raise ModelError(f"no station is known of channel {', '.join(unknown)}; add it to the site")
     group: dict[str, Hit] = {}
-    begin_us = 0
+    begin_us, weak = 0, 0
     for hit in ordered:
         if group and hit.time_us - begin_us > site.longest_travel_us + CLOCK_US:
-            yield _located(tuple(group.values()), site)
-            group = {}
+            yield _located(tuple(group.values()), site, weak)
+            group, weak = {}, 0
+        if not site.is_strong(hit):
+            weak += bool(group)
+            continue
         if not group:
             begin_us = hit.time_us
         group.setdefault(hit.channel, hit)
     if group:
-        yield _located(tuple(group.values()), site)
+        yield _located(tuple(group.values()), site, weak)
 
 
 def judge(burst: Burst, site: Site, *, marked: Sequence[Span] = ()) -> Judged:
@@ -202,12 +213,7 @@ def judge(burst: Burst, site: Site, *, marked: Sequence[Span] = ()) -> Judged:
     >>> judged.judgement, judged.section, round(judged.burst.x_m or 0.0, 2)
     ('wire_break_candidate', 'span 1', 3.0)
     """
-    strong = [
-        hit
-        for hit in burst.hits
-        if hit.amplitude_db >= site.least_amplitude_db and hit.energy >= site.least_energy
-    ]
-    if len(strong) < FEWEST_SENSORS:
+    if sum(map(site.is_strong, burst.hits)) < FEWEST_SENSORS:
         return Judged(burst, "weak")
     if burst.x_m is None:
         return Judged(burst, "not_located")
@@ -296,10 +302,10 @@ def enclosing(site: Site, zone: TendonZone) -> tuple[str, ...]:
     return tuple(ordered[first : last + 1])
 
 
-def _located(hits: tuple[Hit, ...], site: Site) -> Burst:
+def _located(hits: tuple[Hit, ...], site: Site, weak: int) -> Burst:
     """The burst with the station of its source, from the two sensors that heard it first."""
     if len(hits) < FEWEST_SENSORS:
-        return Burst(hits, "unknown", None)
+        return Burst(hits, "unknown", None, weak)
     first, second = sorted(hits[:2], key=lambda hit: site.sensor_m[hit.channel])
     x_m = linear_location(
         (first.time_us - second.time_us) / MICRO,
@@ -307,4 +313,4 @@ def _located(hits: tuple[Hit, ...], site: Site) -> Burst:
         x2_m=site.sensor_m[second.channel],
         wave_speed_ms=site.wave_speed_ms,
     )
-    return Burst(hits, "outside" if x_m is None else "inside", x_m)
+    return Burst(hits, "outside" if x_m is None else "inside", x_m, weak)

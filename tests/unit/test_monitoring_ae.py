@@ -1,5 +1,7 @@
 """Acoustic emission: location, candidates for broken wires, and when the logger was blind."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ from simulations.monitoring.ae import (
 from twin.errors import ModelError
 
 SPEED_MS = 3500.0
+TOLERANCE_M = 0.05
 SENSORS = {"s1": 0.0, "s2": 10.0, "s3": 20.0, "s4": 30.0}
 SITE = Site(
     SENSORS,
@@ -80,7 +83,6 @@ def test_sources_after_one_another_are_apart_and_echoes_are_not() -> None:
         (3.0, 5e4, (), "wire_break_candidate", "span 1"),
         (22.0, 5e4, (), "wire_break_candidate", "span 2"),
         (15.0, 5e4, (), "outside_zone", ""),
-        (3.0, 5e3, (), "weak", ""),
         (3.0, 5e4, ((900_000, 1_100_000),), "marked_window", "span 1"),
         (3.0, 5e4, ((0, 900_000),), "wire_break_candidate", "span 1"),
     ],
@@ -90,6 +92,54 @@ def test_a_candidate_is_strong_in_a_zone_and_outside_of_tests(
 ) -> None:
     judged = judge(only_burst(heard(x_m, energy=energy)), SITE, marked=marked)
     assert (judged.judgement, judged.section) == (judgement, section)
+
+
+def test_hits_below_a_limit_of_the_site_make_no_burst() -> None:
+    assert list(bursts(heard(3.0, energy=5e3), SITE)) == []
+    quiet = [Hit(hit.time_us, hit.channel, 69.9, 5e4) for hit in heard(3.0)]
+    assert list(bursts(quiet, SITE)) == []
+
+
+def test_a_weak_hit_just_before_a_break_neither_hides_nor_moves_it() -> None:
+    for early_us in (100, 2_000, 5_000):
+        noise = [Hit(1_000_000 - early_us, name, 45.0, 10.0) for name in ("s1", "s2")]
+        burst = only_burst([*noise, *heard(3.0)])
+        assert burst.x_m == pytest.approx(3.0, abs=0.01)
+        assert judge(burst, SITE).judgement == "wire_break_candidate"
+
+
+def test_weak_hits_between_the_arrivals_are_counted_and_not_used() -> None:
+    hits = heard(3.0)
+    noise = [Hit(hit.time_us - 300, hit.channel, 60.0, 1e3) for hit in hits[1:]]
+    burst = only_burst([*noise, *hits])
+    assert (len(burst.hits), burst.weak) == (4, 3)
+    assert burst.x_m == pytest.approx(3.0, abs=0.01)
+
+
+@pytest.mark.parametrize("rate_s", [10.0, 50.0])
+def test_breaks_in_traffic_noise_are_found_and_placed(rate_s: float) -> None:
+    random = np.random.default_rng(int(rate_s))
+    breaks, apart_us = 400, 200_000
+    stations = random.uniform(1.5, 13.5, breaks)
+    hits = [
+        replace(hit, time_us=hit.time_us + round(random.normal(0.0, 3.0)))
+        for number, x_m in enumerate(stations)
+        for hit in heard(x_m, at_us=(number + 1) * apart_us)
+    ]
+    span_us = (breaks + 1) * apart_us
+    for time_us in random.integers(0, span_us, random.poisson(rate_s * span_us / 1e6)):
+        amplitude_db = random.uniform(35.0, 80.0)
+        energy = random.uniform(1.0, 9e3)  # above the limit of the amplitude, not of the energy
+        hits.append(Hit(int(time_us), f"s{random.integers(1, 5)}", amplitude_db, energy))
+    found = [judge(burst, SITE) for burst in bursts(hits, SITE)]
+    placed = {
+        round(one.burst.time_us / apart_us) - 1: one.burst.x_m
+        for one in found
+        if one.judgement == "wire_break_candidate"
+    }
+    near = [abs((placed.get(n) or -99.0) - x_m) <= TOLERANCE_M for n, x_m in enumerate(stations)]
+    assert np.mean(near) >= 0.99
+    assert len(found) <= breaks
 
 
 def test_one_strong_sensor_is_not_enough() -> None:
