@@ -20,6 +20,7 @@ from twin.errors import ModelError, RegistryError
 from twin.model.datastreams import Datastream
 from twin.model.inspection import Inspection
 from twin.model.monitoring import BridgeEvent
+from twin.model.phrases import said
 from twin.model.quantities import quantity
 from twin.model.spectra import NAME as SPECTRA
 from twin.model.spectra import GroupSpectra, spectra_of
@@ -219,6 +220,8 @@ def _histogram(drawn: Drawn, of: str) -> Figure:
         "curve": detail.curve,
         "assumptions": "; ".join(detail.assumptions),
     }
+    if detail.remarks:
+        facts["remarks"] = "; ".join(said(one, drawn.texts.language) for one in detail.remarks)
     return replace(range_histogram(detail, drawn.texts), facts=facts)
 
 

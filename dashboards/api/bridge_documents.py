@@ -147,20 +147,21 @@ def facts_document(view: BridgeView, *, language: str) -> Document:
             {**cast("Document", plain(row)), "uptime": row.uptime, "text": told(row, language)}
             for row in view.acoustics
         ],
-        "fatigue": [_fatigue(detail) for detail in view.fatigue],
+        "fatigue": [_fatigue(detail, language) for detail in view.fatigue],
         "blind_spots": [
             {"key": key, "text": said(Phrase(f"blind.{key}"), language)} for key in view.blind
         ],
     }
 
 
-def _fatigue(detail: DetailFatigue) -> Document:
+def _fatigue(detail: DetailFatigue, language: str) -> Document:
     """Consumed fatigue of a detail with its assumptions; ``damage`` is the Miner sum [-]."""
     figures = dict(cast("Document", plain(detail)))
     figures["from"] = from_us(detail.first_us).isoformat()
     figures["until"] = from_us(detail.until_us).isoformat()
     del figures["first_us"], figures["until_us"]
-    return {**figures, "damage": detail.damage}
+    remarks = [said(remark, language) for remark in detail.remarks]
+    return {**figures, "damage": detail.damage, "remarks": remarks}
 
 
 def check_document(check: Check, *, language: str) -> Document:

@@ -29,10 +29,11 @@ def fatigue_card(view: BridgeView, texts: Texts) -> list[Component]:
         found.append(
             html.P([f"{item.detail}: {_figure(item.damage, texts)} ", tag(item.origin, texts)])
         )
+        found += _remarks(item, texts)
         if not item.sees_crossings:
             found.append(html.P(texts("bridge.fatigue_slow")))
-    said = dict.fromkeys(text for item in view.fatigue for text in item.assumptions)
-    listed = html.Ul([html.Li(text) for text in said], lang="en")
+    assumed = dict.fromkeys(text for item in view.fatigue for text in item.assumptions)
+    listed = html.Ul([html.Li(text) for text in assumed], lang="en")
     found.append(html.Details([html.Summary(texts("bridge.fatigue_assumptions")), listed]))
     return found
 
@@ -50,6 +51,8 @@ def fatigue_section(view: BridgeView, drawn: Sequence[Asked], texts: Texts) -> l
         for asked in drawn
     ]
     parts: list[Component] = [_table(view.fatigue, texts)]
+    for item in view.fatigue:
+        parts += _remarks(item, texts)
     reasons = dict.fromkeys(item.rate_reason for item in view.fatigue if item.rate_reason)
     for reason in reasons:
         words = [texts("bridge.fatigue_no_rate"), " ", html.Span(reason, lang="en")]
@@ -61,6 +64,14 @@ def fatigue_section(view: BridgeView, drawn: Sequence[Asked], texts: Texts) -> l
     if not weighed:
         parts.append(html.P(texts("bridge.fatigue_no_vehicles"), className="note"))
     return parts
+
+
+def _remarks(item: DetailFatigue, texts: Texts) -> list[Component]:
+    """What has to be read beside a Miner sum, such as a gauge without a calibration."""
+    return [
+        html.P(f"{item.detail}: {said(remark, texts.language)}", className="note")
+        for remark in item.remarks
+    ]
 
 
 def _caption(item: DetailFatigue, texts: Texts) -> str:

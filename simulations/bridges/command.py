@@ -123,7 +123,10 @@ def document(view: BridgeView, *, language: str) -> dict[str, object]:
             {name: getattr(check, name) for name in (*check.__slots__, "is_valid", "verdict")}
             for check in view.checks
         ],
-        "fatigue": [asdict(item) for item in view.fatigue],
+        "fatigue": [
+            {**asdict(item), "remarks": [said(one, language) for one in item.remarks]}
+            for item in view.fatigue
+        ],
         "structure": structure_document(view.structure),
         "acoustic_emission": [asdict(item) for item in view.acoustics],
         "not_valid_now": not_valid_now(view, language=language),
@@ -252,6 +255,7 @@ def _fatigue(view: BridgeView, language: str) -> Iterator[str]:
         ]
         if not item.sees_crossings:
             shown.append(_word("label.fatigue_slow", language))
+        shown += [said(remark, language) for remark in item.remarks]
         yield _row("label.fatigue", "; ".join(shown), language)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from simulations.bridges.inputs import Bridge, Floats, Ints
 from simulations.bridges.rounds import Analysis, Found
+from simulations.bridges.signals import is_uncalibrated
 from simulations.bridges.vehicle_damage import top_vehicles
 from simulations.structure.histories import STATE_NAME, StressHistory
 from simulations.structure.miner import stress_from_strain
@@ -233,6 +234,9 @@ def _shown(bridge: Bridge, detail: Detail, history: StressHistory) -> DetailFati
     is_fast = valid * SLOWEST_S >= NEARLY * report.covered_s > 0.0
     said = [*EXTERNAL, *report.assumptions, *life.assumptions]
     traffic = report.traffic_closed_damage + report.traffic_residue_damage
+    vehicles = top_vehicles(
+        bridge, curve=detail.curve, modulus_gpa=detail.modulus_gpa, factor=detail.factor
+    )
     return DetailFatigue(
         detail=detail.name,
         datastream=detail.stream.uid,
@@ -256,10 +260,18 @@ def _shown(bridge: Bridge, detail: Detail, history: StressHistory) -> DetailFati
         years=life.years,
         low_years=life.low_years,
         high_years=life.high_years,
-        vehicles=top_vehicles(
-            bridge, curve=detail.curve, modulus_gpa=detail.modulus_gpa, factor=detail.factor
-        ),
+        vehicles=vehicles,
+        remarks=_remarks(bridge, detail, has_vehicles=bool(vehicles)),
     )
+
+
+def _remarks(bridge: Bridge, detail: Detail, *, has_vehicles: bool) -> tuple[Phrase, ...]:
+    """Gauges without a recorded calibration: of the sum, and of weighed vehicles beside it."""
+    weighed = [item for item in bridge.of("strain") if has_vehicles and item.kind == "waveform"]
+    sensors = dict.fromkeys(
+        item.sensor_id for item in (detail.stream, *weighed) if is_uncalibrated(bridge, item)
+    )
+    return tuple(Phrase("fatigue_uncalibrated", {"sensor": sensor}) for sensor in sensors)
 
 
 ANALYSIS = Analysis(NAME, VERSION, timedelta(hours=1), is_concerned, look)

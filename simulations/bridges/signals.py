@@ -136,14 +136,17 @@ def _clipped(bridge: Bridge, stream: Datastream, values: Floats) -> Iterable[Fin
         yield _finding(bridge, stream, "saturated", said, step="step.check_sensor")
 
 
+def is_uncalibrated(bridge: Bridge, stream: Datastream) -> bool:
+    """Whether a sensor measures and the bridge has no record of its calibration."""
+    return (
+        stream.provenance == "measured"
+        and bridge.asset.attribute(f"{CALIBRATED}{stream.sensor_id}") is None
+    )
+
+
 def _uncalibrated(bridge: Bridge) -> Iterable[Finding]:
     """One finding for all sensors that measure and of which no calibration is recorded."""
-    streams = [
-        stream
-        for stream in bridge.of(*NEED_CALIBRATION)
-        if stream.provenance == "measured"
-        and bridge.asset.attribute(f"{CALIBRATED}{stream.sensor_id}") is None
-    ]
+    streams = [stream for stream in bridge.of(*NEED_CALIBRATION) if is_uncalibrated(bridge, stream)]
     if streams:
         sensors = sorted({stream.sensor_id for stream in streams})
         said: dict[str, float | str] = {"count": float(len(sensors)), "sensors": ", ".join(sensors)}

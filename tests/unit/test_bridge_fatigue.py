@@ -1,6 +1,7 @@
 """Consumed fatigue of recorded details: counted from strain streams, by hand the same."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from shapely.geometry import Point
 
+from dashboards.api.bridge_documents import facts_document
 from dashboards.bridge_figures import available
 from dashboards.i18n.translate import Texts
 from dashboards.widgets.fatigue import fatigue_card, fatigue_section
@@ -260,6 +262,38 @@ def test_the_page_shows_what_was_counted_and_what_it_misses() -> None:
     assert "not assessable" not in english
     assert "a: 1,62e-05" in german
     assert "1,46e-05" in german
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "the gauge S1 has no recorded calibration"),
+        ("de", "für den Dehnungssensor S1 ist keine Kalibrierung erfasst"),
+    ],
+)
+def test_a_sum_of_a_gauge_without_a_calibration_says_so_beside_it(
+    language: str, words: str
+) -> None:
+    clock = Clock(START + timedelta(minutes=10))
+    twin = twin_of(clock, a="fast;71;210000;1;2")
+    base = city(a="fast;71;210000;1;2")
+    measured = tuple(replace(item, provenance="measured") for item in STREAMS)
+    twin.load(replace(base, datastreams=measured))
+    send(twin, "fast", swings(10), start=START)
+    counted(twin)
+    view = read_bridge(twin, "T1")
+    (told,) = facts_document(view, language=language)["fatigue"]  # type: ignore[misc]
+    assert words in told["remarks"][0]
+    assert page(twin, language).count(words) == 2
+    assert words in text(view, language=language)
+    assert words in str(document(view, language=language)["fatigue"])
+
+    made = Attribute("calibrated:S1", "2026-01-12, certificate 4711", "", MADE)
+    (asset,) = base.assets
+    asset = replace(asset, attributes=(*asset.attributes, made))
+    twin.load(replace(base, assets=(asset,), datastreams=measured))
+    clock.now += timedelta(hours=2)
+    assert counted(twin)["a"].remarks == ()
 
 
 def page(twin: Twin, language: str) -> str:

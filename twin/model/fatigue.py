@@ -5,7 +5,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from twin.model.findings import Phrase
 from twin.model.monitoring import StateRecord
+from twin.model.phrases import phrase_of
 from twin.model.state_rows import record_of_rows, rows_of
 
 NAME = "fatigue"
@@ -59,6 +61,9 @@ class DetailFatigue:
         rate.
     vehicles
         Weighed vehicles with the largest damage, the largest first; empty where none is weighed.
+    remarks
+        What has to be read beside the Miner sum, such as a gauge without a recorded calibration;
+        empty in records of earlier versions.
     """
 
     detail: str
@@ -84,6 +89,7 @@ class DetailFatigue:
     low_years: float | None = None
     high_years: float | None = None
     vehicles: tuple[VehicleDamage, ...] = ()
+    remarks: tuple[Phrase, ...] = ()
 
     @property
     def damage(self) -> float:
@@ -129,5 +135,6 @@ def _detail(row: Mapping[str, Any]) -> DetailFatigue:
             "assumptions": tuple(row["assumptions"]),
             "half_cycles": tuple(int(count) for count in row.get("half_cycles", ())),
             "vehicles": tuple(VehicleDamage(**item) for item in row.get("vehicles", ())),
+            "remarks": tuple(map(phrase_of, row.get("remarks", ()))),
         }
     )
