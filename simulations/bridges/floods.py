@@ -99,4 +99,6 @@ def _findings(
     )
 
 
-ANALYSIS = Analysis(NAME, VERSION, timedelta(minutes=5), is_concerned, look)
+ANALYSIS = Analysis(
+    NAME, VERSION, timedelta(minutes=5), is_concerned, look, settled_for=timedelta(days=1)
+)

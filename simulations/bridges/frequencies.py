@@ -80,6 +80,10 @@ def look(bridge: Bridge) -> Found:
         models=trained,
         findings=_findings(bridge, watch.model, recent),
     )
+    if recent.is_persistent and judged.rows and judged.rows[-1].is_armed:
+        last = recent.last_alarm
+        beyond = Phrase("state.beyond", {"t2": last.t2, "limit": last.limit})
+        return Found(outcome, MonitoringState.NOT_ARMED, beyond)
     return _found(outcome, judged, doubts)
 
 

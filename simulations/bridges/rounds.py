@@ -30,7 +30,9 @@ LOCK = "bridge-analyses"
 REST_S = 10.0
 MOST_COMPARABLE = 5
 SETTLED = timedelta(days=90)
-"""For so long a closed finding is not opened by the same rule, unless it is graver."""
+"""For so long a closed finding is not opened by the same rule, unless it is graver or has grown."""
+GROWN = 1.5
+"""Its leading figure is so many times as far from the limit as when it was closed; own choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,9 @@ class Analysis:
         NotAvailable where it does not apply.
     is_structural
         Whether it judges the structure: a bridge is normal only if all of these do.
+    settled_for
+        So long a finding that a person has closed is not opened again, unless it is graver or has
+        grown; short for what comes and goes, such as water.
     """
 
     name: str
@@ -67,6 +72,7 @@ class Analysis:
     concerns: Callable[[Bridge], bool]
     look: Callable[[Bridge], Found]
     is_structural: bool = False
+    settled_for: timedelta = SETTLED
 
 
 class Rounds:
@@ -131,14 +137,20 @@ class Rounds:
             }
         return self._said
 
-    def _compared(self, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    def _compared(
+        self, findings: Sequence[Finding], *, settled_for: timedelta
+    ) -> tuple[Finding, ...]:
         """Findings with the numbers of like ones: same rule and cause, elsewhere or closed."""
         shelf = self._twin.bridges
         own = {
             asset_id: shelf.findings(asset_id, only_open=False)
             for asset_id in {item.asset_id for item in findings}
         }
-        wanted = [item for item in findings if not _is_settled(item, own[item.asset_id])]
+        wanted = [
+            item
+            for item in findings
+            if not _is_settled(item, own[item.asset_id], settled_for=settled_for)
+        ]
         known = shelf.findings(only_open=False) if wanted else ()
         return tuple(
             replace(
@@ -177,7 +189,10 @@ class Rounds:
     def _kept(self, bridge: Bridge, analysis: Analysis, found: Found) -> Found:
         """What was found once it is kept; what the store refuses is said and stops no other."""
         try:
-            outcome = replace(found.outcome, findings=self._compared(found.outcome.findings))
+            outcome = replace(
+                found.outcome,
+                findings=self._compared(found.outcome.findings, settled_for=analysis.settled_for),
+            )
             self._twin.bridges.keep(outcome, at=bridge.now)
         except (StoreError, ModelError, RegistryError) as error:
             _require_store(error)
@@ -236,8 +251,10 @@ def look(bridge: Bridge, analysis: Analysis) -> Found:
         return _silent(analysis, MonitoringState.NOT_ARMED, error)
 
 
-def _is_settled(finding: Finding, known: Sequence[StoredFinding]) -> bool:
-    """Whether a person has closed the same statement lately and it is no graver now."""
+def _is_settled(
+    finding: Finding, known: Sequence[StoredFinding], *, settled_for: timedelta
+) -> bool:
+    """Whether a person has closed the same statement lately; it is no graver and has not grown."""
     for item in known:
         same = item.finding
         if (same.asset_id, same.rule, same.key) != (finding.asset_id, finding.rule, finding.key):
@@ -245,8 +262,17 @@ def _is_settled(finding: Finding, known: Sequence[StoredFinding]) -> bool:
         if item.is_open:
             return False
         graver = SEVERITIES.index(finding.severity) > SEVERITIES.index(same.severity)
-        return not graver and finding.at - item.steps[-1].at < SETTLED
+        grown = _distance(finding) > GROWN * _distance(same)
+        return not graver and not grown and finding.at - item.steps[-1].at < settled_for
     return False
+
+
+def _distance(finding: Finding) -> float:
+    """How far the leading figure of a finding lies from its limit; zero where it has none."""
+    for reason in finding.reasons:
+        if reason.value is not None:
+            return abs(reason.value - (reason.limit or 0.0))
+    return 0.0
 
 
 def _require_store(error: Exception) -> None:

@@ -157,4 +157,6 @@ def _finding(bridge: Bridge, pier: Pier, depth_m: float, *, is_alarm: bool) -> F
     )
 
 
-ANALYSIS = Analysis(NAME, VERSION, timedelta(minutes=15), is_concerned, look)
+ANALYSIS = Analysis(
+    NAME, VERSION, timedelta(minutes=15), is_concerned, look, settled_for=timedelta(days=1)
+)

@@ -18,7 +18,7 @@ from twin.city import Twin
 from twin.errors import InsufficientData, NotAvailable, RegistryError
 from twin.model import phrases
 from twin.model.bridge_status import NAME, AnalysisStatus, status_of
-from twin.model.findings import MonitoringState
+from twin.model.findings import Finding, MonitoringState, Phrase, Reason
 from twin.model.monitoring import AnalysisOutcome, TrainedModel
 
 GROWING = next(case for case in CASES if case.name == "crack growth")
@@ -145,3 +145,37 @@ def test_a_bridge_that_has_not_reported_yet_is_still_learning() -> None:
     assert said.pop("structure").state is MonitoringState.NOT_ARMED
     assert {item.state for item in said.values()} == {MonitoringState.LEARNING}
     assert all("no full hour is stored" in told(item) for item in said.values())
+
+
+@pytest.mark.parametrize(
+    ("times", "settled_for", "opened"),
+    [(1.4, timedelta(days=90), 0), (1.6, timedelta(days=90), 1), (1.0, timedelta(minutes=30), 1)],
+)
+def test_a_closed_finding_opens_again_when_it_has_grown_or_its_rest_is_over(
+    cracked: Twin, times: float, settled_for: timedelta, opened: int
+) -> None:
+    key, hour = f"{times:g}", timedelta(hours=1)
+    about = Phrase("reason.chart", {"t2": 40.0, "limit": 30.0})
+    first = Finding(
+        BRIDGE_ID,
+        "settling",
+        "1",
+        "note",
+        key,
+        about,
+        about,
+        cracked.now(),
+        reasons=(Reason(about, value=40.0, limit=30.0),),
+    )
+    grown = Reason(about, value=30.0 + 10.0 * times, limit=30.0)
+    again = replace(first, at=cracked.now() + hour, reasons=(grown,))
+    cracked.bridges.keep(AnalysisOutcome(findings=(first,)), at=cracked.now())
+    (known,) = [item for item in cracked.bridges.findings() if item.finding.key == key]
+    for stage in ("seen", "judged", "closed"):
+        cracked.bridges.move_finding(
+            known.id, stage, person="desk", reason="known", at=cracked.now()
+        )
+    found = Found(AnalysisOutcome(findings=(again,)))
+    analysis = Analysis("again", "1", timedelta(), always, lambda _: found, settled_for=settled_for)
+    assert Rounds(cracked, [analysis]).step()
+    assert len([item for item in cracked.bridges.findings() if item.finding.key == key]) == opened
