@@ -226,6 +226,16 @@ def described(outcome: Outcome) -> dict[str, Any]:
             for item in outcome.items
             if isinstance(item, Event)
         ],
+        "proposals": [
+            {
+                "key": item.key,
+                "name": item.name,
+                "unit": item.unit,
+                "details": json.loads(json.dumps(dict(item.details))),
+            }
+            for item in outcome.items
+            if isinstance(item, Proposal)
+        ],
         "rejections": _reasons(outcome),
         "missing": outcome.missing,
         "ignored": outcome.ignored,

@@ -12,12 +12,14 @@ from typing import Any
 
 from sensors.codecs.decoder import Decoder, RefusedError
 from sensors.codecs.hatemplates import extract, read_template
+from sensors.codecs.pointers import numeric_leaves
 from sensors.codecs.strict_json import is_number, parse
 from sensors.codecs.times import received_instant
 from sensors.codecs.values import Yield
 from twin.model.messages import (
     CodecContext,
     Event,
+    Limits,
     Message,
     Observation,
     Outcome,
@@ -117,7 +119,7 @@ def _proposal(component: str, config: Entity, topic: str, known: Mapping[str, En
 
 
 def _states(message: Message, context: CodecContext, accepted: list[Any]) -> Outcome:
-    into = Yield()
+    into = Yield(unassigned=_unassigned(message.payload, accepted, context.limits))
     instant = received_instant(message.received_at)
     for entity in accepted[: context.limits.items]:
         if not isinstance(entity, Mapping) or not entity.get("id"):
@@ -142,6 +144,16 @@ def _states(message: Message, context: CodecContext, accepted: list[Any]) -> Out
             )
         )
     return into.outcome()
+
+
+def _unassigned(payload: bytes, accepted: list[Any], limits: Limits) -> int:
+    """Numbers of a state that no accepted entity takes (F-COD-6)."""
+    try:
+        leaves = [path for path, _ in numeric_leaves(parse(payload, limits))]
+    except RefusedError:
+        return 0  # no JSON: a bare text, or each entity refuses it
+    taken = {str(one.get("path") or "") for one in accepted if isinstance(one, Mapping)}
+    return sum(path not in taken for path in leaves)
 
 
 def _topic(config: Entity, name: str) -> str:
