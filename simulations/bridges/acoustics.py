@@ -345,4 +345,4 @@ def _found(
     return Found(outcome, MonitoringState.NORMAL, Phrase("state.acoustics", counts))
 
 
-ANALYSIS = Analysis(NAME, VERSION, EVERY, is_concerned, look, is_structural=True, may_settle=False)
+ANALYSIS = Analysis(NAME, VERSION, EVERY, is_concerned, look, is_structural=True)
