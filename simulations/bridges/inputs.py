@@ -1,6 +1,6 @@
 """What an analysis reads of a bridge: its streams, and their hourly means on one grid."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ from twin.city import Twin
 from twin.model.assets import Asset
 from twin.model.datastreams import Datastream
 from twin.model.findings import Phrase
-from twin.model.monitoring import ANALYSIS_SOURCE
+from twin.model.monitoring import ANALYSIS_SOURCE, BridgeEvent, EventKind
 from twin.model.refusals import LackingError
 
 Floats = NDArray[np.float64]
@@ -22,6 +22,7 @@ HEAVY = ("traffic_flow", "heavy")
 """Quantity and vehicle class of the streams that count lorries."""
 MOST_HOURS = 9_600
 """400 days: a year with its cold season, and room for what came after it."""
+PAGE_EVENTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,19 @@ class Bridge:
         if not len(found):
             raise LackingError(Phrase("wait.no_hour", {"channels": ", ".join(uids)}))
         return found
+
+    def events(self, kind: EventKind, *, start: datetime) -> Iterator[BridgeEvent]:
+        """All events from a time until now, the newest first, read page by page."""
+        end, at_end = self.now, set[str]()
+        while True:
+            limit = PAGE_EVENTS + len(at_end)
+            page = self.twin.bridges.events(self.asset.id, kind, start=start, end=end, limit=limit)
+            yield from (event for event in page if event.key not in at_end)
+            if len(page) < limit:
+                return
+            oldest = page[-1].at
+            end = oldest + timedelta.resolution
+            at_end = {event.key for event in page if event.at == oldest}
 
 
 def bridges(twin: Twin, *, asset_id: str | None = None) -> Sequence[Bridge]:

@@ -29,6 +29,7 @@ STRAIN_LIMIT_PERCENT = 15.0
 frequency before; a lorry's bounce and noise raise a peak by some per cent."""
 FEWEST_CROSSINGS = 20
 MOST_CROSSINGS = 300
+"""Of more crossings every second, fourth, ... over the whole time is computed."""
 FEWEST_VALUES = 30
 GRID_M = 0.1
 
@@ -130,17 +131,7 @@ def crossing_strain(bridge: Bridge, *, days: int) -> Iterator[Check]:
         site = site_of(bridge)
     except NotAvailable:
         return
-    events = [
-        event
-        for event in bridge.twin.bridges.events(
-            bridge.asset.id,
-            "crossing",
-            start=bridge.now - timedelta(days=days),
-            end=bridge.now,
-            limit=MOST_CROSSINGS,
-        )
-        if not event.flags and "axle_1_kn" in event.figures and "peak_umm" in event.figures
-    ]
+    events = _crossings(bridge, days=days)
     named = ("crossing_strain", "crossings")
     rests = ("crossings", "fatigue.traffic")
     if len(events) < FEWEST_CROSSINGS:
@@ -165,6 +156,23 @@ def crossing_strain(bridge: Bridge, *, days: int) -> Iterator[Check]:
         len(events),
         rests=rests,
     )
+
+
+def _crossings(bridge: Bridge, *, days: int) -> list[BridgeEvent]:
+    """Weighed crossings of the last days without flags; of many some, evenly over the time."""
+    kept: list[BridgeEvent] = []
+    step = 1
+    usable = (
+        event
+        for event in bridge.events("crossing", start=bridge.now - timedelta(days=days))
+        if not event.flags and "axle_1_kn" in event.figures and "peak_umm" in event.figures
+    )
+    for number, event in enumerate(usable):
+        if number % step == 0:
+            kept.append(event)
+        if len(kept) > MOST_CROSSINGS:
+            kept, step = kept[::2], 2 * step
+    return kept
 
 
 def _peak_umm(event: BridgeEvent, lines: tuple[InfluenceLine, ...]) -> float:
