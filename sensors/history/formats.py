@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 
 from sensors.history import bast_band, bast_hourly, detectors, widecsv
+from sensors.history.csvtable import TableMapping, read_table
 from sensors.history.importfile import (
     CHUNK_ROWS,
     Chunk,
@@ -50,6 +51,8 @@ class TrafficFormat:
         Pattern of dates, for formats that leave it open.
     delimiter
         Between cells, for formats that leave it open.
+    table
+        Columns of format ``csv``.
     """
 
     name: str
@@ -58,11 +61,21 @@ class TrafficFormat:
     encoding: str = ""
     dates: str = widecsv.DATES
     delimiter: str = ";"
+    table: TableMapping | None = None
 
 
 Reading = Callable[[Iterable[str], TrafficFormat, str], Iterator[Item]]
+
+
+def _csv(lines: Iterable[str], form: TrafficFormat, _name: str) -> Iterator[Item]:
+    if form.table is None:
+        raise SettingsError("--format csv needs --map: a mapping file with the table [csv]")
+    return read_table(lines, form.table)
+
+
 READERS: dict[str, Reading] = {
-    "berlin": lambda lines, form, _: detectors.read_berlin(lines, zone=form.zone),
+    "csv": _csv,
+    "berlin": lambda lines, form, _name: detectors.read_berlin(lines, zone=form.zone),
     "wide": lambda lines, form, name: widecsv.read_wide(
         lines, zone=form.zone, name=name, dates=form.dates, delimiter=form.delimiter
     ),
@@ -107,8 +120,9 @@ def format_chunks(
     SettingsError
         If the file cannot be read, or none of its series is registered; says what to do.
     """
+    period_s = HOUR_S if form.table is None else form.table.time.period_s
     routes = {stream.route_key for stream in datastreams if stream.source == form.source}
-    mapping = ReadingsMapping(one_source=form.source, zone=form.zone, period_s=HOUR_S)
+    mapping = ReadingsMapping(one_source=form.source, zone=form.zone, period_s=period_s)
     rows = RowReader(HEADER, mapping, datastreams, where=str(file))
     left_out: Counter[str] = Counter()
     is_any = False

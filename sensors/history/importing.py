@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -22,9 +22,11 @@ from uuid import UUID, uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from sensors.history.csvtable import table_mapping
 from sensors.history.formats import READERS, TrafficFormat, declared, format_chunks
 from sensors.history.importfile import Chunk, ReadingsMapping, Refusal, chunks, read_mapping
 from sensors.history.reporting import Report, refusal_file
+from sensors.history.widecsv import DATES
 from sensors.policies import time_policy
 from sensors.routing import StreamTable
 from sensors.rules.quality import TimePolicy, judge_columns
@@ -66,8 +68,8 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
 def import_readings(settings: Settings, arguments: Sequence[str]) -> int:
     """Import readings; 0 if every row is in the store, 1 if some were refused, 3 if stopped."""
     options = _parser().parse_args(arguments)
-    mapping = _mapping(options)
     form = _format(options)
+    mapping = ReadingsMapping() if form else _mapping(options)
     stop = stop_on_signal()
     twin = open_twin(settings, role="ingest")
     try:
@@ -138,23 +140,50 @@ def _format(options: argparse.Namespace) -> TrafficFormat | None:
                 f"--{min(told)} belongs to --format; in a plain table the mapping file says it"
             )
         return None
+    if options.format == "csv":
+        return _table_format(options, told)
     if options.map is not None or options.decimal is not None:
         raise SettingsError(f"--format {options.format} has its own columns: no --map, --decimal")
-    if options.delimiter is not None:
-        told["delimiter"] = {"tab": "\t", "\\t": "\t"}.get(options.delimiter, options.delimiter)
-    form = TrafficFormat(options.format, **{"source": "", "zone": options.zone or "", **told})
+    tab = {"tab": "\t", "\\t": "\t"}
+    form = TrafficFormat(
+        options.format,
+        options.source or "",
+        zone=options.zone or "",
+        encoding=options.encoding or "",
+        dates=options.dates or DATES,
+        delimiter=tab.get(options.delimiter, options.delimiter) or ";",
+    )
     return declared(form)
 
 
+def _table_format(options: argparse.Namespace, told: Mapping[str, str]) -> TrafficFormat:
+    if options.map is None or options.decimal or options.delimiter or "dates" in told:
+        raise SettingsError("--format csv needs --map; signs and dates stand in its table [csv]")
+    table = table_mapping(_content(options.map), str(options.map))
+    return declared(
+        TrafficFormat(
+            "csv",
+            told.get("source", ""),
+            zone=options.zone or table.zone,
+            encoding=told.get("encoding", table.encoding),
+            table=table,
+        )
+    )
+
+
+def _content(file: Path | None) -> dict[str, object]:
+    if file is None:
+        return {}
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not valid TOML: {error}") from None
+
+
 def _mapping(options: argparse.Namespace) -> ReadingsMapping:
-    content: dict[str, object] = {}
-    if options.map is not None:
-        try:
-            content = tomllib.loads(options.map.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise SettingsError(f"{options.map} cannot be read: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{options.map} is not valid TOML: {error}") from None
+    content = _content(options.map)
     mapping = read_mapping(content, str(options.map))
     tab = {"tab": "\t", "\\t": "\t"}
     delimiter = tab.get(options.delimiter, options.delimiter)

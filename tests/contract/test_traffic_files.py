@@ -23,6 +23,8 @@ from sensors.history.widecsv import read_wide
 from sensors.rules.quality import TimePolicy
 from twin.city import Twin
 from twin.errors import SettingsError
+from twin.exchange.geovalues import Findings
+from twin.exchange.sensorlist import SensorMapping, read_sensor_list
 from twin.model.datastreams import Datastream, Sensor
 from twin.model.quality import Quality
 from twin.model.tables import rows
@@ -40,8 +42,8 @@ def expected(folder: str) -> dict:
     return json.loads((SAMPLES / folder / "expected.json").read_text(encoding="utf-8"))
 
 
-def read(name: str, file: Path, zone: str = "Europe/Berlin", **more: str) -> list[Item]:
-    form = declared(TrafficFormat(name, "counts", zone, **more))
+def read(name: str, file: Path, zone: str = "Europe/Berlin") -> list[Item]:
+    form = declared(TrafficFormat(name, "counts", zone))
     with opened(file) as (lines, _):
         return list(READERS[name](lines, form, file.stem))
 
@@ -122,6 +124,30 @@ def test_absent_rows_of_berlin_show_as_coverage() -> None:
     """F-BER-2."""
     told = findings(read("berlin", BERLIN))
     assert told == ["TE001: 661 of 744 hours (88.84%)", "TE002: 681 of 744 hours (91.53%)"]
+
+
+@pytest.mark.parametrize(
+    ("crs", "x", "y"),
+    [("31468", 4_595_460, 5_821_820), ("25833", 391_779, 5_820_072), ("4326", 13.405, 52.52)],
+)
+def test_positions_of_site_lists_are_declared_and_checked(crs: str, x: float, y: float) -> None:
+    """F-BER-4: the middle of Berlin, read as declared and as something else."""
+    columns = {"id": "id", "quantity": "quantity", "x": "x", "y": "y"}
+    content = f"id,quantity,x,y\nTE001,traffic_flow,{x},{y}\n".encode()
+    for declared_crs in ("31468", "25833", "4326"):
+        findings_ = Findings()
+        (row,) = read_sensor_list(
+            content,
+            SensorMapping(columns=columns, crs=f"EPSG:{declared_crs}"),
+            name="sites.csv",
+            extent=(13.08, 52.33, 13.77, 52.68),
+            findings=findings_,
+        )
+        is_right = declared_crs == crs
+        assert (row.longitude is not None) == is_right
+        assert ("outside city.extent" in "".join(findings_.lines)) != is_right
+        if is_right:
+            assert (row.longitude, row.latitude) == pytest.approx((13.405, 52.52), abs=0.01)
 
 
 def test_totals_may_differ_from_their_parts_by_rounding_only() -> None:
@@ -360,7 +386,7 @@ HEADS = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(READERS))
+@pytest.mark.parametrize("name", sorted(HEADS))
 @settings(max_examples=60, deadline=None)
 @given(lines=st.lists(st.text(st.sampled_from("0123456789;:.-ai HRS\t"), max_size=60), max_size=5))
 def test_any_text_gives_samples_or_refusals(name: str, lines: list[str]) -> None:
