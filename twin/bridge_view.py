@@ -28,10 +28,11 @@ from twin.model.inspection import (
 )
 from twin.model.monitoring import ANALYSIS_SOURCE, BridgeEvent, EventKind, StateRecord, TrainedModel
 from twin.model.reality import NAME as REALITY
-from twin.model.reality import Check, checks_of
+from twin.model.reality import Check, as_of_now, checks_of
 from twin.model.records import InventoryRecord, RecordKind, StoredRecord
 from twin.model.structure_state import NAME as STRUCTURE
 from twin.model.structure_state import StructureState, parts_of
+from twin.model.times import from_us
 from twin.ports import BridgeShelf
 
 logger = logging.getLogger(__name__)
@@ -211,8 +212,12 @@ def read_bridge(twin: Twin, asset_id: str) -> BridgeView:
 
 
 def read_checks(twin: Twin, asset_id: str) -> tuple[Check, ...]:
-    """Predictions of models against sensors, as the last look made them."""
-    return _readable(twin.bridges.state(asset_id, REALITY), checks_of) or ()
+    """Predictions of models against sensors; not checked where the last look is too old."""
+    record = twin.bridges.state(asset_id, REALITY)
+    if record is None:
+        return ()
+    checks = _readable(record, checks_of) or ()
+    return as_of_now(checks, made_at=from_us(record.position_us), now=twin.now())
 
 
 def _findings(shelf: BridgeShelf, asset_id: str) -> tuple[StoredFinding, ...]:

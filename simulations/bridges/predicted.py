@@ -1,5 +1,6 @@
 """Predictions of a bridge's models that others than a single sensor answer, as checks."""
 
+import math
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
@@ -53,10 +54,13 @@ def fixed_station(bridge: Bridge, stations: Mapping[str, float | None]) -> float
     attribute = bridge.asset.attribute(FIXED_POINT)
     if not found and attribute is not None:
         try:
-            return float(attribute.value)
+            station_m = float(attribute.value)
         except ValueError:
-            value = {"name": FIXED_POINT, "value": attribute.value}
-            raise UnfitError(Phrase("unfit.no_station", value)) from None
+            station_m = math.nan
+        if not math.isfinite(station_m):
+            value = {"name": FIXED_POINT, "value": str(attribute.value)}
+            raise UnfitError(Phrase("unfit.no_station", value))
+        return station_m
     if not found:
         raise UnfitError(Phrase("unfit.no_fixed_point", {"name": FIXED_POINT}))
     if len(found) > 1:

@@ -1,11 +1,14 @@
 """What the models of a bridge predict against what its sensors say; a model that fails says so."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from simulations.bridges import crossings
 from simulations.bridges.inputs import Bridge
 from simulations.bridges.predicted import (
+    FACTS_LIMIT_PERCENT,
+    STRAIN_LIMIT_PERCENT,
     crossing_strain,
     fixed_station,
     recent_values,
@@ -14,7 +17,7 @@ from simulations.bridges.predicted import (
 )
 from simulations.bridges.rounds import Analysis, Found
 from simulations.monitoring.trend import Expansion, expansion
-from twin.errors import InsufficientData, NotAvailable
+from twin.errors import ModelError
 from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, MonitoringState, Phrase, Reason
 from twin.model.monitoring import ANALYSIS_SOURCE, AnalysisOutcome
@@ -31,6 +34,9 @@ FREQUENCY_LIMIT_PERCENT = 25.0
 EMPA_FACTOR, EMPA_POWER = 95.4, -0.933
 """f1 = 95.4 L^-0.933, EMPA report 211 (1983); scatter of single bridges 0.8 Hz."""
 FIRST = "_1"
+MAIN_SPAN = "main_span_m"
+UNREADABLE = (ArithmeticError, LookupError, TypeError, ValueError)
+"""What one check may raise over an attribute or a record that says nonsense; no store error is."""
 
 
 def is_concerned(bridge: Bridge) -> bool:
@@ -69,9 +75,34 @@ def _checks(bridge: Bridge) -> Iterator[Check]:
     for stream in bridge.of("natural_frequency"):
         if stream.uid.endswith(FIRST):
             yield _frequency(bridge, stream)
-    yield from structural(bridge, days=DAYS)
-    yield from crossing_strain(bridge, days=DAYS)
-    yield from traffic_counts(bridge)
+    for model, channel, unit, rests, made in (
+        (
+            "structural_frequency",
+            "structure",
+            "Hz",
+            ("structure", "utilisation"),
+            structural(bridge, days=DAYS),
+        ),
+        (
+            "crossing_strain",
+            "crossings",
+            "um/m",
+            ("crossings", "fatigue.traffic"),
+            crossing_strain(bridge, days=DAYS),
+        ),
+        ("traffic_counts", "traffic", "1", ("traffic",), traffic_counts(bridge)),
+    ):
+        yield from _each(model, channel, unit, rests, made)
+
+
+def _each(
+    model: str, channel: str, unit: str, rests: tuple[str, ...], made: Iterable[Check]
+) -> Iterator[Check]:
+    """Checks of one kind; one that fails says why and stops no other kind."""
+    try:
+        yield from made
+    except UNREADABLE as error:
+        yield _waiting(model, channel, unit, rests, error)
 
 
 def _expansion(bridge: Bridge, stream: Datastream) -> Check:
@@ -85,7 +116,7 @@ def _expansion(bridge: Bridge, stream: Datastream) -> Check:
     try:
         length_m = _length_m(bridge, stream)
         now = _travel(bridge, stream)
-    except (NotAvailable, InsufficientData) as error:
+    except UNREADABLE as error:
         return _waiting("free_expansion", stream.uid, "mm/K", rests, error)
     predicted = 1e3 * length_m * sum(EXPANSION_PER_K) / 2.0
     measured = abs(now.slope_mm_per_k)
@@ -135,13 +166,14 @@ def _frequency(bridge: Bridge, stream: Datastream) -> Check:
 
     A structural model of level L0 has its stiffness from the same rule and rests on it.
     """
-    rests = tuple(
-        name for check in structural(bridge, days=DAYS, level="L0") for name in check.rests
-    )
+    rests: tuple[str, ...] = ()
     try:
+        rests = tuple(
+            name for check in structural(bridge, days=DAYS, level="L0") for name in check.rests
+        )
         span_m = _main_span_m(bridge)
         known = recent_values(bridge, stream.uid, days=DAYS)
-    except (NotAvailable, InsufficientData) as error:
+    except UNREADABLE as error:
         return _waiting("first_frequency", stream.uid, "Hz", rests, error)
     predicted, measured = EMPA_FACTOR * span_m**EMPA_POWER, float(known.mean())
     return Check(
@@ -158,21 +190,34 @@ def _frequency(bridge: Bridge, stream: Datastream) -> Check:
 
 
 def _main_span_m(bridge: Bridge) -> float:
-    span = bridge.asset.attribute("main_span_m")
+    span = bridge.asset.attribute(MAIN_SPAN)
     if span is None:
         raise UnfitError(Phrase("unfit.no_span"))
-    return float(span.value)
+    try:
+        span_m = float(span.value)
+    except ValueError:
+        span_m = math.nan
+    if not math.isfinite(span_m):
+        raise UnfitError(Phrase("unfit.no_number", {"name": MAIN_SPAN}))
+    if span_m <= 0.0:
+        raise UnfitError(Phrase("unfit.not_positive", {"names": MAIN_SPAN}))
+    return span_m
 
 
 _LIMITS = {
     "free_expansion": EXPANSION_LIMIT_PERCENT,
     "first_frequency": FREQUENCY_LIMIT_PERCENT,
+    "structural_frequency": FACTS_LIMIT_PERCENT,
+    "crossing_strain": STRAIN_LIMIT_PERCENT,
+    "traffic_counts": 0.0,
 }
 
 
 def _waiting(
     model: str, channel: str, unit: str, rests: tuple[str, ...], error: Exception
 ) -> Check:
+    is_told = isinstance(error, ModelError)
+    reasons = reasons_of(error) if is_told else (Phrase("unfit.unread", {"reason": repr(error)}),)
     return Check(
         model,
         channel,
@@ -183,7 +228,7 @@ def _waiting(
         _LIMITS[model],
         0,
         rests=rests,
-        reasons=reasons_of(error),
+        reasons=reasons,
     )
 
 

@@ -1,7 +1,7 @@
 """Models against sensors: what is checked, what is not and why, and what rests on each model."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -14,6 +14,7 @@ from bridge_city import BRIDGE_ID, MADE, START_US, city
 from simulations.bridges import predicted, reality
 from simulations.bridges.inputs import bridges
 from simulations.bridges.rounds import look
+from twin.bridge_view import read_checks
 from twin.city import Twin
 from twin.model.assets import Attribute, Component
 from twin.model.bridge import ComponentFacts
@@ -22,7 +23,14 @@ from twin.model.findings import MonitoringState
 from twin.model.monitoring import ANALYSIS_SOURCE, AnalysisOutcome, BridgeEvent
 from twin.model.observations import Batch, Readings, Tally
 from twin.model.phrases import is_known, said
-from twin.model.reality import Check, checks_of, validity_of, validity_words
+from twin.model.reality import (
+    Check,
+    checks_of,
+    reason_of,
+    record_of,
+    validity_of,
+    validity_words,
+)
 from twin.model.records import InventoryRecord
 from twin.model.structure_state import Frequency, StructureState
 from twin.model.structure_state import record_of as structure_record
@@ -68,7 +76,10 @@ STREAMS = (
 def twin_of(
     *,
     slope: float = TRUE_MM_PER_K,
-    facts: Sequence[tuple[str, float]] = (("fixed_point_station_m", 0.0), ("main_span_m", 30.0)),
+    facts: Sequence[tuple[str, float | str]] = (
+        ("fixed_point_station_m", 0.0),
+        ("main_span_m", 30.0),
+    ),
     station_m: float | None = LENGTH_M,
     frequency_hz: float = 4.0,
     silent: str = "",
@@ -169,6 +180,59 @@ def test_what_cannot_be_checked_says_why_and_drops_no_other_verdict(
     assert checks["first_frequency"].verdict == "not_valid"
     assert validity_of("bearing.T1.travel", checks.values()).verdict == "not_checked"
     assert "nicht geprüft" in validity_words("bearing.T1.travel", checks.values(), language="de")
+
+
+@pytest.mark.parametrize(
+    ("span", "reason"),
+    [
+        ("32,5", "main_span_m of the bridge is no number"),
+        ("nan", "main_span_m of the bridge is no number"),
+        (0.0, "main_span_m have to be positive"),
+    ],
+)
+def test_a_bad_span_fails_its_own_check_and_no_other(span: float | str, reason: str) -> None:
+    twin = twin_of(facts=(("fixed_point_station_m", 0.0), ("main_span_m", span)))
+    _, checks = looked(twin)
+    assert checks["free_expansion"].verdict == "valid"
+    told = reason_of(checks["first_frequency"])
+    assert said(told, "en").startswith("not checked")
+    assert reason in said(told, "en")
+
+
+def test_a_fixed_point_that_is_no_number_is_named() -> None:
+    _, checks = looked(twin_of(facts=(("fixed_point_station_m", "inf"), ("main_span_m", 30.0))))
+    (told,) = checks["free_expansion"].reasons
+    assert "no station in m" in said(told, "en")
+    assert checks["first_frequency"].verdict == "valid"
+
+
+def test_a_traffic_state_that_cannot_be_read_stops_no_other_check() -> None:
+    def broken() -> Iterator[Check]:
+        yield from ()
+        raise KeyError("factor")
+
+    (check,) = reality._each("traffic_counts", "traffic", "1", ("traffic",), broken())
+    assert check.verdict == "not_checked"
+    for language, words in (("en", "cannot be read"), ("de", "ist nicht lesbar")):
+        assert words in said(reason_of(check), language)
+
+
+@pytest.mark.parametrize(("days", "verdict"), [(1, "valid"), (199, "not_checked")])
+def test_a_look_of_long_ago_says_nothing_of_now(days: int, verdict: str) -> None:
+    twin = twin_of()
+    _, checks = looked(twin)
+    old = NOW - timedelta(days=days)
+    state = record_of(checks.values(), asset_id=BRIDGE_ID, at=old)
+    twin.bridges.keep(AnalysisOutcome(states=(state,)), at=old)
+    found = read_checks(twin, BRIDGE_ID)
+    assert {check.verdict for check in found} == {verdict}
+    assert validity_of("bearing.T1.travel", found).verdict == verdict
+    if verdict == "not_checked":
+        english, german = (
+            validity_words("bearing.T1.travel", found, language=one) for one in ("en", "de")
+        )
+        assert "last look 199 days ago" in english
+        assert "letzter Blick vor 199 Tagen" in german
 
 
 def test_a_model_that_fails_marks_everything_that_rests_on_it() -> None:

@@ -1,8 +1,8 @@
 """What models predict against what sensors say, and what rests on each model."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from twin.model.findings import Phrase
@@ -15,6 +15,8 @@ FORMAT_VERSION = 1
 
 Verdict = Literal["valid", "not_valid", "not_checked"]
 REVERSED = "sign_reversed"
+LONGEST_AGO = timedelta(days=2)
+"""A check that was made longer ago says nothing of now: eight looks were missed; own choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,34 @@ def validity_words(name: str, checks: Iterable[Check], *, language: str) -> str:
     'not valid now'
     """
     return "; ".join(said(phrase, language) for phrase in validity_of(name, checks).reasons)
+
+
+def as_of_now(checks: Iterable[Check], *, made_at: datetime, now: datetime) -> tuple[Check, ...]:
+    """Checks as they stand now: those of a last look too long ago were not made.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> good = Check("first_frequency", "B1.f1", 4.0, 4.1, "Hz", 2.5, 25.0, 30)
+    >>> first, later = datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 8, tzinfo=UTC)
+    >>> (old,) = as_of_now([good], made_at=first, now=later)
+    >>> old.verdict, said(old.reasons[0], "en")
+    ('not_checked', 'last look 7 days ago')
+    """
+    if now - made_at <= LONGEST_AGO:
+        return tuple(checks)
+    days = float((now - made_at) // timedelta(days=1))
+    reason = Phrase("wait.last_look", {"days": days})
+    return tuple(
+        replace(
+            check,
+            measured=None,
+            error_percent=None,
+            reasons=(reason, *check.reasons),
+            remark="",
+        )
+        for check in checks
+    )
 
 
 def record_of(checks: Iterable[Check], *, asset_id: str, at: datetime) -> StateRecord:
