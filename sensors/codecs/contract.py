@@ -78,10 +78,14 @@ def problems(codec: Codec, cases: Sequence[Case], *, count: int = BAD_PAYLOADS) 
     """
     if not cases:
         return [f"codec {codec.name!r} has no golden case; write one folder at least"]
-    found = [one for case in cases for one in golden(codec, case)]
-    found += [one for case in cases for one in bounds(codec, case)]
-    found += [one for case in cases for one in neighbours(codec, case)]
-    return found + purity(codec, cases) + totality(codec, cases, count=count)
+    found = _tried("all cases", purity, codec, cases)  # first: it sees what a call changes
+    found += [
+        one
+        for check in (golden, bounds, neighbours)
+        for case in cases
+        for one in _tried(f"case {case.name}", check, codec, case)
+    ]
+    return found + totality(codec, cases, count=count)
 
 
 def golden(codec: Codec, case: Case) -> list[str]:
@@ -138,7 +142,7 @@ def totality(
             outcome = codec.decode(replace(case.message, payload=payload), case.context)
             flawed = flaws(outcome, case.context.limits)
         except Exception as error:  # noqa: BLE001 - whatever escapes is the finding
-            flawed = [f"raises {type(error).__name__}: {error}"]
+            flawed = [_raised(error)]
         found += [f"payload {_shown(payload)}: {one} (F-COD-2)" for one in flawed]
         if len(found) >= MOST_FINDINGS:
             break
@@ -265,6 +269,17 @@ def _observation_flaws(item: Observation) -> list[str]:
 def _rejection_flaws(item: Rejection) -> list[str]:
     found = [] if item.reason in REASONS else [f"reason {item.reason!r} is not in the table"]
     return found if item.detail.isprintable() else [*found, "a detail with control characters"]
+
+
+def _tried(where: str, check: Callable[..., list[str]], *given: object) -> list[str]:
+    try:
+        return check(*given)
+    except Exception as error:  # noqa: BLE001 - whatever escapes is the finding
+        return [f"{where}: {check.__name__} {_raised(error)} (F-COD-2)"]
+
+
+def _raised(error: Exception) -> str:
+    return f"raises {type(error).__name__}: {error}"
 
 
 def _none(_: object) -> list[str]:
