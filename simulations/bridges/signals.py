@@ -21,6 +21,12 @@ LEAST_SAMPLES = 500
 RAIL_SHARE = 1e-3
 RAIL_LEADS = 3
 """A rail is held so many times as often as the next value inside of it."""
+RAIL_VISITS = 3
+"""A rail is met so many times, and left in between for the middle of the signal."""
+RAIL_FAR = 1.0 / 3.0
+"""A rail lies from the middle at least so far as the other side reaches, times this; own choice:
+a strain at rest that only sags lies at its lowest value most of the time, and is not held."""
+TAIL = 0.01
 CALIBRATED = "calibrated:"
 """Attribute of the bridge, followed by the id of a sensor: when and how it was calibrated."""
 NEED_CALIBRATION = ("acceleration", "crack_width", "displacement", "inclination", "strain")
@@ -54,12 +60,15 @@ def rail_share(values: Floats) -> float:
     """Share of samples that lie at an end of the range which clips the signal; 0 if none does.
 
     An end clips if a thousandth of the samples lie at it, and three times as many as at the value
-    next to it: the end of an unclipped signal is its rarest value.
+    next to it: the end of an unclipped signal is its rarest value. It is met at three times at
+    least with the median between them, and is no rest: it lies a third as far from the median as
+    the other side reaches (1 % of the samples beyond). What is held longer than half of the time
+    cannot be told from rest.
 
     Parameters
     ----------
     values : (n,)
-        Finite samples.
+        Finite samples in the order of time.
 
     Examples
     --------
@@ -71,11 +80,22 @@ def rail_share(values: Floats) -> float:
     if len(known) < 2:  # noqa: PLR2004 - a constant channel is dead and not clipped
         return 0.0
     held = 0
-    for end, inner in ((0, 1), (-1, -2)):
-        is_rail = counts[end] >= RAIL_SHARE * len(values)
-        if is_rail and counts[end] > RAIL_LEADS * counts[inner]:
+    for end, inner, sign in ((0, 1, -1.0), (-1, -2, 1.0)):
+        is_often = counts[end] >= RAIL_SHARE * len(values)
+        if is_often and counts[end] > RAIL_LEADS * counts[inner] and _is_met(sign * values):
             held += int(counts[end])
     return held / len(values)
+
+
+def _is_met(values: Floats) -> bool:
+    """Whether the highest value is no rest, and is met several times with the median between."""
+    middle, top = float(np.median(values)), float(values.max())
+    reach = middle - float(np.quantile(values, TAIL))
+    if not top - middle > RAIL_FAR * reach:
+        return False
+    is_at_top = values[(values == top) | (values <= middle)] == top
+    visits = int(is_at_top[0]) + int(np.count_nonzero(is_at_top[1:] & ~is_at_top[:-1]))
+    return visits >= RAIL_VISITS
 
 
 def _recording(bridge: Bridge, stream: Datastream) -> Recording:

@@ -169,6 +169,34 @@ def test_an_unclipped_signal_has_no_rail_however_coarse() -> None:
     assert rail_share(np.zeros(100)) == 0.0
 
 
+@pytest.mark.parametrize("noise_umm", [0.05, 0.1, 0.2, 0.3])
+@pytest.mark.parametrize("lorries", [10, 40])
+def test_a_quiet_strain_that_sags_in_coarse_steps_is_not_held(
+    noise_umm: float, lorries: int
+) -> None:
+    random = np.random.default_rng(lorries)
+    time_s = np.arange(180_000) / 50.0
+    for centre in (0.0, 0.3, -0.3):
+        strain = random.normal(centre, noise_umm, len(time_s))
+        for at_s in random.uniform(0.0, time_s[-1], lorries):
+            near = np.abs(time_s - at_s) < 2.0
+            strain[near] += random.uniform(5, 40) * (1.0 - np.abs(time_s[near] - at_s) / 2.0)
+        assert rail_share(np.round(strain)) == 0.0
+        assert rail_share(-np.round(strain)) == 0.0
+
+
+def test_a_strain_whose_lorries_are_cut_off_is_held() -> None:
+    time_s = np.arange(36_000) / 100.0
+    strain = np.random.default_rng(2).normal(0.0, 0.1, len(time_s))
+    for at_s in np.arange(5.0, 355.0, 10.0):
+        strain += 30.0 * np.clip(1.0 - np.abs(time_s - at_s), 0.0, None)
+    cut = np.minimum(np.round(strain), 20.0)
+    assert rail_share(cut) == pytest.approx(35 * 0.7 / 360.0, rel=0.1)
+    assert rail_share(-cut) == rail_share(cut)
+    once = np.where(time_s < 20.0, cut, np.round(strain * (time_s < 3.0)))
+    assert rail_share(once) == 0.0
+
+
 def test_a_sensor_without_calibration_is_flagged_until_it_is_recorded() -> None:
     gauge = stream("crack", "crack_width", provenance="measured", cadence_s=60.0)
     found, findings = told(twin_of((gauge,)))
