@@ -44,14 +44,16 @@ def is_concerned(bridge: Bridge) -> bool:
 
 
 def look(bridge: Bridge) -> Found:
-    """Judge the newest soundings at every pier.
+    """Judge the newest soundings at every pier whose limits can be read; tells the others.
 
     Raises
     ------
     NotAvailable
-        If a sounding has no recorded limits, or limits cannot be read; names all of them.
+        If no limits can be read; names every problem.
     """
-    piers = piers_of(bridge)
+    piers, problems = piers_of(bridge)
+    if not piers:
+        raise NotAvailable("; ".join(problems))
     findings: list[Finding] = []
     blind: list[str] = []
     for pier in piers:
@@ -62,6 +64,12 @@ def look(bridge: Bridge) -> Found:
         elif state != "ok":
             findings.append(_finding(bridge, pier, depth, is_alarm=state == "alarm"))
     outcome = AnalysisOutcome(findings=tuple(findings))
+    if problems:
+        told = (*problems, *(f"no sound sounding of {uid}" for uid in blind))
+        judged = [pier.name for pier in piers if pier.stream.uid not in blind]
+        values = {"piers": ", ".join(judged) or "-", "reason": "; ".join(told)}
+        reason = Phrase("not_armed.scour_parts", values)
+        return Found(outcome, MonitoringState.NOT_ARMED, reason)
     if blind:
         values = {"channels": ", ".join(blind), "hours": BLIND_AFTER.total_seconds() / 3600.0}
         reason = Phrase("not_armed.scour_blind", values)
@@ -69,14 +77,8 @@ def look(bridge: Bridge) -> Found:
     return Found(outcome)
 
 
-def piers_of(bridge: Bridge) -> tuple[Pier, ...]:
-    """Every sounding with its limits.
-
-    Raises
-    ------
-    NotAvailable
-        As for `look`.
-    """
+def piers_of(bridge: Bridge) -> tuple[tuple[Pier, ...], tuple[str, ...]]:
+    """Every sounding with limits that can be read, and what is wrong with the others."""
     streams = {item.uid: item for item in bridge.of(BED)}
     piers: list[Pier] = []
     problems: list[str] = []
@@ -86,16 +88,17 @@ def piers_of(bridge: Bridge) -> tuple[Pier, ...]:
                 piers.append(_pier(attribute, streams))
             except ModelError as error:
                 problems.append(f"{attribute.name}: {error}")
-    known = {pier.stream.uid for pier in piers}
-    if not problems:
-        problems += [
-            f"no limits are recorded for {uid} ({RULE}<name> = {FIELDS})"
-            for uid in streams
-            if uid not in known
-        ]
-    if problems:
-        raise NotAvailable("; ".join(problems))
-    return tuple(piers)
+    named = {
+        str(item.value).partition(";")[0].strip()
+        for item in bridge.asset.attributes
+        if item.name.startswith(RULE)
+    }
+    problems += [
+        f"no limits are recorded for {uid} ({RULE}<name> = {FIELDS})"
+        for uid in streams
+        if uid not in named
+    ]
+    return tuple(piers), tuple(problems)
 
 
 def _pier(attribute: Attribute, streams: dict[str, Datastream]) -> Pier:

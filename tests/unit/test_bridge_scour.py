@@ -113,6 +113,25 @@ def test_missing_and_impossible_limits_are_named(limits: Sequence[str], reason: 
     assert reason in said(found.reason, "en")
 
 
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ("T1.bed;100;2;1;report", "0 < warning depth < alarm depth"),
+        ("T1.bett;100;1;2;report", "has no sounding 'T1.bett'"),
+    ],
+)
+def test_a_wrong_record_of_one_pier_silences_no_other(wrong: str, reason: str) -> None:
+    found = looked(twin_of([97.9, 97.8, 97.9], limits=(LIMITS, wrong)))
+    assert [item.key for item in found.outcome.findings] == ["pier 3"]
+    assert found.state is MonitoringState.NOT_ARMED
+    assert found.reason is not None
+    told = said(found.reason, "en")
+    assert "judges pier 3 alone" in told
+    assert "scour_pier 4" in told
+    assert reason in told
+    assert "no limits are recorded" not in told
+
+
 def test_a_bridge_without_soundings_is_not_concerned() -> None:
     twin = twin_of([])
     (bridge,) = bridges(twin)
