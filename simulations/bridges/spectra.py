@@ -107,9 +107,17 @@ def _hours(
 
 
 def _reduced(values: Floats, step_hz: float, *, most: int) -> tuple[Floats, float]:
-    """Values (n, bins) in at most so many bins, each the highest of its own, and their width."""
-    width = -(-values.shape[1] // most)
-    if width == 1:
+    """Values (n, bins) in at most so many bins, each the highest around its middle, and their step.
+
+    The middles are 0, one step, two steps, ...; of an even number of values a bin shares the outer
+    ones with its neighbours, so that the middle stays one of them.
+    """
+    count = values.shape[1]
+    if count <= most:
         return values, step_hz
-    filled = np.pad(values, ((0, 0), (0, -values.shape[1] % width)), mode="edge")
-    return filled.reshape(len(values), -1, width).max(axis=2), step_hz * width
+    width = -(-count // (most - 1))
+    half = width // 2
+    last = -(-(count - 1 - half) // width) * width
+    filled = np.pad(values, ((0, 0), (half, last + half + 1 - count)), mode="edge")
+    around = np.lib.stride_tricks.sliding_window_view(filled, 2 * half + 1, axis=1)
+    return around[:, ::width].max(axis=2), step_hz * width

@@ -8,6 +8,7 @@ import pytest
 
 from sensors.simulator.bridge_world.vibration import accelerations, beam_modes
 from simulations.bridges.spectra import HOUR_BINS, MOST_HOURS, NEWEST_BINS, group_spectra
+from simulations.monitoring.fdd import BINS
 from simulations.monitoring.recording import Recording
 from twin.errors import InsufficientData, ModelError
 from twin.model.spectra import STEP_DB, GroupSpectra, record_of, spectra_of
@@ -30,6 +31,27 @@ def test_the_first_singular_value_peaks_at_the_modes() -> None:
     upper = np.where(frequency > 5.0, found.newest_db[0], -np.inf)
     assert abs(frequency[int(np.argmax(upper))] - 7.0) < 0.2
     assert np.all(found.newest_db[0] >= found.newest_db[1])
+
+
+def test_a_peak_is_shown_at_the_middle_of_its_bin() -> None:
+    rate_hz = 100.0
+    random = np.random.default_rng(6)
+    time_s = np.arange(30_000) / rate_hz
+    for row in range(80, 92):
+        fine_hz = 0.5 * rate_hz / BINS
+        wave = np.sin(2.0 * np.pi * row * fine_hz * time_s)[:, None] * np.ones(2)
+        signal = wave + random.normal(0.0, 0.01, wave.shape)
+        found = group_spectra(
+            Recording((signal,), rate_hz, ("a", "b"), ("m/s2", "m/s2")), None, at=AT
+        )
+        for levels, of_hours in ((found.newest_db[0], False), (found.hours_db[0], True)):
+            frequency = found.frequency_hz(of_hours=of_hours)
+            step_hz = float(frequency[1])
+            assert step_hz > fine_hz
+            shown_hz = float(frequency[int(np.argmax(levels))])
+            assert abs(shown_hz - row * fine_hz) <= 0.5 * step_hz + 1e-9
+            assert len(levels) <= (HOUR_BINS if of_hours else NEWEST_BINS)
+            assert frequency[-1] + step_hz / 2 >= 25.0 - fine_hz
 
 
 def test_a_record_gives_back_what_was_put_into_it() -> None:
