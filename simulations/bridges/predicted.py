@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -95,9 +96,13 @@ def structural(bridge: Bridge, *, days: int, level: ModelLevel | None = None) ->
     """
     for part in _parts(bridge):
         first = part.first_frequency
-        if first is None or not first.channel or level not in (None, part.level):
+        if first is None or level not in (None, part.level):
+            continue
+        channel = first.channel or first.basis_channel
+        if not channel:
             continue
         own = f".{part.part}" if part.part else ""
+        first = replace(first, channel=channel)
         yield _structural(bridge, first, (f"{STRUCTURE}{own}", f"utilisation{own}"), days=days)
 
 

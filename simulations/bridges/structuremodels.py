@@ -247,11 +247,16 @@ def _moved(
     basis: Sequence[MeasuredFrequency], measured: Sequence[MeasuredFrequency]
 ) -> Iterable[str]:
     """Frequencies that have left the basis of the calibration: the model does not follow them."""
-    used = {item.mode: item.hz for item in basis}
+    used = {item.mode: item for item in basis}
     for item in measured:
-        if item.mode in used and abs(item.hz / used[item.mode] - 1.0) > MATERIAL:
-            percent = 100.0 * (item.hz / used[item.mode] - 1.0)
+        rest = used.get(item.mode)
+        if rest is None:
+            continue
+        if abs(item.hz / rest.hz - 1.0) > MATERIAL:
+            percent = 100.0 * (item.hz / rest.hz - 1.0)
             yield sentence("frequency_moved", mode=float(item.mode), percent=percent)
+        if item.is_compensated != rest.is_compensated:
+            yield sentence("frequency_other_stream", mode=float(item.mode))
 
 
 def _deciding_sections(model: BeamModel, width_m: float) -> tuple[tuple[Section, Effect], ...]:
@@ -361,7 +366,7 @@ def _ratio(point: EnvelopePoint, reference: EnvelopePoint) -> float | None:
 
 def _frequencies(built: Built, measured: Sequence[MeasuredFrequency]) -> tuple[Frequency, ...]:
     known = {item.mode: item for item in measured}
-    used = {item.mode: item.hz for item in built.basis}
+    used = {item.mode: item for item in built.basis}
     count = max(SHOWN_MODES, *known) if known else SHOWN_MODES
     low, high = (math.sqrt(one) for one in built.base.stiffness_band)
     base = built.base.modes(count).frequency_hz.tolist()
@@ -377,7 +382,9 @@ def _frequencies(built: Built, measured: Sequence[MeasuredFrequency]) -> tuple[F
             channel="" if one is None else one.channel,
             count=0 if one is None else one.count,
             is_compensated=one is not None and one.is_compensated,
-            basis_hz=used.get(mode),
+            basis_hz=None if (rest := used.get(mode)) is None else rest.hz,
+            basis_channel="" if rest is None else rest.channel,
+            basis_is_compensated=rest is not None and rest.is_compensated,
         )
         for mode, hz in enumerate(base, start=1)
     )

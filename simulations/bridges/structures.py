@@ -1,7 +1,8 @@
 """Structural model of every part of every bridge, as far as its recorded facts allow; no judgement.
 
 Computed anew only where the facts, the tables or the measured frequencies have changed. A
-calibration does not follow later measurements: a model that did would take damage for normal.
+calibration keeps the frequencies it rests on until a person records a day for a new one: a model
+that followed later measurements would take damage for normal.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from simulations.bridges.derived import COMPENSATED, derived_stream
 from simulations.bridges.inputs import Bridge
 from simulations.bridges.register import newest
 from simulations.bridges.rounds import Analysis, Found
-from simulations.bridges.structurefacts import PartInput, parts_of_bridge
+from simulations.bridges.structurefacts import CALIBRATED_FROM, PartInput, parts_of_bridge
 from simulations.bridges.structurekeeping import content_hash, model_content
 from simulations.bridges.structuremodels import (
     MATERIAL,
@@ -35,6 +36,7 @@ from twin.model.structure_state import (
     NAME,
     Frequency,
     StructureState,
+    UsedFact,
     parts_of,
     record_of,
 )
@@ -68,8 +70,9 @@ def look(bridge: Bridge) -> Found:
     models: list[TrainedModel] = []
     for part in inputs:
         old = kept.get(part.part)
-        measured = _settled(_measured(bridge, part), old) if is_one and not part.refusal else ()
-        basis = _basis(part, measured, old)
+        is_heard = is_one and not part.refusal
+        measured = _settled(_measured(bridge, part), old) if is_heard else ()
+        basis = _basis(bridge, part, measured, old) if is_heard else ()
         digest = input_hash(part, basis, measured)
         if old is not None and old.input_hash == digest:
             states.append(old)
@@ -234,26 +237,54 @@ def _held(item: MeasuredFrequency, before: Frequency | None) -> MeasuredFrequenc
 
 
 def _basis(
-    part: PartInput, measured: Sequence[MeasuredFrequency], old: StructureState | None
+    bridge: Bridge,
+    part: PartInput,
+    measured: Sequence[MeasuredFrequency],
+    old: StructureState | None,
 ) -> tuple[MeasuredFrequency, ...]:
-    """What a calibration rests on: what it rested on while facts and channels are the same."""
-    if old is None or old.version is None:
+    """What a calibration rests on: once made what it rested on, whatever is measured now.
+
+    Neither another stream nor missing values nor corrected facts put newer measurements below it;
+    only another recorded day does.
+    """
+    made = _calibrated(bridge, part, old)
+    if made is None or _day(made.facts) != _day(part.used):
         return tuple(measured)
-    before = {one.mode: one for one in old.frequencies if one.basis_hz is not None}
-    if {item.mode: item.channel for item in measured} != {
-        mode: one.channel for mode, one in before.items()
-    }:
-        return tuple(measured)
-    kept = tuple(
-        replace(
-            item,
-            hz=before[item.mode].basis_hz or item.hz,
-            from_us=old.measured_from_us,
-            until_us=old.measured_until_us,
+    return tuple(
+        MeasuredFrequency(
+            mode=one.mode,
+            hz=one.basis_hz,
+            channel=one.basis_channel or one.channel,
+            count=one.count,
+            is_compensated=one.basis_is_compensated if one.basis_channel else one.is_compensated,
+            from_us=made.measured_from_us,
+            until_us=made.measured_until_us,
         )
-        for item in measured
+        for one in made.frequencies
+        if one.basis_hz is not None
     )
-    return kept if input_hash(part, kept) == old.model_hash else tuple(measured)
+
+
+def _calibrated(
+    bridge: Bridge, part: PartInput, old: StructureState | None
+) -> StructureState | None:
+    """The state with the newest calibration of a part; None where it was never calibrated."""
+    if old is not None and old.version is not None:
+        return old
+    name = _model_name(part.part)
+    known, _ = newest(bridge, name, content_hash)
+    if known is None:
+        return None
+    record = bridge.twin.bridges.state(bridge.asset.id, f"{name}@{known.version}")
+    try:
+        return None if record is None else parts_of(record)[0]
+    except (ModelError, IndexError):
+        return None
+
+
+def _day(facts: Sequence[UsedFact]) -> str:
+    """The recorded day from which measurements count, as it is written; empty without one."""
+    return next((one.value for one in facts if one.name == CALIBRATED_FROM), "")
 
 
 def _said(states: Sequence[StructureState]) -> Phrase:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -241,25 +241,105 @@ def test_an_override_without_a_reason_is_refused_by_name() -> None:
     assert "structure_override" in str(status.reason)
 
 
-def test_compensated_frequencies_come_before_raw_ones() -> None:
+def compensate(twin: Twin, hz: float, *, until: datetime, hours: int = 40) -> None:
+    """Hourly values of the first mode without temperature that end an hour before a time."""
+    derived = twin.datastream(f"{BRIDGE_ID}.natural_frequency_1-compensated")
+    times = np.array([to_us(until - timedelta(hours=back)) for back in range(hours, 0, -1)])
+    readings = readings_of(derived, times, np.full(hours, hz))
+    twin.bridges.keep(AnalysisOutcome(readings=readings), at=until)
+
+
+BOTH = (*MODES[:1], frequency_stream(1, is_compensated=True))
+
+
+def test_a_falling_frequency_with_gaps_in_the_compensated_stream_keeps_version_1() -> None:
     clock = Clock(START)
-    twin = structure_twin(FACTS, clock, (*MODES[:1], frequency_stream(1, is_compensated=True)))
+    twin = structure_twin(FACTS, clock, BOTH)
+    hear(twin, 1, F1_HZ, until=START)
+    compensate(twin, F1_HZ, until=START)
+    first = computed(twin)
+    assert first.version == 1
+    for days, share, is_compensated in (
+        (35, 0.914, True),
+        (40, 0.914, False),
+        (35, 0.90, True),
+        (40, 0.88, False),
+    ):
+        clock.now += timedelta(days=days)
+        hear(twin, 1, share * F1_HZ, until=clock.now, hours=480)
+        if is_compensated:
+            compensate(twin, share * F1_HZ, until=clock.now)
+        found = computed(twin)
+        assert (found.version, found.calibration) == (1, first.calibration)
+        now, before = found.first_frequency, first.first_frequency
+        assert now is not None
+        assert before is not None
+        assert (now.basis_hz, now.calibrated_hz) == (before.basis_hz, before.calibrated_hz)
+        assert now.basis_channel == before.channel
+        assert now.is_compensated == is_compensated
+        assert any("has moved by -" in one for one in found.assumptions)
+        other = [one for one in found.assumptions if "may be temperature" in one]
+        assert bool(other) != is_compensated
+    assert [item.version for item in twin.bridges.models(BRIDGE_ID)] == [1]
+
+
+def test_a_calibration_outlives_the_values_it_was_made_of() -> None:
+    clock = Clock(START)
+    twin = structure_twin(FACTS, clock, BOTH[:1])
+    hear(twin, 1, F1_HZ, until=START)
+    first = computed(twin)
+    silent = structure_twin(FACTS, clock, BOTH[:1])
+    kept = [twin.bridges.state(BRIDGE_ID, name) for name in ("structure", "structure@1")]
+    states = tuple(item for item in kept if item is not None)
+    models = tuple(twin.bridges.models(BRIDGE_ID))
+    silent.bridges.keep(AnalysisOutcome(states=states, models=models), at=START)
+    found = computed(silent)
+    assert (found.version, found.calibration) == (1, first.calibration)
+    frequency = found.first_frequency
+    assert frequency is not None
+    assert (frequency.measured_hz, frequency.basis_hz) == (None, pytest.approx(F1_HZ))
+
+
+def test_a_corrected_fact_makes_a_new_version_on_the_old_frequency() -> None:
+    clock = Clock(START)
+    twin = structure_twin(FACTS, clock, BOTH[:1])
+    hear(twin, 1, F1_HZ, until=START)
+    first = computed(twin)
+    clock.now += timedelta(days=400)
+    hear(twin, 1, 0.9 * F1_HZ, until=clock.now, hours=200)
+    twin.load(structure_city({**FACTS, "mass_t_m": -1.0}, BOTH[:1]))
+    Rounds(twin, [structures.ANALYSIS]).all_due()
+    clock.now += timedelta(hours=7)
+    twin.load(structure_city({**FACTS, "mass_t_m": 14.0}, BOTH[:1]))
+    second = computed(twin)
+    one, other = first.first_frequency, second.first_frequency
+    assert one is not None
+    assert other is not None
+    assert (first.version, second.version) == (1, 2)
+    assert other.basis_hz == one.basis_hz == pytest.approx(F1_HZ)
+
+
+def test_compensated_frequencies_come_before_raw_ones_and_leave_the_calibration() -> None:
+    clock = Clock(START)
+    twin = structure_twin(FACTS, clock, BOTH)
     hear(twin, 1, F1_HZ, until=START)
     raw = computed(twin).first_frequency
     assert raw is not None
     assert (raw.channel, raw.is_compensated) == (f"{BRIDGE_ID}.natural_frequency_1", False)
     derived = twin.datastream(f"{BRIDGE_ID}.natural_frequency_1-compensated")
-    times = np.array([to_us(START - timedelta(hours=back)) for back in range(40, 0, -1)])
-    readings = readings_of(derived, times, np.full(40, 0.99 * F1_HZ))
-    twin.bridges.keep(AnalysisOutcome(readings=readings), at=START)
+    compensate(twin, 0.99 * F1_HZ, until=START)
     clock.now += timedelta(hours=7)
     found = computed(twin)
     first = found.first_frequency
     assert first is not None
     assert (first.channel, first.is_compensated) == (derived.uid, True)
     assert first.measured_hz == pytest.approx(0.99 * F1_HZ)
-    assert found.version == 2
-    assert any("without temperature" in one for one in found.assumptions)
+    assert (found.version, first.basis_channel) == (1, raw.channel)
+    assert any("may be temperature" in one for one in found.assumptions)
+    fresh = structure_twin(FACTS, clock, BOTH)
+    hear(fresh, 1, F1_HZ, until=START)
+    compensate(fresh, 0.99 * F1_HZ, until=START)
+    assert any("without temperature" in one for one in computed(fresh).assumptions)
 
 
 def test_utilisation_is_the_ratio_to_the_recorded_target_level_and_nothing_without_one() -> None:

@@ -83,8 +83,9 @@ class Frequency:
     measured_hz, channel, count, is_compensated
         Mean of the measured ones now, where it comes from, values behind it, and whether
         temperature was taken out; None and empty where none is measured.
-    basis_hz
-        Mean that the calibration rests on; None without one.
+    basis_hz, basis_channel, basis_is_compensated
+        Mean that the calibration rests on, where it came from, and whether temperature was taken
+        out; None and empty without one. It stays when another stream is measured now.
     """
 
     mode: int
@@ -97,6 +98,8 @@ class Frequency:
     count: int = 0
     is_compensated: bool = False
     basis_hz: float | None = None
+    basis_channel: str = ""
+    basis_is_compensated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
