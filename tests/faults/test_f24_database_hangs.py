@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -33,13 +33,18 @@ def _hanging(rig: Rig) -> Iterator[None]:
     """The database neither answers nor closes anything."""
     pid_file = rig.folder / "postgres" / "postmaster.pid"
     stopped = _family(int(pid_file.read_text().splitlines()[0]))
-    for pid in stopped:
-        os.kill(pid, signal.SIGSTOP)
+    _tell(stopped, signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in stopped:
-            os.kill(pid, signal.SIGCONT)
+        _tell(stopped, signal.SIGCONT)
+
+
+def _tell(pids: list[int], what: signal.Signals) -> None:
+    """Send a signal to processes; one that has ended by itself needs none."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, what)
 
 
 def test_a_database_that_hangs_is_away_and_what_it_commits_later_is_not_doubled() -> None:
