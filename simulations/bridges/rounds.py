@@ -79,7 +79,8 @@ class Rounds:
     """Looks at bridges whose analyses are due; only one worker of the city does.
 
     A round comes to every bridge once, so that none that is slow or always due keeps the others
-    waiting. The registry is read at its beginning.
+    waiting. The registry is read at its beginning. What an analysis said goes once it no longer
+    exists or concerns the bridge: nobody would say it anew.
 
     Parameters
     ----------
@@ -114,12 +115,21 @@ class Rounds:
         while self._round:
             bridge = replace(self._round.popleft(), now=self._twin.now())
             known = said.setdefault(bridge.asset.id, {})
-            due = [item for item in self._analyses if _is_due(item, bridge, known)]
-            if due:
+            timely = [item for item in self._analyses if _is_timely(item, bridge, known)]
+            concerns = {item.name: _concerns(item, bridge) for item in timely}
+            due = [item for item in timely if concerns[item.name]]
+            gone = [name for name in known if self._is_gone(name, concerns)]
+            for name in gone:
+                del known[name]
+            if due or gone:
                 self._look_at(bridge, due, known)
                 return True
         self._rests_until = time.monotonic() + REST_S
         return False
+
+    def _is_gone(self, name: str, concerns: Mapping[str, bool | None]) -> bool:
+        """Whether an analysis no longer exists, or was asked just now and is not concerned."""
+        return concerns.get(name) is False or name not in {item.name for item in self._analyses}
 
     def all_due(self) -> int:
         """Make everything that is due in one round; how many bridges were looked at."""
@@ -204,10 +214,13 @@ class Rounds:
         return found
 
 
-def _is_due(analysis: Analysis, bridge: Bridge, said: Mapping[str, AnalysisStatus]) -> bool:
+def _is_timely(analysis: Analysis, bridge: Bridge, said: Mapping[str, AnalysisStatus]) -> bool:
     last = said.get(analysis.name)
-    if last is not None and bridge.now - last.at < analysis.every:
-        return False
+    return last is None or bridge.now - last.at >= analysis.every
+
+
+def _concerns(analysis: Analysis, bridge: Bridge) -> bool | None:
+    """Whether a bridge has what an analysis needs; None where that failed."""
     try:
         return analysis.concerns(bridge)
     except StoreUnavailableError:
@@ -216,7 +229,7 @@ def _is_due(analysis: Analysis, bridge: Bridge, said: Mapping[str, AnalysisStatu
         logger.exception(
             "analysis_failed", extra={"asset": bridge.asset.id, "analysis": analysis.name}
         )
-        return False
+        return None
 
 
 def _analyses_of(record: StateRecord) -> tuple[AnalysisStatus, ...]:

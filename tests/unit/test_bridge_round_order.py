@@ -175,3 +175,39 @@ def test_a_worker_that_takes_over_goes_on_from_what_was_said() -> None:
     probe = analysis(lambda _: Found(), every=HOUR)
     assert Rounds(twin, [probe]).all_due() == 2
     assert Rounds(twin, [probe]).all_due() == 0
+
+
+def test_what_no_longer_concerns_a_bridge_is_no_longer_said_of_it() -> None:
+    now = [START]
+    ticks = count()
+    twin = Twin(MemoryStore(), clock=lambda: now[0] + timedelta(microseconds=next(ticks)))
+    twin.load(city(1))
+    has_sensors: bool | None = True
+
+    def concerns(_: Bridge) -> bool:
+        if has_sensors is None:
+            raise ZeroDivisionError("cannot tell")
+        return has_sensors
+
+    def judging(name: str, concerns: Callable[[Bridge], bool] = lambda _: True) -> Analysis:
+        return Analysis(name, "1", HOUR, concerns, lambda _: Found(), is_structural=True)
+
+    def said(analyses: Sequence[Analysis]) -> tuple[set[str], MonitoringState]:
+        now[0] += timedelta(days=2)
+        Rounds(twin, analyses).all_due()
+        (kept,) = twin.bridges.states(NAME)
+        status = status_of(kept)
+        return {item.analysis for item in status.analyses}, status.watched((), now=now[0])
+
+    frequency, acoustics = judging("frequency"), judging("acoustics", concerns)
+    both = {"frequency", "acoustics"}
+    assert said([frequency, acoustics]) == (both, MonitoringState.NORMAL)
+    has_sensors = None
+    assert said([frequency, acoustics]) == (both, MonitoringState.NOT_ARMED)
+    has_sensors = False
+    assert said([frequency, acoustics]) == ({"frequency"}, MonitoringState.NORMAL)
+    has_sensors = True
+    assert said([frequency, acoustics]) == (both, MonitoringState.NORMAL)
+    assert said([acoustics]) == ({"acoustics"}, MonitoringState.NORMAL)
+    has_sensors = False
+    assert said([acoustics]) == (set(), MonitoringState.NOT_ARMED)

@@ -62,7 +62,7 @@ def test_an_analysis_that_fails_is_said_and_stops_no_other(cracked: Twin) -> Non
         Analysis(name, "1", hour, always, look)
         for name, look in (("broken", broken), ("learning", learning), ("unfit", unfit))
     ]
-    assert Rounds(cracked, analyses).all_due() == 1
+    assert Rounds(cracked, [*ANALYSES, *analyses]).all_due() == 1
     kept = cracked.bridges.state(BRIDGE_ID, NAME)
     assert kept is not None
     said = {item.analysis: item for item in status_of(kept).analyses}
