@@ -241,15 +241,19 @@ def _frequencies(found: Sequence[Frequency], texts: Texts) -> Component:
             texts.with_unit(item.predicted_hz, "Hz", 2),
             f"{texts.number(item.low_hz, 2)}\u2013{texts.number(item.high_hz, 2)}",
             texts.with_unit(item.calibrated_hz, "Hz", 3),
+            texts.with_unit(item.basis_hz, "Hz", 3),
             _measured(item, texts),
             _error(item.measured_hz, item.predicted_hz, texts),
             _error(item.measured_hz, item.calibrated_hz, texts),
         ]
         for item in found
     ]
-    keys = ("mode", "predicted", "band", "calibrated_head", "measured", "off_facts", "off_model")
+    names = ("mode", "predicted", "band", "calibrated_head", "basis_head", "measured")
+    keys = (*names, "off_facts", "off_model")
     head = [texts(f"structure.{key}") for key in keys]
-    return plain_table(texts("structure.frequencies_caption"), head, table, numbers=[1, 2, 3, 5, 6])
+    return plain_table(
+        texts("structure.frequencies_caption"), head, table, numbers=[1, 2, 3, 4, 6, 7]
+    )
 
 
 def _measured(item: Frequency, texts: Texts) -> str:

@@ -48,7 +48,7 @@ MOST_SECTIONS = 8
 """Sections of one effect that are kept: those with the greatest effects of `DECIDING`."""
 DECIDING = "lm1_de"
 MATERIAL = 0.02
-"""A measured frequency that moves by less is shown as it was; own choice."""
+"""A measured frequency that moves by less makes no new assumptions; own choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +227,20 @@ def state_of(
     )
 
 
+def refreshed(state: StructureState, measured: Sequence[MeasuredFrequency]) -> StructureState:
+    """A state with the newest measured frequencies beside the basis; nothing else changes."""
+    newest = {item.mode: item for item in measured}
+    return replace(
+        state,
+        frequencies=tuple(
+            replace(one, measured_hz=newest[one.mode].hz, count=newest[one.mode].count)
+            if one.mode in newest
+            else one
+            for one in state.frequencies
+        ),
+    )
+
+
 def _width(part: PartInput) -> tuple[float, tuple[str, ...]]:
     if part.carriageway_m is not None:
         return part.carriageway_m, ()
@@ -385,6 +399,7 @@ def _frequencies(built: Built, measured: Sequence[MeasuredFrequency]) -> tuple[F
             basis_hz=None if (rest := used.get(mode)) is None else rest.hz,
             basis_channel="" if rest is None else rest.channel,
             basis_is_compensated=rest is not None and rest.is_compensated,
+            settled_hz=None if one is None else one.hz,
         )
         for mode, hz in enumerate(base, start=1)
     )

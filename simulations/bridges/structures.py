@@ -23,6 +23,7 @@ from simulations.bridges.structuremodels import (
     MeasuredFrequency,
     build,
     input_hash,
+    refreshed,
     refused,
     state_of,
 )
@@ -71,15 +72,16 @@ def look(bridge: Bridge) -> Found:
     for part in inputs:
         old = kept.get(part.part)
         is_heard = is_one and not part.refusal
-        measured = _settled(_measured(bridge, part), old) if is_heard else ()
-        basis = _basis(bridge, part, measured, old) if is_heard else ()
-        digest = input_hash(part, basis, measured)
+        measured = _measured(bridge, part) if is_heard else ()
+        settled = _settled(measured, old)
+        basis = _basis(bridge, part, settled, old) if is_heard else ()
+        digest = input_hash(part, basis, settled)
         if old is not None and old.input_hash == digest:
-            states.append(old)
+            states.append(refreshed(old, measured))
             continue
-        heard = Heard(basis, measured)
+        heard = Heard(basis, settled)
         state, model = _computed(bridge, part, heard, digest=digest, is_one=is_one)
-        states.append(state)
+        states.append(refreshed(state, measured))
         models += () if model is None else (model,)
     outcome = AnalysisOutcome()
     if states != list(kept.values()):
@@ -223,17 +225,18 @@ def _earliest_us(part: PartInput) -> int:
 def _settled(
     measured: Sequence[MeasuredFrequency], old: StructureState | None
 ) -> tuple[MeasuredFrequency, ...]:
-    """The measured frequencies; each as it was kept where it has not moved materially."""
+    """The measured frequencies; each as it was settled where it has not moved materially."""
     kept = {} if old is None else {one.mode: one for one in old.frequencies}
     return tuple(_held(item, kept.get(item.mode)) for item in measured)
 
 
 def _held(item: MeasuredFrequency, before: Frequency | None) -> MeasuredFrequency:
-    if before is None or before.measured_hz is None or before.channel != item.channel:
+    if before is None or before.channel != item.channel:
         return item
-    if abs(item.hz / before.measured_hz - 1.0) > MATERIAL:
+    settled_hz = before.measured_hz if before.settled_hz is None else before.settled_hz
+    if settled_hz is None or abs(item.hz / settled_hz - 1.0) > MATERIAL:
         return item
-    return replace(item, hz=before.measured_hz, count=before.count)
+    return replace(item, hz=settled_hz)
 
 
 def _basis(

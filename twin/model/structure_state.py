@@ -81,8 +81,10 @@ class Frequency:
     calibrated_hz
         Of the calibrated model; None without one.
     measured_hz, channel, count, is_compensated
-        Mean of the measured ones now, where it comes from, values behind it, and whether
-        temperature was taken out; None and empty where none is measured.
+        Mean of the measured ones at the last look, where it comes from, values behind it, and
+        whether temperature was taken out; None and empty where none is measured.
+    settled_hz
+        The measured one that the assumptions speak of; another one once it moves materially.
     basis_hz, basis_channel, basis_is_compensated
         Mean that the calibration rests on, where it came from, and whether temperature was taken
         out; None and empty without one. It stays when another stream is measured now.
@@ -100,6 +102,7 @@ class Frequency:
     basis_hz: float | None = None
     basis_channel: str = ""
     basis_is_compensated: bool = False
+    settled_hz: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
