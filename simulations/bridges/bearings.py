@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulations.bridges.derived import (
     COMPENSATED,
@@ -12,7 +13,8 @@ from simulations.bridges.derived import (
     unwritten,
 )
 from simulations.bridges.inputs import HOUR_US, Bridge, Columns, Floats
-from simulations.bridges.register import newest
+from simulations.bridges.register import newest, oldest
+from simulations.bridges.retraining import anew
 from simulations.bridges.rounds import Analysis, Found
 from simulations.bridges.soundness import refuse_unfit
 from simulations.bridges.streamwise import Seen, streamwise
@@ -38,6 +40,7 @@ NEW_H = 24
 """Hours written at every look: late readings of a day are taken in."""
 LEAST_D = 60
 """Shortest record that may teach how a bearing moves [d]."""
+RULE = "bearing_locked"
 RISK = "advises a person; no action follows by itself"
 
 
@@ -66,7 +69,10 @@ def _seen(bridge: Bridge, stream: Datastream, warm: Datastream) -> Seen:
         return Seen(readings, new, refusal=error)
     recent = columns.time_us > columns.time_us[-1] - RECENT_D * 24 * HOUR_US
     warmth = columns.value[warm.uid][recent]
-    return Seen(readings, new, _findings(bridge, stream, model, now, warmth))
+    found = _findings(bridge, stream, model, now, warmth)
+    if not new and not found:
+        new = _anew(bridge, stream, columns, warm, model)
+    return Seen(readings, new, found)
 
 
 def _learned(
@@ -76,7 +82,34 @@ def _learned(
     registered, version = newest(bridge, name, _restored)
     if registered is not None:
         return registered, ()
-    old = columns.time_us <= columns.time_us[-1] - KEPT_BACK_D * 24 * HOUR_US
+    model = _trained(bridge, stream, columns, warm, version)
+    return model, (model,)
+
+
+def _anew(
+    bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream, known: TrainedModel
+) -> tuple[TrainedModel, ...]:
+    """The next version where it is due."""
+    return anew(
+        bridge,
+        known,
+        columns.time_us[_is_old(columns)],
+        rules=(RULE,),
+        train=lambda: _trained(
+            bridge, stream, columns, warm, newest(bridge, known.name, _restored)[1]
+        ),
+    )
+
+
+def _is_old(columns: Columns) -> NDArray[np.bool_]:
+    """Rows that are not kept back, (n,)."""
+    return np.asarray(columns.time_us <= columns.time_us[-1] - KEPT_BACK_D * 24 * HOUR_US)
+
+
+def _trained(
+    bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream, version: int
+) -> TrainedModel:
+    old = _is_old(columns)
     if np.count_nonzero(old) < LEAST_D * 24:
         days = {"days": len(columns) // 24, "least": LEAST_D, "newest": KEPT_BACK_D}
         raise LackingError(Phrase("wait.record_days", {key: float(days[key]) for key in days}))
@@ -85,8 +118,8 @@ def _learned(
     )
     content = json.dumps({name: getattr(known, name) for name in Expansion.__slots__}).encode()
     span = columns.value[warm.uid][old]
-    model = TrainedModel(
-        name=name,
+    return TrainedModel(
+        name=f"{NAME}.{stream.uid}",
         asset_id=bridge.asset.id,
         version=version,
         purpose=f"travel of {stream.uid} per kelvin of the structure",
@@ -99,7 +132,6 @@ def _learned(
         risk_class=RISK,
         content=content,
     )
-    return model, (model,)
 
 
 def _restored(content: bytes) -> Expansion:
@@ -125,10 +157,11 @@ def _shown(
     *,
     is_first: bool,
 ) -> Readings:
-    """Travel at the middle of the trained temperatures, in hours that are not stored yet."""
+    """Travel at the middle of the first trained temperatures, in hours that are not stored yet."""
     known = _restored(model.content)
     average = lagged(columns.time_us, columns.value[warm.uid], lags_h=(known.lag_h,))[:, 0]
-    middle = sum(model.valid["structure_temperature_c"]) / 2.0
+    first = oldest(bridge, model.name, _restored) or model
+    middle = sum(first.valid["structure_temperature_c"]) / 2.0
     value = columns.value[stream.uid] - known.slope_mm_per_k * (average - middle)
     derived = derived_stream(bridge, f"{stream.route_key}#{COMPENSATED}")
     latest_h = len(columns) if is_first else NEW_H
@@ -173,7 +206,7 @@ def _findings(
     return (
         Finding(
             asset_id=bridge.asset.id,
-            rule="bearing_locked",
+            rule=RULE,
             rule_version=RULE_VERSION,
             severity="warning",
             key=stream.uid,

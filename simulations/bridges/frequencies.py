@@ -12,17 +12,19 @@ from simulations.bridges.derived import (
     all_of,
     derived_stream,
     readings_of,
+    unwritten,
 )
 from simulations.bridges.inputs import HOUR_US, Bridge, Columns, Floats
 from simulations.bridges.recent import Recent, Row, recent_of
-from simulations.bridges.register import newest
+from simulations.bridges.register import newest, oldest
+from simulations.bridges.retraining import anew
 from simulations.bridges.rounds import Analysis, Found
 from simulations.bridges.soundness import sound_modes
 from simulations.monitoring.channels import Channels
 from simulations.monitoring.compensate import train
 from simulations.monitoring.compensation import Compensation, restored
 from simulations.monitoring.lags import lagged
-from simulations.monitoring.watch import Judgements, NotArmed, Watch
+from simulations.monitoring.watch import Judgement, Judgements, NotArmed, Watch
 from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, MonitoringState, Phrase, Reason
 from twin.model.monitoring import AnalysisOutcome, StateRecord, TrainedModel
@@ -38,6 +40,7 @@ KEPT_BACK_H = 30 * 24
 """The newest days are not trained on: the first judgement needs rows that the model never saw."""
 EVIDENCE = timedelta(days=14)
 RECENT = "recent"
+RULE = "frequency_shift"
 FALLEN_SIGMA = -0.5
 """A mode counts as fallen where its mean residual of the last two days lies below this."""
 
@@ -50,6 +53,9 @@ def is_concerned(bridge: Bridge) -> bool:
 def look(bridge: Bridge) -> Found:
     """Train where no model is registered, then judge what is new.
 
+    A model that is trained anew (`retraining`) judges from the next look on, first of all what
+    was kept back from it; what an earlier one has stored stays.
+
     Raises
     ------
     InsufficientData
@@ -61,14 +67,18 @@ def look(bridge: Bridge) -> Found:
     known, version = newest(bridge, NAME, restored)
     channels, doubts = sound_modes(channels, _usual_hz(channels, known))
     model = known or _trained(bridge, channels, version)
-    trained = () if known else (model,)
     watch = _watch(bridge, model)
-    rows = channels.time_us > max(watch.position_us, watch.model.period.until_us)
-    first = int(np.argmax(rows)) if rows.any() else len(channels)
+    later = channels.time_us > max(watch.position_us, watch.model.period.until_us)
+    first = int(np.argmax(later)) if later.any() else len(channels)
     judged = watch.run(channels.between(first, len(channels)))
-    shown = np.ones(len(channels), np.bool_) if trained else np.arange(len(channels)) >= first
+    shown = np.arange(len(channels)) >= (first if known else 0)
     name = f"{NAME}.{model.version}"
     recent = recent_of(_state(bridge, f"{name}.{RECENT}")).after(judged.rows)
+    if known is None:
+        trained: tuple[TrainedModel, ...] = (model,)
+    else:
+        rows = (*recent.rows, *judged.rows)
+        trained = _anew(bridge, known, channels, rows, version=version)
     outcome = AnalysisOutcome(
         readings=all_of(
             [*_compensated(bridge, watch.model, channels, modes, shown), _charted(bridge, judged)]
@@ -123,6 +133,29 @@ def _trained(bridge: Bridge, channels: Channels, version: int) -> TrainedModel:
     )
 
 
+def _anew(
+    bridge: Bridge,
+    known: TrainedModel,
+    channels: Channels,
+    rows: Iterable[Row | Judgement],
+    *,
+    version: int,
+) -> tuple[TrainedModel, ...]:
+    """The next version where it is due and none of the newest rows is an alarm.
+
+    Rows that are not armed do not hinder it: else a summer would never be learned.
+    """
+    if any(row.is_alarm for row in rows):
+        return ()
+    return anew(
+        bridge,
+        known,
+        channels.time_us[: max(len(channels) - KEPT_BACK_H, 0)],
+        rules=(RULE,),
+        train=lambda: _trained(bridge, channels, version),
+    )
+
+
 def _watch(bridge: Bridge, model: TrainedModel) -> Watch:
     kept = _state(bridge, f"{NAME}.{model.version}")
     return Watch(restored(model.content), state=None if kept is None else kept.content)
@@ -139,25 +172,46 @@ def _compensated(
     modes: Sequence[Datastream],
     shown: NDArray[np.bool_],
 ) -> Iterable[Readings]:
-    """What the modes would show at the mean temperature of the training, in some of the rows.
+    """What the modes would show at the mean temperature of the first training, in some rows.
 
-    The lagged temperatures need the rows before.
+    The lagged temperatures need the rows before. Hours that are stored keep their value.
     """
     if model.kind != "temperature":
         return
     average = lagged(channels.time_us, channels.usable_temperature_c, lags_h=model.lags_h)
     inside = np.all(model.is_inside(average), axis=1)
     residual = channels.value - model.expected(average)
+    level = level_of(bridge, model)
     for column, mode in enumerate(modes):
         stream = derived_stream(bridge, f"{mode.route_key}#{COMPENSATED}")
-        value = np.where(inside, model.coefficients[-1, column] + residual[:, column], np.nan)
-        yield readings_of(stream, channels.time_us[shown], value[shown])
+        value = np.where(inside, level[column] + residual[:, column], np.nan)
+        rows = shown & unwritten(bridge, stream, channels.time_us, latest_h=0)
+        yield readings_of(stream, channels.time_us[rows], value[rows])
+
+
+def level_of(bridge: Bridge, model: Compensation) -> Floats:
+    """What the model expects at the mean temperatures of the first version, (p,) [Hz].
+
+    Without it the compensated modes would step whenever warmer months have been learned.
+    """
+    kept = oldest(bridge, NAME, restored)
+    first = model if kept is None else restored(kept.content)
+    is_alike = (first.kind, first.lags_h, first.knots_c) == (
+        model.kind,
+        model.lags_h,
+        model.knots_c,
+    )
+    if not is_alike or first.names != model.names:
+        return np.asarray(model.coefficients[-1], np.float64)
+    away = (first.mean - model.mean) / model.scale
+    return np.asarray(away @ model.coefficients[:-1] + model.coefficients[-1], np.float64)
 
 
 def _charted(bridge: Bridge, judged: Judgements) -> Readings:
     stream = derived_stream(bridge, f"{bridge.asset.id}/modes#{T2}")
     time_us = np.array([row.time_us for row in judged.rows], np.int64)
-    return readings_of(stream, time_us, judged.t2)
+    rows = unwritten(bridge, stream, time_us, latest_h=0)
+    return readings_of(stream, time_us[rows], judged.t2[rows])
 
 
 def _found(outcome: AnalysisOutcome, judged: Judgements, doubts: tuple[Phrase, ...]) -> Found:
@@ -202,7 +256,7 @@ def _findings(bridge: Bridge, model: Compensation, recent: Recent) -> tuple[Find
     return (
         Finding(
             asset_id=bridge.asset.id,
-            rule="frequency_shift",
+            rule=RULE,
             rule_version=RULE_VERSION,
             severity="warning",
             key=NAME,

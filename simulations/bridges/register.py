@@ -1,6 +1,6 @@
-"""The register of trained models: the newest one that this version can read, or a new one."""
+"""The register of trained models: the newest and the oldest one that this version can read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from simulations.bridges.inputs import Bridge
 from twin.errors import ModelError
@@ -13,10 +13,22 @@ def newest(
     """The newest registered model that can be read, and the version for the next one."""
     models = [item for item in bridge.twin.bridges.models(bridge.asset.id) if item.name == name]
     version = 1 + max((item.version for item in models), default=0)
-    for model in sorted(models, key=lambda item: -item.version):
+    return _readable(sorted(models, key=lambda item: -item.version), restore), version
+
+
+def oldest(bridge: Bridge, name: str, restore: Callable[[bytes], object]) -> TrainedModel | None:
+    """The oldest registered model that can be read: what is compensated keeps to its level."""
+    models = [item for item in bridge.twin.bridges.models(bridge.asset.id) if item.name == name]
+    return _readable(sorted(models, key=lambda item: item.version), restore)
+
+
+def _readable(
+    models: Iterable[TrainedModel], restore: Callable[[bytes], object]
+) -> TrainedModel | None:
+    for model in models:
         try:
             restore(model.content)
         except (ModelError, KeyError, TypeError, ValueError):
             continue
-        return model, version
-    return None, version
+        return model
+    return None

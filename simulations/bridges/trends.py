@@ -1,5 +1,6 @@
 """Slow opening of cracks and drift of inclinations, after temperature has been taken out."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +15,7 @@ from simulations.bridges.derived import (
 )
 from simulations.bridges.inputs import HOUR_US, Bridge, Columns, Floats, Ints
 from simulations.bridges.register import newest
+from simulations.bridges.retraining import anew
 from simulations.bridges.rounds import Analysis, Found
 from simulations.bridges.soundness import refuse_unfit
 from simulations.bridges.streamwise import Seen, streamwise
@@ -86,6 +88,7 @@ def _seen(bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream
     known, version = newest(bridge, name, restored)
     registered = known or _trained(bridge, channels, name, version)
     new = () if known else (registered,)
+    later = functools.partial(_anew, bridge, channels, known, version)
     model = restored(registered.content)
     average = lagged(channels.time_us, channels.usable_temperature_c, lags_h=model.lags_h)
     inside = np.all(model.is_inside(average), axis=1)
@@ -103,8 +106,12 @@ def _seen(bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream
             smallest=SMALLEST[stream.quantity],
             slow_sd=float(model.chart.slow_sd[0]),
         )
-    except (InsufficientData, NotAvailable) as error:
+    except InsufficientData as error:
+        return Seen(readings, (*new, *later()), refusal=error)
+    except NotAvailable as error:
         return Seen(readings, new, refusal=error)
+    if not trend.is_found:
+        return Seen(readings, (*new, *later()))
     around = Around(
         stream=stream,
         columns=columns,
@@ -114,7 +121,7 @@ def _seen(bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream
         neighbours=_neighbours(bridge, stream, columns, channels),
     )
     change = _Change(trend, around, float(inside[recent].mean()), model)
-    return Seen(readings, new, _findings(bridge, change) if trend.is_found else ())
+    return Seen(readings, new, _findings(bridge, change))
 
 
 def newest_days(time_us: Ints, residual: Floats) -> np.ndarray:
@@ -149,8 +156,7 @@ def _neighbours(
 
 
 def _trained(bridge: Bridge, channels: Channels, name: str, version: int) -> TrainedModel:
-    rows = channels.time_us <= channels.time_us[-1] - KEPT_BACK_D * 24 * HOUR_US
-    count = int(np.count_nonzero(rows))
+    count = _learnable(channels)
     if not count:
         days = {"days": float(len(channels) // 24), "least": float(KEPT_BACK_D)}
         raise LackingError(Phrase("wait.newest_days", days))
@@ -161,6 +167,30 @@ def _trained(bridge: Bridge, channels: Channels, name: str, version: int) -> Tra
         version=version,
         owner=OWNER,
         trained_at=bridge.now,
+    )
+
+
+def _learnable(channels: Channels) -> int:
+    """Rows that are not kept back."""
+    last_us = channels.time_us[-1] - KEPT_BACK_D * 24 * HOUR_US
+    return int(np.count_nonzero(channels.time_us <= last_us))
+
+
+def _anew(
+    bridge: Bridge, channels: Channels, known: TrainedModel | None, version: int
+) -> tuple[TrainedModel, ...]:
+    """The next version where it is due; also while the window has too few days to be judged.
+
+    Otherwise a summer that the first model does not know would never be learned.
+    """
+    if known is None:
+        return ()
+    return anew(
+        bridge,
+        known,
+        channels.time_us[: _learnable(channels)],
+        rules=[rule for rule, _ in STATED.values()],
+        train=lambda: _trained(bridge, channels, known.name, version),
     )
 
 
