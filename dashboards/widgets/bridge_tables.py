@@ -8,7 +8,7 @@ from dashboards.widgets.parts import empty, plain_table
 from dashboards.widgets.validity import beside, verdict_cell
 from twin.bridge_view import BridgeView
 from twin.model.findings import Phrase
-from twin.model.monitoring import BridgeEvent, TrainedModel
+from twin.model.monitoring import UNCALIBRATED, BridgeEvent, TrainedModel
 from twin.model.phrases import said
 from twin.model.reality import Check
 
@@ -57,7 +57,10 @@ def crossings_table(view: BridgeView, texts: Texts) -> list[Component]:
         *(said(Phrase(f"crossing.{key}"), texts.language) for key in keys),
     ]
     caption = texts("bridge.crossings_caption", calibration=events[0].words["calibration"])
-    return [plain_table(caption, head, rows, numbers=[2, 4])]
+    sensors = events[0].words.get(UNCALIBRATED)
+    noted = Phrase("crossing.uncalibrated", {"sensors": sensors or ""})
+    note = [html.P(said(noted, texts.language), className="note")] if sensors else []
+    return [plain_table(caption, head, rows, numbers=[2, 4]), *note]
 
 
 def _crossing(event: BridgeEvent, texts: Texts) -> list[Component | str]:

@@ -17,6 +17,7 @@ from twin.model.fatigue import figure
 from twin.model.finding_steps import StoredFinding
 from twin.model.findings import MonitoringState, Phrase
 from twin.model.inspection import Inspection
+from twin.model.monitoring import UNCALIBRATED
 from twin.model.phrases import said, written
 from twin.model.reality import validity_words
 from twin.model.statements import german_value
@@ -297,6 +298,8 @@ def _crossings(view: BridgeView, language: str) -> Iterator[str]:
     events = [item for item in view.events if item.kind == "crossing"][:MOST_CROSSINGS]
     if events:
         yield f"{_word('analysis.crossings', language)} ({_word('crossing.gross', language)}):"
+        if sensors := events[0].words.get(UNCALIBRATED):
+            yield f"  {said(Phrase('crossing.uncalibrated', {'sensors': sensors}), language)}"
     for event in events:
         figures = event.figures
         vehicle = _word(f"axleclass.{event.words['vehicle_class']}", language)

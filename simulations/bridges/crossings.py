@@ -10,13 +10,14 @@ import numpy as np
 from simulations.bridges.inputs import Bridge, Floats
 from simulations.bridges.overloads import overloads
 from simulations.bridges.rounds import Analysis, Found
+from simulations.bridges.signals import is_uncalibrated
 from simulations.monitoring.bwim import WeighingRules, weigh
 from simulations.monitoring.detection import crossings, without_baseline
 from simulations.monitoring.sections import MOST_AXLES, fitted_passage
 from twin.errors import InsufficientData
 from twin.model.datastreams import Datastream
 from twin.model.findings import Phrase
-from twin.model.monitoring import AnalysisOutcome, BridgeEvent, StateRecord
+from twin.model.monitoring import UNCALIBRATED, AnalysisOutcome, BridgeEvent, StateRecord
 from twin.model.quality import SUSPECT_MASK
 from twin.model.refusals import LackingError, UnfitError
 from twin.model.structure import InfluenceLine
@@ -61,12 +62,15 @@ class Site:
         Standard deviation of the calibration, as a share.
     origin
         Day of the calibration and how it came about.
+    uncalibrated
+        Sensors that measure and have no recorded calibration; empty if there are none.
     """
 
     streams: tuple[Datastream, ...]
     lines: tuple[InfluenceLine, ...]
     calibration_sd: float
     origin: str
+    uncalibrated: str = ""
 
     @property
     def line(self) -> InfluenceLine:
@@ -159,7 +163,9 @@ def site_of(bridge: Bridge) -> Site:
         lines.append(InfluenceLine(station, "strain", x_m, np.array([0.0, peak, 0.0])))
     made, day = bridge.asset.attribute(CALIBRATION), bridge.asset.attribute(CALIBRATED_ON)
     origin = f"{day.value if day else ''} ({made.provenance.kind if made else ''})"
-    return Site(tuple(stream for _, stream in placed), tuple(lines), spread / 100.0, origin)
+    streams = tuple(stream for _, stream in placed)
+    sensors = {item.sensor_id for item in streams if is_uncalibrated(bridge, item)}
+    return Site(streams, tuple(lines), spread / 100.0, origin, ", ".join(sorted(sensors)))
 
 
 def _number(bridge: Bridge, name: str, *, default: float = math.nan) -> float:
@@ -281,6 +287,8 @@ def _event(bridge: Bridge, site: Site, level: Floats, stretch: Stretch, first: i
         "calibration": site.origin,
         "method": f"{NAME} {VERSION}",
     }
+    if site.uncalibrated:
+        words[UNCALIBRATED] = site.uncalibrated
     flags = event.flags if fitted.is_clear else (*event.flags, "axles_uncertain")
     return replace(event, figures=figures, words=words, flags=flags)
 

@@ -25,6 +25,7 @@ from twin.model.datastreams import Datastream
 from twin.model.findings import MonitoringState
 from twin.model.monitoring import BridgeEvent
 from twin.model.observations import Batch, Tally, Waveform
+from twin.model.provenance import ProvenanceKind
 from twin.model.records import InventoryRecord
 from twin.model.times import to_us
 from twin.store.memory import MemoryStore
@@ -58,7 +59,12 @@ def stream(number: int) -> Datastream:
 
 
 def twin_of(
-    passing: Sequence[Lorry], *, duration_s: float, facts: Sequence[tuple] = FACTS, seed: int = 1
+    passing: Sequence[Lorry],
+    *,
+    duration_s: float,
+    facts: Sequence[tuple] = FACTS,
+    seed: int = 1,
+    provenance: ProvenanceKind = "simulated",
 ) -> Twin:
     """A bridge that sent the strain of two sections in blocks of ten seconds."""
     base = city()
@@ -77,7 +83,7 @@ def twin_of(
                 )
                 for n, gauge in zip(sections, SPAN.gauges_m, strict=True)
             ),
-            datastreams=tuple(stream(n) for n in sections),
+            datastreams=tuple(replace(stream(n), provenance=provenance) for n in sections),
         )
     )
     _, strain = strains(tuple(passing), SPAN, rate_hz=RATE_HZ, duration_s=duration_s, seed=seed)
@@ -189,6 +195,27 @@ def test_the_last_crossings_are_told_in_both_languages(busy: Twin) -> None:
     assert "Crossings of heavy vehicles" in english
     assert "km/h" in english
     assert "{" not in german + english
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "no calibration is recorded of the gauges S1"),
+        ("de", "für die Dehnungssensoren S1 ist keine Kalibrierung erfasst"),
+    ],
+)
+def test_crossings_of_gauges_without_a_calibration_say_so(
+    busy: Twin, language: str, words: str
+) -> None:
+    passing = lorries(1, gap_s=15.0, seed=7)
+    for known, is_told in ((FACTS, True), ((*FACTS, ("calibrated:S1", "2026-01-12", "")), False)):
+        twin = twin_of(passing, duration_s=40.0, facts=known, provenance="measured")
+        Rounds(twin, [crossings.ANALYSIS]).all_due()
+        assert weighed(twin)
+        view = read_bridge(twin, BRIDGE_ID)
+        assert (words in text(view, language=language)) == is_told
+        assert (words in str(crossings_table(view, Texts(language)))) == is_told
+    assert words not in text(read_bridge(busy, BRIDGE_ID), language=language)
 
 
 @pytest.mark.parametrize("language", ["de", "en"])

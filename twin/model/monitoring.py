@@ -85,6 +85,8 @@ class AnalysisOutcome:
 
 ANALYSIS_SOURCE = "analysis"
 """Source of the datastreams that analyses write; they may write to no others."""
+UNCALIBRATED = "uncalibrated"
+"""Word of an event: its sensors that measure and have no recorded calibration."""
 
 
 @dataclass(frozen=True, slots=True)
