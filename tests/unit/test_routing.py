@@ -138,9 +138,7 @@ def test_every_installed_codec_is_described_in_the_documentation() -> None:
 def test_the_example_rules_of_the_documentation_have_no_problem() -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "codecs.md").read_text("utf-8")
     examples = [part.split("```")[0] for part in text.split("```toml\n")[1:]]
-    assert len(examples) == 3
-    for example in examples:
-        rules = TypeAdapter(tuple[CodecRule, ...]).validate_python(
-            tomllib.loads(example)["codec"]["rule"]
-        )
-        assert check_rules(rules) == []
+    given = [tomllib.loads(example).get("codec", {}).get("rule", ()) for example in examples]
+    assert sum(map(bool, given)) >= 9
+    for rules in given:
+        assert check_rules(TypeAdapter(tuple[CodecRule, ...]).validate_python(rules)) == []
