@@ -140,7 +140,8 @@ def test_statics_do_not_depend_on_the_mesh(beam: Beam) -> None:
 def test_frequencies_converge_from_above_and_shapes_have_unit_mass(beam: Beam) -> None:
     few, _, _ = beam_modes(beam, 3)
     many, stations, shape = beam_modes(beam, 12)
-    assert np.all(many[:3] <= few * (1.0 + 1e-6))
+    # small eigenvalues carry the rounding of large ones: a soft support sets them far apart
+    assert np.all(many[:3] <= few * (1.0 + 1e-6) + 1e-6 * few[-1])
     assert np.abs(few / many[:3] - 1.0).max() < 1e-4
     piece = beam.segment_at((stations[1:] + stations[:-1]) / 2.0)
     mass = np.array([one.mass_kg_per_m for one in beam.segments])[piece]
