@@ -2,7 +2,8 @@
 
 Keys: ``v`` codec version, ``lang``, ``map`` (latitude, longitude, zoom, pitch, bearing), ``sel``
 (repeated, ``kind:id``), ``layers``, ``kpi`` (coloured channel), ``tab``, ``sort``, ``page``,
-``low``. Defaults are left out and the order is fixed, so equal views have equal addresses.
+``low``, ``run`` (number of a run), ``cmp`` (up to three more runs), ``role`` (of bridges in a
+result). Defaults are left out and the order is fixed, so equal views have equal addresses.
 """
 
 import math
@@ -16,6 +17,8 @@ from twin.errors import ModelError
 
 VERSION = 1
 MOST_SELECTED = 20
+MOST_COMPARED = 3
+"""Runs beside the first one."""
 LAYERS = ("water", "roads", "bridges", "sensors", "labels")
 NO_LAYERS = "none"
 KINDS = ("bridge", "road", "sensor", "stream")
@@ -23,6 +26,7 @@ Language = Literal["de", "en"]
 Channel = Literal["speed", "flow"]
 Tab = Literal["bridges", "roads", "streams"]
 LowPower = Literal["auto", "on", "off"]
+Role = Literal["", "target", "detour", "relieved", "unchanged"]
 _SORT = re.compile(r"-?[a-z_]{1,32}")
 _LIMITS = ((-90.0, 90.0), (-180.0, 180.0), (0.0, 24.0), (0.0, 85.0), (-180.0, 180.0))
 _DECIMALS = (5, 5, 2, 0, 0)
@@ -68,6 +72,7 @@ class ViewState:
     """Everything that an address says about a view; None means negotiated or the default.
 
     ``sort`` is a column key, with a leading minus for descending; ``page`` counts from 1.
+    ``run`` is the run of a result page, ``compared`` the runs beside it, ``role`` which bridges.
     """
 
     lang: Language | None = None
@@ -79,6 +84,9 @@ class ViewState:
     sort: str = ""
     page: int = 1
     low: LowPower = "auto"
+    run: int | None = None
+    compared: tuple[int, ...] = ()
+    role: Role = ""
 
     def __post_init__(self) -> None:
         if len(self.selection) > MOST_SELECTED:
@@ -87,6 +95,8 @@ class ViewState:
             raise ModelError(f"layers must be some of {', '.join(LAYERS)}, in this order")
         if (self.sort and not _SORT.fullmatch(self.sort)) or self.page < 1:
             raise ModelError(f"sort {self.sort!r} or page {self.page} is not possible")
+        if len(self.compared) > MOST_COMPARED or min((self.run or 1, *self.compared)) < 1:
+            raise ModelError(f"runs count from 1, and at most {MOST_COMPARED} stand beside one")
 
     def selected(self, kind: str) -> str | None:
         """Id of the first selected feature of a kind."""
@@ -123,6 +133,12 @@ def encode(state: ViewState) -> str:
     for key in ("kpi", "tab", "sort", "page", "low"):
         if getattr(state, key) != getattr(default, key):
             pairs.append((key, str(getattr(state, key))))
+    if state.run is not None:
+        pairs.append(("run", str(state.run)))
+    if state.compared:
+        pairs.append(("cmp", ",".join(map(str, state.compared))))
+    if state.role:
+        pairs.append(("role", state.role))
     return urlencode(pairs, quote_via=quote, safe=",")
 
 
@@ -192,10 +208,19 @@ def _layers(text: str) -> tuple[str, ...] | None:
     return known if len(known) == len(wanted) else None
 
 
-def _page(text: str) -> int | None:
-    most_digits = 6
+def _page(text: str, *, most_digits: int = 6) -> int | None:
     is_number = text.isascii() and text.isdigit() and len(text) <= most_digits
     return int(text) if is_number and int(text) > 0 else None
+
+
+def _run(text: str) -> int | None:
+    return _page(text, most_digits=18)
+
+
+def _runs(text: str) -> tuple[int, ...] | None:
+    found = [_run(part) for part in text.split(",")]
+    runs = tuple(dict.fromkeys(number for number in found if number is not None))
+    return runs if len(runs) == len(found) <= MOST_COMPARED else None
 
 
 def _sort(text: str) -> str | None:
@@ -216,4 +241,7 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "sort": ("sort", _sort),
     "page": ("page", _page),
     "low": ("low", _one_of(LowPower)),
+    "run": ("run", _run),
+    "cmp": ("compared", _runs),
+    "role": ("role", _one_of(Role)),
 }

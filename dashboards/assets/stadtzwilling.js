@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const ORDER = ["lang", "map", "sel", "layers", "kpi", "tab", "sort", "page", "low"];
+  const ORDER = ["lang", "map", "sel", "layers", "kpi", "tab", "sort", "page", "low", "run", "cmp", "role"];
   const FLY_ZOOM = 15;
   let opener = null;
   let wantsFocus = false;

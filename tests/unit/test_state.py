@@ -32,6 +32,9 @@ states = st.builds(
     sort=st.sampled_from(["", "name", "-grade", "age"]),
     page=st.integers(1, 999_999),
     low=st.sampled_from(["auto", "on", "off"]),
+    run=st.none() | st.integers(1, 10**17),
+    compared=st.lists(st.integers(1, 10**6), max_size=3, unique=True).map(tuple),
+    role=st.sampled_from(["", "target", "detour", "relieved", "unchanged"]),
 )
 
 
@@ -69,6 +72,9 @@ def test_defaults_are_left_out():
         ("?layers=roads,tunnels", Notice("notice.bad_value", "layers=roads,tunnels")),
         ("?lang=fr", Notice("notice.bad_value", "lang=fr")),
         ("?page=0", Notice("notice.bad_value", "page=0")),
+        ("?run=x", Notice("notice.bad_value", "run=x")),
+        ("?cmp=1,2,3,4", Notice("notice.bad_value", "cmp=1,2,3,4")),
+        ("?role=king", Notice("notice.bad_value", "role=king")),
         ("?v=2", Notice("notice.newer_version", "v=2")),
         ("?v=x", Notice("notice.bad_value", "v=x")),
     ],
