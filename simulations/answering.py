@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from twin.errors import SolveError
 from twin.model.bases import TrafficBase
@@ -12,6 +13,9 @@ from twin.model.provenance import Provenance
 from twin.model.scenarios import Result, Scenario
 from twin.model.traffic import SolveOptions, TrafficResult
 from twin.ports import SolveControl, TrafficEngine
+
+if TYPE_CHECKING:
+    from simulations.reporting import RunReport
 
 RESULT, LINKS, BRIDGES, REPORT = "result", "links", "bridges", "report"
 """Files of a run: the equilibrium packed, columns per link and per bridge as npz, the report."""
@@ -99,6 +103,17 @@ def answer(
 
     result = solve_base(base, engine, scenario=scenario, options=options, control=control)
     found = report_on(base, result, scenario=scenario, options=options)
+    return answer_of(found, result, engine, about=about)
+
+
+def answer_of(
+    found: "RunReport",
+    result: TrafficResult,
+    engine: TrafficEngine,
+    *,
+    about: Mapping[str, object] | None = None,
+) -> Answer:
+    """A report and its equilibrium as the files of a run; ``about`` is added to the report."""
     return Answer(
         indicators=found.indicators,
         units=found.units,

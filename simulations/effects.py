@@ -6,6 +6,7 @@ part has a ``status`` that says so and no number.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,7 @@ SCALED_PEAK_HOUR = (
     "vehicles per day are those of the hour over {share} of the day, the same for every class: "
     "estimated"
 )
+NO_PARTS: Mapping[int, str] = MappingProxyType({})
 _MINUTE_S = 60.0
 
 Document = Mapping[str, object]
@@ -100,11 +102,24 @@ def bridge_documents(sides: Sides) -> list[Document]:
     ]
 
 
-def handover(sides: Sides) -> tuple[Mapping[str, NDArray[np.generic]], tuple[str, ...]]:
+def handover(
+    sides: Sides, parts: Mapping[int, str] = NO_PARTS
+) -> tuple[Mapping[str, NDArray[np.generic]], tuple[str, ...]]:
     """Columns for whoever computes with loads of bridges, and the assumptions behind them.
 
-    One row per bridge, link, class and side (``base`` or ``scenario``).
+    One row per bridge, link, class and side (``base`` or ``scenario``); ``parts`` are part
+    structures by link id.
     """
+    before, after = handover_rows(sides, parts)
+    found = (*before, *after)
+    said = dict.fromkeys(text for item in found for text in item.assumptions)
+    return _bridge_columns(found), tuple(said)
+
+
+def handover_rows(
+    sides: Sides, parts: Mapping[int, str] = NO_PARTS
+) -> tuple[tuple[BridgeTraffic, ...], tuple[BridgeTraffic, ...]]:
+    """Rows of all bridges before and after; ``parts`` are part structures by link id."""
     around = sides.base.surroundings
     band = None
     if around.band_link.size:
@@ -116,25 +131,24 @@ def handover(sides: Sides) -> tuple[Mapping[str, NDArray[np.generic]], tuple[str
             around.band_low_vehh[known],
             around.band_high_vehh[known],
         )
-    found = (
-        *bridge_traffic(
-            sides.base.state,
-            network=sides.base.network,
-            demand=sides.base.demand,
-            kind="base",
-            estimate=band,
-        ),
-        *bridge_traffic(
-            sides.result,
-            network=sides.edited.network,
-            demand=sides.edited.demand,
-            kind="scenario",
-            edited=sides.edited,
-            estimate=band,
-        ),
+    before = bridge_traffic(
+        sides.base.state,
+        network=sides.base.network,
+        demand=sides.base.demand,
+        kind="base",
+        parts=parts,
+        estimate=band,
     )
-    said = dict.fromkeys(text for item in found for text in item.assumptions)
-    return _bridge_columns(found), tuple(said)
+    after = bridge_traffic(
+        sides.result,
+        network=sides.edited.network,
+        demand=sides.edited.demand,
+        kind="scenario",
+        edited=sides.edited,
+        parts=parts,
+        estimate=band,
+    )
+    return before, after
 
 
 def _bridge_columns(found: tuple[BridgeTraffic, ...]) -> Mapping[str, NDArray[np.generic]]:

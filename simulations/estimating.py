@@ -18,7 +18,14 @@ from twin.errors import RegistryError, SettingsError, SolveError
 from twin.exchange.emission_tables import read_emission_tables
 from twin.exchange.facilities import emergency_places
 from twin.exchange.roadnetwork import counts_of, road_network, zones_of
-from twin.model.bases import BASE_PART, BaseFacts, StoredBase, TrafficBase
+from twin.model.bases import (
+    BASE_PART,
+    ROADS_DAY,
+    BaseFacts,
+    StoredBase,
+    TrafficBase,
+    roads_day,
+)
 from twin.model.city import City
 from twin.model.network import Network
 from twin.model.packing import pack
@@ -284,8 +291,9 @@ def _facts(
         "held_out_bias": report.reserve_after.bias,
         "is_calibrated": float(report.is_calibrated),
         "run_memory": float(needed.memory_bytes),
+        ROADS_DAY: roads_day(wish.as_of),
     }
-    units = {"demand": "1/h", "held_out_rmse": "%", "run_memory": "By"}
+    units = {"demand": "1/h", "held_out_rmse": "%", "run_memory": "By", ROADS_DAY: "d"}
     return BaseFacts(
         name=wish.name,
         content_hash=base.content_hash(),

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulations.effects import (
+    NO_PARTS,
     SCALED_PEAK_HOUR,
     Sides,
     bridge_documents,
@@ -71,11 +72,36 @@ def report_on(
         If the run ended before its gap allows a comparison; names gap and limits.
     """
     edited = apply(base.network, base.demand, scenario)
+    sides = sides_of(base, result, edited, options=options)
+    return report_of(sides, scenario=scenario, options=options)
+
+
+def sides_of(
+    base: TrafficBase, result: TrafficResult, edited: Edited, *, options: SolveOptions
+) -> Sides:
+    """Base and scenario beside each other.
+
+    Raises
+    ------
+    SolveError
+        If the run ended before its gap allows a comparison; names gap and limits.
+    """
     if result.status != "converged" and result.relative_gap > options.relative_gap:
         raise SolveError(_too_inexact(result, options))
     found = compare(base.state, result, network=base.network, demand=base.demand, edited=edited)
-    sides = Sides(base, result, edited, found)
-    loads, loads_said = handover(sides)
+    return Sides(base, result, edited, found)
+
+
+def report_of(
+    sides: Sides,
+    *,
+    scenario: Scenario,
+    options: SolveOptions,
+    parts: Mapping[int, str] = NO_PARTS,
+) -> RunReport:
+    """What both sides say; ``parts`` are part structures by link id."""
+    base, result, edited, found = sides.base, sides.result, sides.edited, sides.found
+    loads, loads_said = handover(sides, parts)
     indicators, units = _indicators(found, result)
     names = _link_names(edited.network)
     document: Document = {

@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import Protocol, TypeGuard, runtime_checkable
 
 from simulations.answering import Answer, answer, require_memory
 from simulations.capacity import Capacity
@@ -179,6 +179,20 @@ def answer_run(
     )
 
 
+@runtime_checkable
+class StoredRuns(Protocol):
+    """Whoever answers runs with files from what is stored, within limits."""
+
+    @property
+    def limits(self) -> Limits:
+        """What a run may use."""
+        ...
+
+    def found(self, twin: Twin, run: Run, watch: RunWatch) -> tuple[Result, Mapping[str, bytes]]:
+        """Return the result of a run and its files by name."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class TrafficRuns:
     """A traffic engine with what its runs may use."""
@@ -187,8 +201,15 @@ class TrafficRuns:
     limits: Limits
     bases: OpenBases
 
+    def found(self, twin: Twin, run: Run, watch: RunWatch) -> tuple[Result, Mapping[str, bytes]]:
+        """The result of a run and its files by name; raises as `answer_run`."""
+        answer = answer_run(
+            twin, run, self.engine, bases=self.bases, limits=self.limits, watch=watch
+        )
+        return answer.result(run.id), answer.parts
 
-Solver = Engine | TrafficRuns
+
+Solver = Engine | StoredRuns
 
 
 def solve(twin: Twin, run: Run, engine: Solver, *, stop: threading.Event | None = None) -> None:
@@ -198,7 +219,7 @@ def solve(twin: Twin, run: Run, engine: Solver, *, stop: threading.Event | None 
     """
     stop = stop or threading.Event()
     target, limit_s = 0.0, math.inf
-    if isinstance(engine, TrafficRuns):
+    if isinstance(engine, StoredRuns):
         target, limit_s = engine.limits.options(run).relative_gap, engine.limits.time_limit_s
     watch = RunWatch(target_gap=target, limit_s=limit_s)
     logger.info("run_started", extra={"run": run.id, "engine": run.engine, "attempt": run.attempt})
@@ -221,12 +242,9 @@ def solve(twin: Twin, run: Run, engine: Solver, *, stop: threading.Event | None 
 def _found(
     twin: Twin, run: Run, engine: Solver, watch: RunWatch
 ) -> tuple[Result, Mapping[str, bytes]]:
-    if not isinstance(engine, TrafficRuns):
+    if not isinstance(engine, StoredRuns):
         return engine.solve(run, watch.report), {}
-    answer = answer_run(
-        twin, run, engine.engine, bases=engine.bases, limits=engine.limits, watch=watch
-    )
-    return answer.result(run.id), answer.parts
+    return engine.found(twin, run, watch)
 
 
 def _store(

@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="twin whatif", description=command.__doc__)
     parser.add_argument("scenario", type=Path, help="JSON file, see docs/whatif.md")
     parser.add_argument("--base", metavar="NAME", help="another base than the file names")
-    parser.add_argument("--gap", type=_gap, help="relative gap to solve to")
+    parser.add_argument("--gap", type=gap_argument, help="relative gap to solve to")
     parser.add_argument(
         "--here", action="store_true", help="solve in this process, not in a worker"
     )
@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _gap(text: str) -> float:
+def gap_argument(text: str) -> float:
     """Gap of a command line."""
     try:
         return require_gap(float(text))
@@ -251,7 +251,7 @@ def _sweep_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="twin sweep", description=sweep_command.__doc__)
     parser.add_argument("scenario", type=Path, nargs="+", help="JSON files, see docs/whatif.md")
     parser.add_argument("--base", metavar="NAME", help="another base than the files name")
-    parser.add_argument("--gap", type=_gap, help="relative gap to solve to")
+    parser.add_argument("--gap", type=gap_argument, help="relative gap to solve to")
     parser.add_argument("--workers", type=_count, default=0, help="processes; granted processors")
     parser.add_argument("--cluster", metavar="ADDRESS", help="scheduler of a Dask cluster")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="report, text and columns there")

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from twin.errors import ModelError, RegistryError, ScenarioError
+from twin.measure_shelf import MeasureShelf
 from twin.model.alarms import Alarm
 from twin.model.assets import Asset, Component
 from twin.model.bases import StoredBase
@@ -494,6 +496,15 @@ class Twin:
     # Scenarios
 
     @property
+    def measures(self) -> MeasureShelf:
+        """Questions what measures do to bridges and to traffic, and their answers."""
+        return MeasureShelf(
+            self._store,
+            clock=self._clock,
+            check=partial(self.check_scenario, on_bridges=True),
+        )
+
+    @property
     def traffic(self) -> TrafficShelf:
         """Bases of the traffic model, files of runs, and all runs by number."""
         return self._store.traffic
@@ -532,8 +543,10 @@ class Twin:
             options=options,
         )
 
-    def check_scenario(self, scenario: Scenario) -> StoredBase:
+    def check_scenario(self, scenario: Scenario, *, on_bridges: bool = False) -> StoredBase:
         """The base of a scenario that names only what there is.
+
+        ``on_bridges`` takes one that concerns bridges alone, too.
 
         Raises
         ------
@@ -543,7 +556,7 @@ class Twin:
             If it surely changes nothing, or with what it names and the base does not know.
         """
         base = self.base(scenario.base)
-        useless = without_effect(scenario)
+        useless = without_effect(scenario, on_bridges=on_bridges)
         if useless:
             raise ScenarioError(*useless)
         content = self._store.traffic.base_part(base.id, TARGETS_PART)

@@ -32,6 +32,7 @@ JOB_HELP = {
     "ingest": "take over MQTT messages and store them",
     "work": "solve queued scenario runs",
     "whatif": "answer a scenario: twin whatif SCENARIO.json [--base NAME] [--here] [--json]",
+    "measures": "what measures do to bridges and traffic: twin measures run SCENARIO.json",
     "sweep": "answer many scenarios: twin sweep FILE... [--cluster ADDRESS] [--out FOLDER]",
     "estimate": "adjust the demand to the counts and store the base that scenarios start from",
     "detail": "simulate streets around a bridge with SUMO: twin detail ASSET [--scenario FILE]",

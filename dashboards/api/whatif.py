@@ -84,69 +84,69 @@ async def read_schema() -> Response:
 
 async def list_bases(request: Request) -> Response:
     """Stored bases with their figures, errors and assumptions."""
-    return await _answered(request, _bases)
+    return await answered(request, _bases)
 
 
 async def list_states(request: Request) -> Response:
     """State of the running traffic (``kind`` live, forecast, indicators) with age and errors."""
     kind = request.query_params.get("kind", "")
-    return await _answered(request, lambda view: _states(view, kind))
+    return await answered(request, lambda view: _states(view, kind))
 
 
 async def check_scenario(request: Request) -> Response:
     """Whether a scenario is sound for its base, and what it says; nothing is queued."""
-    text = _text(await request.body())
-    return await _answered(request, lambda view: _checked(view, text, _language(request)))
+    text = text_of(await request.body())
+    return await answered(request, lambda view: _checked(view, text, language_of(request)))
 
 
 async def submit_scenario(request: Request) -> Response:
     """Queue the scenario in the body: 202, or 200 if the same question was asked before."""
-    text = _text(await request.body())
+    text = text_of(await request.body())
     gap = request.query_params.get("gap")
-    return await _answered(request, lambda view: _submitted(view, text, gap))
+    return await answered(request, lambda view: _submitted(view, text, gap))
 
 
 async def list_runs(request: Request) -> Response:
     """Runs, the newest first: ``limit`` of them, ``below`` a number."""
-    return await _answered(request, lambda view: _runs(view, dict(request.query_params)))
+    return await answered(request, lambda view: _runs(view, dict(request.query_params)))
 
 
 async def follow_run(number: str, request: Request) -> Response:
     """Status and progress of a run; ``wait`` answers when it has changed, or after that many s."""
     asked = request.query_params.get("wait", "0")
-    answer = await _answered(request, lambda view: (200, _followed(view, number, asked)))
+    answer = await answered(request, lambda view: (200, _followed(view, number, asked)))
     deadline = time.monotonic() + (float(asked) if answer.status_code == HTTPStatus.OK else 0.0)
     first = answer.body
     while answer.body == first and time.monotonic() < deadline and not _is_over(answer.body):
         await asyncio.sleep(LOOK_S)
-        answer = await _answered(request, lambda view: (200, _run(view, number)))
+        answer = await answered(request, lambda view: (200, _run(view, number)))
     return answer
 
 
 async def cancel_run(number: str, request: Request) -> Response:
     """Cancel a run that waits or is computed; one that is over stays as it is."""
-    return await _answered(request, lambda view: _cancelled(view, number))
+    return await answered(request, lambda view: _cancelled(view, number))
 
 
 async def fetch_report(number: str, request: Request) -> Response:
     """Everything that a person reads of a result; 404 while there is none."""
-    return await _answered(request, lambda view: _report(view, number))
+    return await answered(request, lambda view: _report(view, number))
 
 
 async def fetch_links(number: str, form: str, request: Request) -> Response:
     """Columns per link as ``csv``, ``parquet`` or ``npz``; 404 while there are none."""
-    return await _answered(request, lambda view: _columns(view, number, "links", form))
+    return await answered(request, lambda view: _columns(view, number, "links", form))
 
 
 async def fetch_bridges(number: str, form: str, request: Request) -> Response:
     """Traffic per bridge, link, class and side, as ``csv``, ``parquet`` or ``npz``."""
-    return await _answered(request, lambda view: _columns(view, number, "bridges", form))
+    return await answered(request, lambda view: _columns(view, number, "bridges", form))
 
 
 Work = Callable[[CityView], tuple[int, object] | Response]
 
 
-async def _answered(request: Request, work: Work) -> Response:
+async def answered(request: Request, work: Work) -> Response:
     """Answer of a route; whatever is wrong is said in one form."""
     try:
         found = await asyncio.to_thread(work, view_of(request))
@@ -176,23 +176,26 @@ def _is_over(body: bytes | memoryview) -> bool:
     return json.loads(bytes(body))["status"] in OVER
 
 
-def _text(body: bytes) -> str:
+def text_of(body: bytes) -> str:
+    """Body of a request as text; what is not UTF-8 is replaced."""
     return body.decode("utf-8", errors="replace")
 
 
-def _language(request: Request) -> str:
+def language_of(request: Request) -> str:
+    """Language that a request asks for; German unless it is English."""
     return "en" if request.query_params.get("lang") == "en" else "de"
 
 
 def _bases(view: CityView) -> tuple[int, object]:
     found = [
-        {**_base_document(base), "validity": _validity(view, base.facts.content_hash)}
+        {**base_document(base), "validity": _validity(view, base.facts.content_hash)}
         for base in view.twin.traffic.bases()
     ]
     return 200, {"bases": found}
 
 
-def _base_document(base: StoredBase) -> Mapping[str, object]:
+def base_document(base: StoredBase) -> Mapping[str, object]:
+    """Stored base as JSON values."""
     facts = base.facts
     return {
         "name": facts.name,
@@ -225,24 +228,45 @@ def _sound(view: CityView, text: str) -> tuple[Scenario, StoredBase]:
 def _checked(view: CityView, text: str, language: str) -> tuple[int, object]:
     scenario, base = _sound(view, text)
     said = sentences(scenario, language=language, names=view.twin.target_names())
-    return 200, {"sentences": list(said), "base": _base_document(base)}
+    return 200, {"sentences": list(said), "base": base_document(base)}
 
 
-def _submitted(view: CityView, text: str, gap: str | None) -> tuple[int, object] | Response:
+def _submitted(view: CityView, text: str, gap: str | None) -> Response:
+    relative_gap = gap_of(view, gap)
+    scenario, _ = _sound(view, text)
+    return queued(
+        view,
+        scenario,
+        lambda: view.twin.ask(scenario, relative_gap=relative_gap),
+        below="/api/whatif",
+    )
+
+
+def gap_of(view: CityView, gap: str | None) -> float:
+    """Gap of a request, by default that of the settings; FieldError if nobody may ask for it."""
     relative_gap = view.settings.traffic.relative_gap if gap is None else read_number("gap", gap)
     try:
-        require_gap(relative_gap)
+        return require_gap(relative_gap)
     except ScenarioError as error:
         raise FieldError("gap", str(error)) from None
-    scenario, _ = _sound(view, text)
+
+
+def queued(view: CityView, scenario: Scenario, ask: Callable[[], Run], *, below: str) -> Response:
+    """Answer to a question: 202 with a new run, 200 with the one that was asked before.
+
+    Raises
+    ------
+    BusyError
+        If too many wait already.
+    """
     twin = view.twin
     if twin.traffic.waiting(most=MOST_WAITING) == MOST_WAITING:
         raise BusyError(f"{MOST_WAITING} questions wait already; ask again when some are answered")
     newest = twin.traffic.runs(limit=1)
-    run = twin.ask(scenario, relative_gap=relative_gap)
+    run = ask()
     is_new = not newest or run.id > newest[0].id
-    address = f"/api/whatif/runs/{run.id}"
-    document = dict(_run_document(run))
+    address = f"{below}/runs/{run.id}"
+    document = dict(run_document(run))
     document["scenario"] = to_document(scenario)  # the same question may have had another name
     return JSONResponse(document, status_code=202 if is_new else 200, headers={"Location": address})
 
@@ -254,7 +278,7 @@ def _runs(view: CityView, parameters: dict[str, str]) -> tuple[int, object]:
     limit = read_number("limit", parameters.get("limit", "50"))
     if not 1 <= limit <= MOST_LISTED:
         raise FieldError("limit", f"must be 1 to {MOST_LISTED}")
-    below = _number(parameters["below"], field="below") if "below" in parameters else None
+    below = number_of(parameters["below"], field="below") if "below" in parameters else None
     found = view.twin.traffic.runs(limit=int(limit), below=below)
     return 200, {"runs": [_listed(run) for run in found]}
 
@@ -266,18 +290,19 @@ def _listed(run: Run) -> Mapping[str, object]:
         "base": run.scenario.base,
         "intervention_count": len(run.scenario.interventions),
     }
-    return {**_run_document(run), "scenario": scenario}
+    return {**run_document(run), "scenario": scenario}
 
 
-def _number(text: str, *, field: str = "number") -> int:
+def number_of(text: str, *, field: str = "number") -> int:
+    """Number of a run; FieldError if it is none."""
     if not text.isascii() or not text.isdigit() or len(text) > MOST_DIGITS:
         raise FieldError(field, f"must be the number of a run, got {text[:40]!r}")
     return int(text)
 
 
 def _run(view: CityView, number: str) -> Mapping[str, object]:
-    run = view.twin.run(_number(number))
-    document = dict(_run_document(run))
+    run = view.twin.run(number_of(number))
+    document = dict(run_document(run))
     result = view.twin.result(run.id)
     if result is not None:
         document["indicators"] = _finite(result.indicators)
@@ -288,7 +313,8 @@ def _run(view: CityView, number: str) -> Mapping[str, object]:
     return document
 
 
-def _run_document(run: Run) -> Mapping[str, object]:
+def run_document(run: Run) -> Mapping[str, object]:
+    """Run as JSON values, without its result."""
     return {
         "number": run.id,
         "status": run.status,
@@ -312,12 +338,12 @@ def _options(text: str) -> object:
 
 
 def _cancelled(view: CityView, number: str) -> tuple[int, object]:
-    view.twin.cancel_run(_number(number))
+    view.twin.cancel_run(number_of(number))
     return 200, _run(view, number)
 
 
 def _part(view: CityView, number: str, name: str) -> bytes:
-    run = view.twin.run(_number(number))
+    run = view.twin.run(number_of(number))
     content = view.twin.traffic.run_part(run.id, name)
     if content is None:
         raise RegistryError(
@@ -329,7 +355,7 @@ def _part(view: CityView, number: str, name: str) -> bytes:
 def _report(view: CityView, number: str) -> tuple[int, object]:
     """Report behind what live counts say of its base now."""
     content = json.loads(_part(view, number, "report"))
-    return 200, {"validity": _validity(view, view.twin.run(_number(number)).base), **content}
+    return 200, {"validity": _validity(view, view.twin.run(number_of(number)).base), **content}
 
 
 def _validity(view: CityView, content_hash: str) -> Mapping[str, object]:
@@ -359,7 +385,7 @@ def _columns(view: CityView, number: str, part: str, form: str) -> Response:
     if form not in LINK_FORMATS:
         raise RegistryError(f"no format {form[:20]!r}; use {', '.join(LINK_FORMATS)}")
     content = _part(view, number, part)
-    name = f'attachment; filename="run-{_number(number)}-{part}.{form}"'
+    name = f'attachment; filename="run-{number_of(number)}-{part}.{form}"'
     body = content if form == "npz" else link_file(unpack_columns(content), form)
     headers = {"Content-Disposition": name}
     return Response(body, media_type=LINK_FORMATS[form], headers=headers)

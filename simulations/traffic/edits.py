@@ -73,7 +73,12 @@ class Edited:
 
 
 def apply(
-    network: Network, demand: Demand, scenario: Scenario, *, at: datetime | None = None
+    network: Network,
+    demand: Demand,
+    scenario: Scenario,
+    *,
+    at: datetime | None = None,
+    must_change: bool = True,
 ) -> Edited:
     """Network and demand after the interventions that are valid, in the order of the scenario.
 
@@ -85,6 +90,8 @@ def apply(
     at
         Instant (aware UTC) that decides on validity; by default that of the scenario. Without any,
         every intervention acts.
+    must_change
+        Whether a scenario that changes nothing for any vehicle is refused.
 
     Raises
     ------
@@ -115,7 +122,7 @@ def apply(
         has_effect |= changed
     if problems:
         raise ScenarioError(*problems)
-    if not has_effect:
+    if not has_effect and must_change:
         raise ScenarioError(_no_effect(scenario, active, moment, draft))
     if moment is None and any(i.valid_from or i.valid_until for i in scenario.interventions):
         draft.assumptions.append("validity was not looked at: no time was given, everything acts")

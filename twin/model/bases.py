@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from types import MappingProxyType
 
 from twin.model.network import Network
@@ -14,6 +14,9 @@ from twin.model.traffic import Demand, TrafficResult
 
 BASE_PART = "base"
 """Part of a stored base that holds its `TrafficBase`, packed."""
+ROADS_DAY = "roads_day"
+"""Figure of a base: day of its roads, in days since 1970-01-01."""
+_FIRST_DAY = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +74,24 @@ class BaseFacts:
     units: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     assumptions: tuple[str, ...] = ()
     provenance: Provenance = field(default_factory=lambda: Provenance("estimated"))
+
+    @property
+    def roads_on(self) -> date | None:
+        """Day of its roads; None where the base does not tell it."""
+        days = self.figures.get(ROADS_DAY)
+        return None if days is None else _FIRST_DAY + timedelta(days=round(days))
+
+
+def roads_day(day: date) -> float:
+    """Day as a figure of a base: days since 1970-01-01.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> BaseFacts("a", "ab12", "e", "1", {ROADS_DAY: roads_day(date(2018, 6, 1))}).roads_on
+    datetime.date(2018, 6, 1)
+    """
+    return float((day - _FIRST_DAY).days)
 
 
 def is_same(one: BaseFacts, other: BaseFacts) -> bool:

@@ -11,6 +11,8 @@ GAP_TO_COMPARE = 1e-6
 """A looser answer shows noise as diverted traffic, a closer one than the first is rounding."""
 REPORT_FORM = 2
 """Rises when reports say more: an old answer is not the answer to the same question then."""
+MEASURE_FORM = 1
+"""Likewise of the documents that tell what measures do."""
 
 
 def require_gap(relative_gap: float, *, what: str = "gap") -> float:
@@ -76,4 +78,36 @@ def options_text(*, relative_gap: float) -> str:
     '{"form": 2, "relative_gap": 1e-06}'
     """
     decisive = {"form": REPORT_FORM, "relative_gap": require_gap(relative_gap)}
+    return json.dumps(decisive, sort_keys=True, allow_nan=False)
+
+
+def measure_options(*, relative_gap: float, members: int, seed: int, bridges: str) -> str:
+    """What decides on the answer what measures do, besides scenario, engine and base.
+
+    Parameters
+    ----------
+    relative_gap
+    members, seed
+        Size and seed of the ensemble; a seed without members decides nothing.
+    bridges
+        SHA-256 of all that is read of the bridges.
+
+    Raises
+    ------
+    ScenarioError
+        If the gap is none that a question may ask for.
+
+    Examples
+    --------
+    >>> plain = {"relative_gap": 1e-6, "members": 0, "bridges": "ab"}
+    >>> measure_options(seed=1, **plain) == measure_options(seed=2, **plain)
+    True
+    """
+    decisive = {
+        "form": [REPORT_FORM, MEASURE_FORM],
+        "relative_gap": require_gap(relative_gap),
+        "members": members,
+        "seed": seed if members else 0,
+        "bridges": bridges,
+    }
     return json.dumps(decisive, sort_keys=True, allow_nan=False)

@@ -76,8 +76,10 @@ def unknown_targets(scenario: Scenario, names: TargetNames) -> tuple[str, ...]:
     return (*said, f"and {count - MOST_PROBLEMS} more") if count > MOST_PROBLEMS else tuple(said)
 
 
-def without_effect(scenario: Scenario) -> tuple[str, ...]:
-    """Why a scenario surely changes no traffic, whatever its base; empty if it may.
+def without_effect(scenario: Scenario, *, on_bridges: bool = False) -> tuple[str, ...]:
+    """Why a scenario surely changes nothing, whatever its base; empty if it may.
+
+    ``on_bridges`` counts what concerns bridges alone; without it only traffic counts.
 
     Examples
     --------
@@ -89,7 +91,7 @@ def without_effect(scenario: Scenario) -> tuple[str, ...]:
     active = [item for item in scenario.interventions if item.is_valid(scenario.at)]
     if not active:
         return ("no effect: no intervention is valid then; choose another time or validity",)
-    if all(kinds()[item.kind].acts_on == "bridge" for item in active):
+    if not on_bridges and all(kinds()[item.kind].acts_on == "bridge" for item in active):
         return ("no effect on the traffic: all interventions concern bridges only",)
     return ()
 
