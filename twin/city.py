@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from uuid import UUID
 
+from twin.decision_shelf import DecisionShelf
 from twin.errors import ModelError, RegistryError, ScenarioError
 from twin.measure_shelf import MeasureShelf
 from twin.model.alarms import Alarm
@@ -503,6 +504,11 @@ class Twin:
             clock=self._clock,
             check=partial(self.check_scenario, on_bridges=True),
         )
+
+    @property
+    def decisions(self) -> DecisionShelf:
+        """Decisions on measures, comments on runs, and the right to release."""
+        return DecisionShelf(self._store, clock=self._clock)
 
     @property
     def traffic(self) -> TrafficShelf:

@@ -8,6 +8,8 @@
     │   ├── CityError       a city folder cannot be loaded as it is
     │   ├── NetworkError    a road network cannot be computed with as it is
     │   ├── ScenarioError   a scenario is not sound or has no effect; holds all problems
+    │   ├── DecisionError   a decision on a measure is not sound or not possible; all problems
+    │   │   └── ReleaseError    a release key is missing, wrong or locked out
     │   ├── ComparisonError two results cannot be compared
     │   ├── DemandError     trips do not fit their network or their zones
     │   ├── NotAvailable    a figure cannot be given for this bridge or by this model
@@ -65,6 +67,25 @@ class ScenarioError(ModelError):
 
     def __str__(self) -> str:
         return "\n".join(self.problems)
+
+
+class DecisionError(ModelError):
+    """A decision on a measure is not sound or not possible now; ``problems`` are all of them."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
+
+
+class ReleaseError(DecisionError, PermissionError):
+    """A release key is missing, wrong or locked out; ``is_locked_out`` tells the last."""
+
+    def __init__(self, message: str, *, is_locked_out: bool = False) -> None:
+        super().__init__(message)
+        self.is_locked_out = is_locked_out
 
 
 class ComparisonError(ModelError):

@@ -330,6 +330,7 @@ RIGHTS = {
         **dict.fromkeys(("run", "traffic_state"), "arw"),
         **dict.fromkeys(("run_result", "run_part", "traffic_base", "traffic_base_part"), "ar"),
         "job_status": "arw",
+        **dict.fromkeys(("decision", "decision_event", "run_comment"), "r"),
     },
     "twin_serve": {
         **dict.fromkeys(REGISTRY, "r"),
@@ -341,6 +342,8 @@ RIGHTS = {
         **dict.fromkeys(BRIDGE_ROWS, "r"),
         **dict.fromkeys(("bridge_work_item", "bridge_state", "bridge_finding"), "r"),
         "bridge_finding_step": "ar",
+        **dict.fromkeys(("decision", "decision_event", "run_comment", "release_grant"), "ar"),
+        "release_event": "ar",
         "traffic_state": "r",
         "run": "arw",
         "job_status": "arw",

@@ -148,6 +148,8 @@ class Restriction:
         Local time ``HH:MM``; empty if all day.
     links
         Directed links that it acts on, by id; empty if the whole asset.
+    is_withdrawn
+        It was withdrawn before it began; never in force.
     """
 
     kind: str
@@ -166,6 +168,7 @@ class Restriction:
     station_m: float | None = None
     links: tuple[str, ...] = ()
     remark: str = ""
+    is_withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +232,8 @@ def in_force(restriction: Restriction, day: date) -> bool:
     >>> in_force(Restriction("5", 15.0, "t", valid_until=date(2025, 12, 31)), date(2026, 1, 1))
     False
     """
+    if restriction.is_withdrawn:
+        return False
     begins = restriction.valid_from is None or restriction.valid_from <= day
     return begins and (restriction.valid_until is None or day <= restriction.valid_until)
 

@@ -69,6 +69,8 @@ def _happenings(content: Content) -> Iterator[tuple[Happening, date | None, int 
     elif isinstance(content, Recommendation):
         yield _recommended(content)
     elif isinstance(content, Restriction):
+        if content.is_withdrawn:
+            return
         yield "restriction", content.valid_from, None
         if content.valid_until:
             yield "lifted", content.valid_until, None

@@ -2,6 +2,7 @@
 
 from twin.ports.bridges import BridgeShelf, RecordBook
 from twin.ports.clock import Clock
+from twin.ports.decisions import DecisionBook
 from twin.ports.engines import Engine, SolveControl, StructuralModel, TrafficEngine
 from twin.ports.operations import AlarmBoard, GapBook, InstanceLocks, JobBoard, QuarantineDesk
 from twin.ports.readings import History, ObservationStore
@@ -17,6 +18,7 @@ __all__ = [
     "BridgeShelf",
     "Clock",
     "Codec",
+    "DecisionBook",
     "Engine",
     "GapBook",
     "History",

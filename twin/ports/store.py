@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from twin.ports.bridges import BridgeShelf
+from twin.ports.decisions import DecisionBook
 from twin.ports.operations import AlarmBoard, GapBook, InstanceLocks, JobBoard, QuarantineDesk
 from twin.ports.readings import History, ObservationStore
 from twin.ports.registry import Inventory
@@ -64,6 +65,11 @@ class Store(Inventory, ObservationStore, JobBoard, Protocol):
     @property
     def bridges(self) -> BridgeShelf:
         """Return the inventory of bridges and what analyses left behind."""
+        ...
+
+    @property
+    def decisions(self) -> DecisionBook:
+        """Return decisions on measures, comments on runs and release grants."""
         ...
 
     def is_available(self) -> bool:

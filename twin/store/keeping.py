@@ -7,6 +7,7 @@ from itertools import count
 from uuid import uuid4
 
 from twin.errors import RegistryError, StoreError
+from twin.model.decisions import Order
 from twin.model.finding_steps import StoredFinding
 from twin.model.findings import Finding
 from twin.model.monitoring import ANALYSIS_SOURCE, AnalysisOutcome, TrainedModel
@@ -153,6 +154,11 @@ def document(value: object) -> str:
 def content_of(kind: str, text: str) -> Content:
     """Object of the inventory from its JSON text."""
     return restore(text, {}, CONTENTS[_kind(kind)])
+
+
+def order_of(text: str) -> Order:
+    """Order of a decision from its JSON text."""
+    return restore(text, {}, Order)
 
 
 def finding_of(text: str) -> Finding:

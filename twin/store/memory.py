@@ -27,6 +27,7 @@ from twin.store.changes import ChangeSignal
 from twin.store.intake import RETENTION_DAYS
 from twin.store.memory_alarms import MemoryAlarms
 from twin.store.memory_bridges import MemoryBridges
+from twin.store.memory_decisions import MemoryDecisions
 from twin.store.memory_desk import MemoryDesk
 from twin.store.memory_gaps import MemoryGaps
 from twin.store.memory_history import MemoryHistory
@@ -74,6 +75,7 @@ class MemoryStore:
         self.instances = MemoryInstances()
         self.runs = MemoryRuns(self._changes)
         self.traffic = MemoryTraffic(self.runs)
+        self.decisions = MemoryDecisions(self.bridges.book, self.runs.run)
         self.upkeep = MemoryUpkeep(self._observations, self.datastreams)
 
     # Inventory

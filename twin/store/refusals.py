@@ -23,6 +23,20 @@ def unknown_run(run_id: int) -> RegistryError:
     return RegistryError(f"run {run_id} is unknown; use a number that submit returned")
 
 
+def unknown_decision(decision_id: int) -> RegistryError:
+    """A number of a decision that was never given."""
+    return RegistryError(
+        f"there is no decision {decision_id}; `twin measures decisions` lists those that there are"
+    )
+
+
+def unknown_grant(grant_id: int) -> RegistryError:
+    """A number of a release grant that was never given."""
+    return RegistryError(
+        f"there is no release grant {grant_id}; `twin measures grant --list` lists them"
+    )
+
+
 def unknown_base(content_hash: str) -> RegistryError:
     """A base that was never stored, or was deleted."""
     return RegistryError(

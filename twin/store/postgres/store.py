@@ -24,6 +24,7 @@ from twin.store.intake import RETENTION_DAYS
 from twin.store.postgres.alarms import PostgresAlarms
 from twin.store.postgres.bridges import PostgresBridges
 from twin.store.postgres.connections import Connections
+from twin.store.postgres.decisions import PostgresDecisions
 from twin.store.postgres.desk import PostgresDesk
 from twin.store.postgres.gaps import PostgresGaps
 from twin.store.postgres.history import PostgresHistory
@@ -85,6 +86,7 @@ class PostgresStore:
         self.instances = PostgresInstances(self._connections)
         self.runs = PostgresRuns(self._connections)
         self.traffic = PostgresTraffic(self._connections)
+        self.decisions = PostgresDecisions(self._connections)
         self.upkeep = PostgresUpkeep(self._connections)
 
     # Inventory

@@ -10,3 +10,6 @@ GRANT SELECT ON bridge_record, bridge_work_item, bridge_file, bridge_file_part, 
 GRANT SELECT ON bridge_event, bridge_state, bridge_model, bridge_finding, bridge_finding_step TO twin_serve;
 GRANT UPDATE (stage, stated_at, severity, cause, content) ON bridge_finding TO twin_serve;
 GRANT INSERT ON bridge_finding_step TO twin_serve;
+GRANT SELECT, INSERT ON decision, decision_event, run_comment, release_grant, release_event TO twin_serve;
+GRANT UPDATE (revoked_at) ON release_grant TO twin_serve;
+GRANT EXECUTE ON FUNCTION twin_record_decision TO twin_serve;

@@ -1,0 +1,270 @@
+"""What people decide on measures: comments on runs, decisions, and the right to release."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+
+from twin.errors import DecisionError, RegistryError, ReleaseError
+from twin.model.decision_records import record_of
+from twin.model.decisions import (
+    FAILURES_WITHIN,
+    MOST_FAILURES,
+    RELEASE,
+    RELEASED,
+    Decision,
+    DecisionState,
+    Order,
+    ReleaseEvent,
+    ReleaseGrant,
+    RunComment,
+    grant_of_key,
+    hash_of_key,
+    is_locked_out,
+    problems_of_person,
+    require_comment,
+)
+from twin.ports import Clock, Store
+
+KEY_BYTES = 32
+MOST_EVENTS = 1000
+
+
+class DecisionShelf:
+    """Decisions on measures with their steps; nothing here switches a signal or a barrier.
+
+    Parameters
+    ----------
+    store, clock
+        As of the city.
+    """
+
+    def __init__(self, store: Store, *, clock: Clock) -> None:
+        self._store = store
+        self._book = store.decisions
+        self._clock = clock
+
+    # Comments
+
+    def comments(self, run_id: int) -> Sequence[RunComment]:
+        """Comments on a run, the oldest first; RegistryError if there is no such run."""
+        self._store.runs.run(run_id)
+        return self._book.comments(run_id)
+
+    def comment(self, run_id: int, author: str, text: str) -> RunComment:
+        """Append a comment to a run; it cannot be changed later.
+
+        Raises
+        ------
+        RegistryError
+            If there is no such run.
+        DecisionError
+            If author or text are missing or too long.
+        """
+        require_comment(author, text)
+        return self._book.comment(
+            run_id, author=author.strip(), text=text.strip(), at=self._clock()
+        )
+
+    # Decisions
+
+    def decision(self, decision_id: int) -> Decision:
+        """One decision; RegistryError if there is none."""
+        return self._book.decision(decision_id)
+
+    def decisions(self, *, run_id: int | None = None) -> Sequence[Decision]:
+        """Decisions, all or those that rest on a run, the newest first."""
+        found = self._book.decisions()
+        return tuple(one for one in found if run_id in (None, one.order.run_id))
+
+    def decide(self, order: Order, *, person: str, is_draft: bool = False) -> Decision:
+        """Keep a new decision; unless it is a draft, it is among the restrictions of its bridge.
+
+        Raises
+        ------
+        RegistryError
+            If asset or run are unknown.
+        DecisionError
+            With everything that is wrong with the order.
+        """
+        self._require_known(order)
+        state: DecisionState = "draft" if is_draft else "decided"
+        return self._book.begin(
+            order, state=state, person=person.strip(), at=self._clock(), record_of=record_of
+        )
+
+    def revise(
+        self, decision_id: int, order: Order, *, expected_version: int, person: str
+    ) -> Decision:
+        """Change a draft."""
+        self._require_known(order)
+        return self._move(
+            decision_id,
+            "draft",
+            expected_version=expected_version,
+            person=person,
+            reason=order.reason,
+            order=order,
+        )
+
+    def confirm(
+        self, decision_id: int, *, expected_version: int, person: str, reason: str
+    ) -> Decision:
+        """Decide a draft."""
+        return self._move(
+            decision_id,
+            "decided",
+            expected_version=expected_version,
+            person=person,
+            reason=reason,
+        )
+
+    def publish(
+        self, decision_id: int, *, expected_version: int, key: str, reason: str, caller: str
+    ) -> Decision:
+        """Release a decision; needs a release key. `twin.publishing` checks the message first."""
+        grant = self.require_key(key, caller=caller, purpose=f"publish decision {decision_id}")
+        return self._move(
+            decision_id,
+            "published",
+            expected_version=expected_version,
+            person=grant.person,
+            reason=reason,
+        )
+
+    def update(
+        self,
+        decision_id: int,
+        order: Order,
+        *,
+        expected_version: int,
+        key: str,
+        reason: str,
+        caller: str,
+    ) -> Decision:
+        """Change a published decision; needs a release key."""
+        self._require_known(order)
+        grant = self.require_key(key, caller=caller, purpose=f"update decision {decision_id}")
+        return self._move(
+            decision_id,
+            "updated",
+            expected_version=expected_version,
+            person=grant.person,
+            reason=reason,
+            order=order,
+        )
+
+    def withdraw(
+        self,
+        decision_id: int,
+        *,
+        expected_version: int,
+        reason: str,
+        caller: str,
+        key: str = "",
+        person: str = "",
+    ) -> Decision:
+        """End a decision; one that was published needs a release key, else the person's name."""
+        if self.decision(decision_id).state in RELEASED:
+            purpose = f"withdraw decision {decision_id}"
+            person = self.require_key(key, caller=caller, purpose=purpose).person
+        return self._move(
+            decision_id,
+            "withdrawn",
+            expected_version=expected_version,
+            person=person,
+            reason=reason,
+        )
+
+    def _move(
+        self,
+        decision_id: int,
+        state: DecisionState,
+        *,
+        expected_version: int,
+        person: str,
+        reason: str,
+        order: Order | None = None,
+    ) -> Decision:
+        return self._book.move(
+            decision_id,
+            state,
+            expected_version=expected_version,
+            person=person.strip(),
+            reason=reason.strip(),
+            at=self._clock(),
+            record_of=record_of,
+            order=order,
+        )
+
+    def _require_known(self, order: Order) -> None:
+        """RegistryError unless asset and run exist; DecisionError if the hash is another's."""
+        if order.asset_id not in {asset.id for asset in self._store.assets()}:
+            raise RegistryError(
+                f"asset {order.asset_id!r} is unknown; take one of the city or of its inventory"
+            )
+        if order.run_id is None:
+            return
+        known = self._store.runs.run(order.run_id).input_hash
+        if order.input_hash != known:
+            raise DecisionError(
+                f"input_hash: run {order.run_id} has {known[:12]!r}, got {order.input_hash[:12]!r}"
+            )
+
+    # The right to release
+
+    def grant(self, person: str) -> tuple[ReleaseGrant, str]:
+        """Give a person the right to release; the key is in the answer and nowhere else."""
+        problems = problems_of_person(person)
+        if problems:
+            raise DecisionError(*problems)
+        key = secrets.token_urlsafe(KEY_BYTES)
+        grant = self._book.grant(
+            person.strip(), permission=RELEASE, key_hash=hash_of_key(key), at=self._clock()
+        )
+        return grant, key
+
+    def revoke(self, grant_id: int) -> ReleaseGrant:
+        """End a right to release; RegistryError if there is none of this number."""
+        return self._book.revoke(grant_id, at=self._clock())
+
+    def grants(self) -> Sequence[ReleaseGrant]:
+        """All rights to release, ended ones too, by number."""
+        return self._book.grants()
+
+    def release_events(self, *, since: datetime) -> Sequence[ReleaseEvent]:
+        """What happened with release keys since a time, the newest first."""
+        return self._book.release_events(since=since, limit=MOST_EVENTS)
+
+    def require_key(self, key: str, *, caller: str, purpose: str) -> ReleaseGrant:
+        """Grant of a key; every use and every refusal is noted.
+
+        Parameters
+        ----------
+        caller
+            Who asks, as far as it is known: an address, or the command line.
+
+        Raises
+        ------
+        ReleaseError
+            If the key is wrong or ended, or this caller used too many wrong ones lately.
+        """
+        now = self._clock()
+        refused = self._book.release_events(
+            kind="refused", caller=caller, since=now - FAILURES_WITHIN, limit=MOST_FAILURES
+        )
+        if is_locked_out([event.at for event in refused], now):
+            minutes = int(FAILURES_WITHIN.total_seconds() // 60)
+            raise ReleaseError(
+                f"{MOST_FAILURES} wrong release keys within {minutes} minutes; wait as long and "
+                "try again",
+                is_locked_out=True,
+            )
+        grant = grant_of_key(self._book.grants(), key)
+        if grant is None or grant.permission != RELEASE:
+            self._book.note_release(ReleaseEvent(now, "refused", caller, purpose))
+            raise ReleaseError(
+                "the release key is missing, wrong or revoked; whoever runs the twin gives one "
+                "with `twin measures grant NAME`"
+            )
+        self._book.note_release(ReleaseEvent(now, "used", caller, f"{purpose}: grant {grant.id}"))
+        return grant

@@ -1,0 +1,1 @@
+INSERT INTO decision (begun_at) VALUES (%(at)s) RETURNING id
