@@ -3,7 +3,9 @@
 Keys: ``v`` codec version, ``lang``, ``map`` (latitude, longitude, zoom, pitch, bearing), ``sel``
 (repeated, ``kind:id``), ``layers``, ``kpi`` (coloured channel), ``tab``, ``sort``, ``page``,
 ``low``, ``run`` (number of a run), ``cmp`` (up to three more runs), ``role`` (of bridges in a
-result). Defaults are left out and the order is fixed, so equal views have equal addresses.
+result), ``show`` and ``value`` (how and what the map of a result shows), ``links``, ``order``,
+``rows`` (which links its table holds, sorted how, which page). Defaults are left out and the order
+is fixed, so equal views have equal addresses.
 """
 
 import math
@@ -27,6 +29,9 @@ Channel = Literal["speed", "flow"]
 Tab = Literal["bridges", "roads", "streams"]
 LowPower = Literal["auto", "on", "off"]
 Role = Literal["", "target", "detour", "relieved", "unchanged"]
+Show = Literal["diff", "split", "swipe"]
+Value = Literal["flow", "heavy", "time", "saturation"]
+Links = Literal["changed", "all"]
 _SORT = re.compile(r"-?[a-z_]{1,32}")
 _LIMITS = ((-90.0, 90.0), (-180.0, 180.0), (0.0, 24.0), (0.0, 85.0), (-180.0, 180.0))
 _DECIMALS = (5, 5, 2, 0, 0)
@@ -87,14 +92,20 @@ class ViewState:
     run: int | None = None
     compared: tuple[int, ...] = ()
     role: Role = ""
+    show: Show = "diff"
+    value: Value = "flow"
+    links: Links = "changed"
+    order: str = ""
+    rows: int = 1
 
     def __post_init__(self) -> None:
         if len(self.selection) > MOST_SELECTED:
             raise ModelError(f"at most {MOST_SELECTED} features can be selected")
         if self.layers != tuple(key for key in LAYERS if key in self.layers):
             raise ModelError(f"layers must be some of {', '.join(LAYERS)}, in this order")
-        if (self.sort and not _SORT.fullmatch(self.sort)) or self.page < 1:
-            raise ModelError(f"sort {self.sort!r} or page {self.page} is not possible")
+        for sort, page in ((self.sort, self.page), (self.order, self.rows)):
+            if (sort and not _SORT.fullmatch(sort)) or page < 1:
+                raise ModelError(f"sort {sort!r} or page {page} is not possible")
         if len(self.compared) > MOST_COMPARED or min((self.run or 1, *self.compared)) < 1:
             raise ModelError(f"runs count from 1, and at most {MOST_COMPARED} stand beside one")
 
@@ -139,6 +150,9 @@ def encode(state: ViewState) -> str:
         pairs.append(("cmp", ",".join(map(str, state.compared))))
     if state.role:
         pairs.append(("role", state.role))
+    for key in ("show", "value", "links", "order", "rows"):
+        if getattr(state, key) != getattr(default, key):
+            pairs.append((key, str(getattr(state, key))))
     return urlencode(pairs, quote_via=quote, safe=",")
 
 
@@ -244,4 +258,9 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "run": ("run", _run),
     "cmp": ("compared", _runs),
     "role": ("role", _one_of(Role)),
+    "show": ("show", _one_of(Show)),
+    "value": ("value", _one_of(Value)),
+    "links": ("links", _one_of(Links)),
+    "order": ("order", _sort),
+    "rows": ("rows", _page),
 }

@@ -2,7 +2,8 @@
 (function () {
   "use strict";
 
-  const ORDER = ["lang", "map", "sel", "layers", "kpi", "tab", "sort", "page", "low", "run", "cmp", "role"];
+  const ORDER = ["lang", "map", "sel", "layers", "kpi", "tab", "sort", "page", "low", "run", "cmp", "role",
+    "show", "value", "links", "order", "rows"];
   const FLY_ZOOM = 15;
   let opener = null;
   let wantsFocus = false;
@@ -31,9 +32,9 @@
     setProps("url", { search: changed(change) });
   }
 
-  function fly(text) {
+  function fly(text, map) {
     const [longitude, latitude] = text.split(",").map(Number);
-    setProps("map", { flyTo: { longitude, latitude, zoom: FLY_ZOOM } });
+    setProps(map, { flyTo: { longitude, latitude, zoom: FLY_ZOOM } });
   }
 
   let commands = 0;
@@ -43,13 +44,13 @@
     if (!target || target.disabled) {
       return;
     }
-    const { set, fly: place, command, lang } = target.dataset;
+    const { set, fly: place, command, lang, map = "map" } = target.dataset;
     if (lang !== undefined) {
       event.preventDefault();
       window.location.assign(window.location.pathname + changed(`lang=${lang}`));
     } else if (command !== undefined) {
       commands += 1;
-      setProps("map", { command: { name: command, n: commands } });
+      setProps(map, { command: { name: command, n: commands } });
     } else {
       if (new URLSearchParams(set).get("sel") && !target.closest("#drawer")) {
         opener = target;
@@ -57,7 +58,7 @@
       }
       go(set);
       if (place) {
-        fly(place);
+        fly(place, map);
       }
     }
   });
@@ -69,7 +70,12 @@
     }
   });
 
-  const KINDS = { bridges: "bridge", bridge_points: "bridge", sensors: "sensor" };
+  const KINDS = {
+    bridges: "bridge",
+    bridge_points: "bridge",
+    run_bridges: "bridge",
+    sensors: "sensor",
+  };
 
   function kindOf(table) {
     return KINDS[table] || (table && table.startsWith("roads") ? "road" : null);
@@ -83,6 +89,17 @@
     opener = document.querySelector("#map canvas");
     wantsFocus = click.source === "list";
     return changed(new URLSearchParams({ sel: `${kind}:${click.id}` }).toString());
+  }
+
+  // On the page of a result a second click on the same feature lets it go.
+  function chooseInResult(click) {
+    const kind = click && click.id !== null ? kindOf(click.table) : null;
+    if (!kind) {
+      return window.dash_clientside.no_update;
+    }
+    const chosen = `${kind}:${click.id}`;
+    const had = new URLSearchParams(window.location.search).getAll("sel").includes(chosen);
+    return changed(new URLSearchParams({ sel: had ? "" : chosen }).toString());
   }
 
   function moveFocus() {
@@ -146,5 +163,5 @@
   }
 
   window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.stadtzwilling = { chooseOnMap, afterDrawer, showConnection, pause };
+  window.dash_clientside.stadtzwilling = { chooseOnMap, chooseInResult, afterDrawer, showConnection, pause };
 })();

@@ -27,6 +27,7 @@ _js_dist = [
         "twin_map/map_texts.js",
         "twin_map/map_list.js",
         "twin_map/map_page.js",
+        "twin_map/map_compare.js",
         "twin_map/map_view.js",
         "twin_map/map_live.js",
         "twin_map/twin_map.js",

@@ -35,6 +35,11 @@ states = st.builds(
     run=st.none() | st.integers(1, 10**17),
     compared=st.lists(st.integers(1, 10**6), max_size=3, unique=True).map(tuple),
     role=st.sampled_from(["", "target", "detour", "relieved", "unchanged"]),
+    show=st.sampled_from(["diff", "split", "swipe"]),
+    value=st.sampled_from(["flow", "heavy", "time", "saturation"]),
+    links=st.sampled_from(["changed", "all"]),
+    order=st.sampled_from(["", "name", "-change"]),
+    rows=st.integers(1, 999_999),
 )
 
 

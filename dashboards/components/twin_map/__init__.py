@@ -27,6 +27,26 @@ class Channel(TypedDict, total=False):
     label: str
     decimals: int
     classes: list[str]
+    facts: "list[Fact]"
+    factsTable: str
+
+
+class Fact(TypedDict, total=False):
+    """A line of the tooltip from a column of the feature's table, in full precision."""
+
+    label: str
+    column: str
+    unit: str
+    decimals: int
+
+
+class Compare(TypedDict, total=False):
+    """Two pictures with one camera, their names, and where the divider stands [%]."""
+
+    kind: Literal["split", "swipe"]
+    left: str
+    right: str
+    divider: float
 
 
 class TwinMapProps(TypedDict, total=False):
@@ -40,6 +60,7 @@ class TwinMapProps(TypedDict, total=False):
     ramps: dict[str, dict[str, object]]
     colours: dict[str, str]
     liveUrl: str
+    compare: Compare | None
     selection: list[str]
     flyTo: dict[str, float]
     command: dict[str, object]
@@ -71,18 +92,25 @@ class TwinMap(Component):
         BitmapLayer; extensions: LiveValueExtension, DataFilterExtension, PathStyleExtension.
         Functions: ``table(name)`` as ``data``, ``ramp(name)`` as a list of colours.
         The layers are drawn in the order given: areas, casings (wider and dark), coloured lines.
-        A layer with ``"minZoom"``/``"maxZoom"`` is visible in that range only.
+        A layer with ``"minZoom"``/``"maxZoom"`` is visible in that range only; one with
+        ``"side": "left"`` or ``"right"`` in that picture of a comparison only.
     tables
         ``{name: {"url": ..., "version": ...}}``, TWT1 tables. Columns: ``id`` and, for tooltips
         and the list, ``name`` (texts); lines ``start`` + ``xy``; polygons ``start`` + ``xy`` and
-        optionally ``height`` [m] and ``tri``; points ``xy``. ``feature`` (u32 per row) if the rows
+        optionally ``height`` [m] and ``tri``; points ``xy`` and optionally ``radius`` (f32). ``feature`` (u32 per row) if the rows
         are not the features themselves; clicks then name the features of the channel's table.
     channels
         ``{name: {...}}``. ``table`` names the table whose rows the values follow. Live channels
         get their range from the socket; ``unit``, ``label``, ``decimals`` and ``classes`` (the
-        label of each class code) are for the tooltip. With ``url`` the values come once, as TWT1
+        label of each class code) are for the tooltip. ``facts`` are its lines instead of the value
+        of the byte: each from a column of the feature's table, or of ``factsTable``, which has the
+        same rows (numbers in full precision, or texts). With ``url`` the values come once, as TWT1
         with the u8 column ``value``, and then ``kind``, ``vmin``, ``vmax`` and ``scale`` count.
         Every channel that a layer draws, and its companion ``<channel>.q``, must be listed.
+    compare
+        ``{"kind": "split" | "swipe", "left", "right", "divider"?}``: two pictures with one camera
+        and their names, side by side or with a divider that arrow keys and the pointer move (a
+        slider of 0 to 100 %). None shows one picture. Both lie flat.
     ramps, colours
         Default ``dashboards.theme.ramps_for_map()`` and the no-data and selection colours.
     liveUrl
@@ -133,7 +161,8 @@ class TwinMap(Component):
 
     For tests the wrapper carries ``data-state`` (``loading``, ``ready``, ``error``), ``data-seq``
     (highest sequence number drawn), ``data-seqs`` (JSON, per channel), ``data-features``,
-    ``data-connection``, ``data-paused`` and ``data-low-power``. Without WebGL2 the state is
+    ``data-connection``, ``data-paused``, ``data-low-power``,
+    ``data-compare`` and ``data-divider`` (per cent from the left). Without WebGL2 the state is
     ``error`` and ``error`` holds the reason, so that the page can lead to its table.
 
     LiveValueExtension in a layer of the spec::
@@ -208,6 +237,8 @@ LABELS = {
     "list": "Features in view",
     "more": "and {n} more: open the table",
     "empty": "No feature in view",
+    "divider": "Divider between the two pictures",
+    "divider_value": "{left_name} {left} %, {right_name} {right} %",
     "approx": "about {value} {unit}",
     "age": "data {age} old",
     "seconds": "{n} s",

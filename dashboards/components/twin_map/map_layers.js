@@ -129,7 +129,11 @@
     }
 
     points() {
+      const { radius } = this.table.columns;
       const attributes = { getPosition: { value: this.positions, size: 2 } };
+      if (radius) {
+        attributes.getRadius = { value: Float32Array.from(radius), size: 1 };
+      }
       const rows = Uint32Array.from({ length: this.rows }, (_, row) => row);
       this.withPicking(attributes, "instancePickingColors", rows);
       return { length: this.rows, attributes };
@@ -291,8 +295,8 @@
             continue;
           }
           const layer = withTableDefaults(isLowPower ? forLowPower(original) : original);
-          const { minZoom = -1, maxZoom = 99, ...properties } = layer;
-          made.push({ layer: this.convert(properties), original, table, minZoom, maxZoom });
+          const { minZoom = -1, maxZoom = 99, side = "", ...properties } = layer;
+          made.push({ layer: this.convert(properties), original, table, side, minZoom, maxZoom });
         } catch (error) {
           problems.push({ layer: id, reason: error.message });
         }

@@ -247,7 +247,7 @@
     // --- list ----------------------------------------------------------------------------
 
     openList() {
-      const [viewport] = this.deck.getViewports();
+      const viewport = this.viewport();
       const [west, south, east, north] = viewport.getBounds();
       const shown = new Map();
       for (const entry of this.made) {
@@ -293,8 +293,11 @@
       }
       if (changed("lowPower") || changed("reducedMotion")) {
         this.applyPower();
-        this.deck.setProps({ ...this.powerProps(), viewState: this.camera });
+        this.setCompare(props.compare);
         this.layOut();
+      }
+      if (changed("compare")) {
+        this.setCompare(props.compare);
       }
       if (changed("tables") || changed("channels") || changed("ramps")) {
         this.live.setRamps(props.ramps || {});

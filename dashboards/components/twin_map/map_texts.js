@@ -23,6 +23,19 @@
     }
   }
 
+  // What columns of the table say of a feature, in full precision; a column of texts as it is.
+  function factLines(texts, facts, table, row) {
+    return facts
+      .filter(({ column }) => table.columns[column])
+      .map(({ label, column, unit, decimals }) => {
+        const value = table.columns[column].at(row);
+        const number = Number.isFinite(value) ? texts.number(value, decimals) : "\u2013";
+        const shown = typeof value === "string" ? value : `${number} ${unit || ""}`.trim();
+        return shown && label ? `${label}: ${shown}` : shown;
+      })
+      .filter(Boolean);
+  }
+
   // Lines of text about one feature in one layer. No age: a channel knows that of its newest
   // reading, which may be another feature's.
   function describe(texts, live, { table, row, extension }) {
@@ -37,6 +50,10 @@
       return lines;
     }
     const { unit, label, decimals, classes } = channel.info;
+    const { facts, factsTable } = channel.info;
+    if (facts) {
+      return [...lines, ...factLines(texts, facts, live.tables[factsTable] || table, row)];
+    }
     const value = live.valueAt(extension.channel, row);
     const isStale = live.isStale(extension.channel);
     let shown = texts.text("no_value");

@@ -3,7 +3,7 @@
 (function () {
   "use strict";
 
-  const { Deck, MapView, FlyToInterpolator } = window.twinDeck;
+  const { Deck, FlyToInterpolator } = window.twinDeck;
   const SOFTWARE = /SwiftShader|llvmpipe|Microsoft Basic/i;
   const PAN_PIXELS = 80;
   const ZOOM_STEP = 0.5;
@@ -58,6 +58,12 @@
         this.setState("error");
         return;
       }
+      this.compared = new window.twinCompare.Comparison(root, {
+        canvas: () => this.canvas,
+        texts: () => this.texts,
+        onDivide: () => this.onDivide(),
+      });
+      this.compared.set(props.compare);
       this.applyPower();
       this.createDeck();
       this.load();
@@ -73,23 +79,52 @@
         reducedMotion ?? window.matchMedia("(prefers-reduced-motion: reduce)").matches;
       this.live.isBlending = !this.isLowPower && !this.isStill;
       this.root.dataset.lowPower = String(this.isLowPower);
-      if (this.isLowPower) {
-        Object.assign(this.camera, { pitch: 0, bearing: 0 });
-      }
+      Object.assign(this.camera, this.flat);
+    }
+
+    // Both pictures of a comparison, and all on machines without a GPU, lie flat.
+    get flat() {
+      return this.isLowPower || this.compared.isActive ? { pitch: 0, bearing: 0 } : {};
+    }
+
+    get isJumping() {
+      return this.isStill || this.isLowPower || this.compared.isActive;
     }
 
     powerProps() {
-      const canTurn = !this.isLowPower;
+      const canTurn = !this.isLowPower && !this.compared.isActive;
+      const controller = {
+        keyboard: false,
+        dragRotate: canTurn,
+        touchRotate: canTurn,
+        inertia: this.isJumping ? 0 : 300,
+      };
       return {
         useDevicePixels: this.isLowPower ? 1 : true,
         _pickable: !this.isLowPower,
-        controller: {
-          keyboard: false,
-          dragRotate: canTurn,
-          touchRotate: canTurn,
-          inertia: this.isStill || this.isLowPower ? 0 : 300,
-        },
+        controller,
+        views: this.compared.views(controller),
       };
+    }
+
+    // A layer with a side belongs to one pane; without a comparison all are shown.
+    isOnSide({ layer, viewport }) {
+      const side = this.sides?.get(layer.id);
+      return !side || !this.compared.isActive || side === viewport.id;
+    }
+
+    onDivide() {
+      const { views } = this.powerProps();
+      this.deck.setProps({ views, viewState: this.compared.viewState(this.camera) });
+    }
+
+    setCompare(compare) {
+      this.compared.set(compare);
+      this.applyPower();
+      this.deck.setProps({
+        ...this.powerProps(),
+        viewState: this.compared.viewState(this.camera),
+      });
     }
 
     createDeck() {
@@ -98,14 +133,16 @@
         canvas: this.canvas,
         width: "100%",
         height: "100%",
-        views: new MapView({ id: "map", repeat: false }),
-        viewState: this.camera,
+        viewState: this.compared.viewState(this.camera),
+        layerFilter: (drawn) => this.isOnSide(drawn),
         pickingRadius: 5,
         layers: [],
         ...this.powerProps(),
         getCursor: ({ isDragging, isHovering }) =>
           isDragging ? "grabbing" : isHovering ? "pointer" : "grab",
-        onViewStateChange: ({ viewState }) => this.moveTo(viewState),
+        onViewStateChange: ({ viewState, viewId }) =>
+          this.moveTo(this.compared.cameraOf(viewState, viewId)),
+        onResize: () => this.compared.isActive && this.onDivide(),
         onClick: (info) => this.onClick(info),
         onHover: (info) => this.onHover(info),
         onAfterRender: () => this.onAfterRender(),
@@ -264,6 +301,7 @@
       }
       const { made, problems } = this.factory.make(this.props.spec || {}, this);
       this.made = made.filter(({ layer }) => !this.failedLayers.has(layer.id));
+      this.sides = new Map(this.made.map(({ layer, side }) => [layer.id, side]));
       const kept = new Set(problems.map(({ layer }) => layer));
       (this.props.spec?.layers || []).forEach(({ id }) => {
         if (!kept.has(String(id)) && !this.failedLayers.has(id)) {
@@ -298,9 +336,9 @@
     // --- camera --------------------------------------------------------------------------
 
     moveTo(view) {
-      const flat = this.isLowPower ? { pitch: 0, bearing: 0 } : {};
-      this.camera = { ...view, ...this.limits, ...flat };
-      this.deck.setProps({ viewState: this.camera });
+      const seen = this.compared.isActive ? cameraOf(view) : view;
+      this.camera = { ...seen, ...this.limits, ...this.flat };
+      this.deck.setProps({ viewState: this.compared.viewState(this.camera) });
       const shown = this.made.map((entry) => this.isVisible(entry)).join();
       if (shown !== this.shown) {
         this.showLayers();
@@ -327,15 +365,22 @@
 
     flyTo(target) {
       const view = cameraOf({ ...this.camera, ...target });
-      if (!this.isStill && !this.isLowPower) {
+      if (!this.isJumping) {
         view.transitionDuration = 800;
         view.transitionInterpolator = new FlyToInterpolator();
       }
       this.moveTo(view);
     }
 
+    // The whole picture, which a comparison draws in two panes.
+    viewport() {
+      return this.compared.isActive
+        ? this.compared.viewport(this.camera)
+        : this.deck.getViewports()[0];
+    }
+
     pan(dx, dy) {
-      const [viewport] = this.deck.getViewports();
+      const viewport = this.viewport();
       const centre = [viewport.width / 2 + dx, viewport.height / 2 + dy];
       const [longitude, latitude] = viewport.unproject(centre);
       this.moveTo({ ...cameraOf(this.camera), longitude, latitude });

@@ -34,7 +34,10 @@ class Open:
     watch: Watch
 
     def colour(self, row: int) -> tuple[int, int, int]:
-        return colour_at(self.page, *place_of(self.page, "#map", PLACES[row], VIEW))
+        return self.pixel(place_of(self.page, "#map", PLACES[row], VIEW))
+
+    def pixel(self, place: tuple[float, float]) -> tuple[int, int, int]:
+        return colour_at(self.page, *place)
 
     def waits_for_colour(self, row: int, wanted: tuple[int, int, int]) -> None:
         def look() -> bool:
