@@ -24,6 +24,7 @@
     │   └── AlreadyRunningError     another process holds this data folder
     ├── DetailError         a detailed check of a sub-area cannot be run
     │   └── ExtraMissingError   the programme it needs is not installed
+    ├── ReportError         a paper cannot be made of a run
     ├── SolveError          an equilibrium cannot be computed
     │   ├── NoCompletePassError     stopped before any state had a certificate
     │   └── PathStoreTooLarge       the paths in use need more memory than allowed
@@ -102,6 +103,10 @@ class OutOfValidity(ModelError):  # noqa: N818 - the specification names it so
 
 class InsufficientData(ModelError):  # noqa: N818 - the specification names it so
     """There is too little or too poor input for an answer."""
+
+
+class ReportError(TwinError):
+    """A paper cannot be made of a run."""
 
 
 class RegistryError(TwinError, LookupError):
