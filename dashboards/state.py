@@ -10,7 +10,7 @@ is fixed, so equal views have equal addresses.
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 from urllib.parse import parse_qsl, quote, urlencode
@@ -140,20 +140,25 @@ def encode(state: ViewState) -> str:
     pairs += [("sel", f"{item.kind}:{item.id}") for item in state.selection]
     if state.layers != LAYERS:
         pairs.append(("layers", ",".join(state.layers) or NO_LAYERS))
-    default = ViewState()
-    for key in ("kpi", "tab", "sort", "page", "low"):
-        if getattr(state, key) != getattr(default, key):
-            pairs.append((key, str(getattr(state, key))))
+    pairs += _changed(state, ("kpi", "tab", "sort", "page", "low"))
     if state.run is not None:
         pairs.append(("run", str(state.run)))
     if state.compared:
         pairs.append(("cmp", ",".join(map(str, state.compared))))
     if state.role:
         pairs.append(("role", state.role))
-    for key in ("show", "value", "links", "order", "rows"):
-        if getattr(state, key) != getattr(default, key):
-            pairs.append((key, str(getattr(state, key))))
+    pairs += _changed(state, ("show", "value", "links", "order", "rows"))
     return urlencode(pairs, quote_via=quote, safe=",")
+
+
+def _changed(state: ViewState, keys: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of the keys whose values are not the default."""
+    default = ViewState()
+    return [
+        (key, str(getattr(state, key)))
+        for key in keys
+        if getattr(state, key) != getattr(default, key)
+    ]
 
 
 def decode(query: str) -> tuple[ViewState, tuple[Notice, ...]]:

@@ -93,12 +93,14 @@ class TwinMap(Component):
         Functions: ``table(name)`` as ``data``, ``ramp(name)`` as a list of colours.
         The layers are drawn in the order given: areas, casings (wider and dark), coloured lines.
         A layer with ``"minZoom"``/``"maxZoom"`` is visible in that range only; one with
-        ``"side": "left"`` or ``"right"`` in that picture of a comparison only.
+        ``"side": "left"`` or ``"right"`` in that picture of a comparison only. ``"about"`` names
+        the channel of the tooltip where a layer has one fixed colour.
     tables
         ``{name: {"url": ..., "version": ...}}``, TWT1 tables. Columns: ``id`` and, for tooltips
         and the list, ``name`` (texts); lines ``start`` + ``xy``; polygons ``start`` + ``xy`` and
-        optionally ``height`` [m] and ``tri``; points ``xy`` and optionally ``radius`` (f32). ``feature`` (u32 per row) if the rows
-        are not the features themselves; clicks then name the features of the channel's table.
+        optionally ``height`` [m] and ``tri``; points ``xy`` and optionally ``radius`` (f32).
+        ``feature`` (u32 per row) if the rows are not the features themselves; clicks then name
+        the features of the channel's table.
     channels
         ``{name: {...}}``. ``table`` names the table whose rows the values follow. Live channels
         get their range from the socket; ``unit``, ``label``, ``decimals`` and ``classes`` (the

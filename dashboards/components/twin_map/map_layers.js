@@ -295,7 +295,7 @@
             continue;
           }
           const layer = withTableDefaults(isLowPower ? forLowPower(original) : original);
-          const { minZoom = -1, maxZoom = 99, side = "", ...properties } = layer;
+          const { minZoom = -1, maxZoom = 99, side = "", about, ...properties } = layer;
           made.push({ layer: this.convert(properties), original, table, side, minZoom, maxZoom });
         } catch (error) {
           problems.push({ layer: id, reason: error.message });

@@ -13,8 +13,10 @@
     return first === second || JSON.stringify(first) === JSON.stringify(second);
   }
 
-  function extensionOf({ extensions = [] }) {
-    return extensions.find((candidate) => candidate["@@type"] === "LiveValueExtension");
+  // What colours a layer; one without values may name the channel that its tooltip is about.
+  function extensionOf({ extensions = [], about }) {
+    const found = extensions.find((candidate) => candidate["@@type"] === "LiveValueExtension");
+    return found ?? (about ? { channel: about } : undefined);
   }
 
   function liveAddress(path) {
