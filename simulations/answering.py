@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,11 @@ class Answer:
         return dict(json.loads(self.parts[REPORT]))
 
 
+def solving_alone() -> AbstractContextManager[object]:
+    """Nothing else is solved in this process while the block runs."""
+    return _SOLVING
+
+
 def solve_base(
     base: TrafficBase,
     engine: TrafficEngine,
@@ -52,7 +58,7 @@ def solve_base(
     control: SolveControl | None = None,
 ) -> TrafficResult:
     """Equilibrium of a scenario from a base, one at a time in this process."""
-    with _SOLVING:
+    with solving_alone():
         return engine.solve(
             base.network,
             base.demand,

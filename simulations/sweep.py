@@ -16,7 +16,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from twin.model.packing import flatten, pack, restore, unpack
 from twin.model.scenarios import Scenario, from_document, to_document
 from twin.model.traffic import SolveOptions
 from twin.ports import TrafficEngine
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 IN_FLIGHT = 2
 """Scenarios per worker that are handed out at a time, so that no worker waits for the next."""
@@ -299,19 +302,7 @@ class Cluster:
         SolveError
             If the scheduler does not answer.
         """
-        try:
-            from distributed import Client  # noqa: PLC0415 - an extra
-        except ImportError as error:
-            raise PluginError(
-                "--cluster needs Dask; install stadtzwilling[dask] here and on the cluster"
-            ) from error
-        try:
-            client = Client(self._address, timeout=10)
-        except (OSError, ValueError) as error:
-            raise SolveError(
-                f"no Dask scheduler answers at {self._address}: {error}; check address and network"
-            ) from error
-        with client:
+        with opened_cluster(self._address) as client:
             key = base.content_hash()
             content = client.scatter(pack(base), broadcast=True)
             futures = [
@@ -323,6 +314,30 @@ class Cluster:
                     yield future.result()
                 except Exception as error:  # noqa: BLE001 - Dask raises whatever a lost worker left
                     yield number, None, f"{type(error).__name__}: {error}"
+
+
+def opened_cluster(address: str) -> "Client":
+    """Client of the scheduler at an address; close it after use.
+
+    Raises
+    ------
+    PluginError
+        If the extra ``dask`` is not installed.
+    SolveError
+        If the scheduler does not answer.
+    """
+    try:
+        from distributed import Client  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise PluginError(
+            "--cluster needs Dask; install stadtzwilling[dask] here and on the cluster"
+        ) from error
+    try:
+        return Client(address, timeout=10)
+    except (OSError, ValueError) as error:
+        raise SolveError(
+            f"no Dask scheduler answers at {address}: {error}; check address and network"
+        ) from error
 
 
 def _solve_on_cluster(content: bytes, key: str, task: Task, plan: Plan) -> Given:

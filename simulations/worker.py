@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from simulations.capacity import capacity_of, prepare_process
 from simulations.currenttraffic import LiveWatch
+from simulations.measuring import MeasureRuns
 from simulations.running import (
     TRAFFIC_GROUP,
     Limits,
@@ -18,6 +19,7 @@ from simulations.running import (
 )
 from twin.city import Twin
 from twin.errors import StoreUnavailableError
+from twin.measure_shelf import ENGINE
 from twin.model.jobs import JobStatus
 from twin.plugins import load_all
 from twin.runtime import open_twin
@@ -65,6 +67,8 @@ def installed_solvers(limits: Limits, bases: OpenBases | None = None) -> Mapping
             solvers[name] = TrafficRuns(engine, limits, bases)
         else:
             logger.error("engine_unfit", extra={"plugin": name, "group": TRAFFIC_GROUP})
+    if solvers:
+        solvers[ENGINE] = MeasureRuns(limits, bases)
     models, more_broken = load_all(STRUCTURAL_GROUP)
     solvers |= {name: cast("Solver", model) for name, model in models.items()}
     for plugin in (*broken, *more_broken):

@@ -6,7 +6,7 @@ from datetime import date
 
 from twin.errors import ScenarioError
 from twin.model.assets import Asset, Attribute
-from twin.model.bases import StoredBase
+from twin.model.bases import BaseFacts, StoredBase
 from twin.model.bridge import PartStructure, Restriction, in_force
 from twin.model.bridge_snapshot import (
     BridgeSnapshot,
@@ -27,7 +27,8 @@ from twin.ports import Clock, Store
 ENGINE, VERSION = "measures", "1"
 DOCUMENT_PART = "measures"
 """File of a run that holds the answer as JSON."""
-MOST_MEMBERS = 500
+FEWEST_MEMBERS, MOST_MEMBERS = 5, 500
+"""Bands are the quantiles of 5 and 95 %: fewer members say nothing."""
 LARGEST_SEED = 2**31 - 1
 READ = ("total_length_m", "target_load_level", "max_mass_t")
 """Attributes of a bridge that the joint analysis reads, and those that begin as follows."""
@@ -96,7 +97,7 @@ class MeasureShelf:
         return self._store.runs.submit(
             scenario,
             engine=ENGINE,
-            version=f"{VERSION} on {base.facts.engine} {base.facts.engine_version}",
+            version=version_on(base.facts),
             seed=seed if members else 0,
             at=self._clock(),
             base=base.facts.content_hash,
@@ -165,6 +166,17 @@ class MeasureShelf:
         return found
 
 
+def version_on(facts: BaseFacts) -> str:
+    """Version of the analysis on the traffic engine that solved a base.
+
+    Examples
+    --------
+    >>> version_on(BaseFacts("today", "ab12", "path_equilibrium", "1", {}))
+    '1 on path_equilibrium 1'
+    """
+    return f"{VERSION} on {facts.engine} {facts.engine_version}"
+
+
 def require_ensemble(members: int, seed: int) -> None:
     """Refuse a size or a seed that no run can have.
 
@@ -177,8 +189,10 @@ def require_ensemble(members: int, seed: int) -> None:
     --------
     >>> require_ensemble(50, 0)
     """
-    if not 0 <= members <= MOST_MEMBERS or members == 1:
-        raise ScenarioError(f"members must be 0 or 2 to {MOST_MEMBERS}, got {members}")
+    if members and not FEWEST_MEMBERS <= members <= MOST_MEMBERS:
+        raise ScenarioError(
+            f"members must be 0 or {FEWEST_MEMBERS} to {MOST_MEMBERS}, got {members}"
+        )
     if not 0 <= seed <= LARGEST_SEED:
         raise ScenarioError(f"seed must be 0 to {LARGEST_SEED}, got {seed}")
 
