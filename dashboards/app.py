@@ -17,7 +17,7 @@ from fastapi.responses import JSONResponse
 
 from dashboards.compression import StaticCompression
 from dashboards.live.hub import Hub
-from dashboards.pages import bridge, missing, operations, overview, statement
+from dashboards.pages import bridge, missing, operations, overview, result, statement
 from dashboards.pages.frame import frame
 from dashboards.pages.requests import page_request, read_request
 from dashboards.security.guard import Guard, allowed_hosts, listen_address
@@ -36,6 +36,7 @@ PAGES: Mapping[str, ModuleType] = {
     "/": overview,
     "/bridge": bridge,
     "/operations": operations,
+    "/result": result,
     "/accessibility": statement,
 }
 INDEX = """<!DOCTYPE html>

@@ -22,8 +22,8 @@ NOTHING = "\u2013"
 _LOCALES = {"de": "de_DE", "en": "en_GB"}
 # How UCUM units are written for people.
 _UNITS = {
-    "de": {"/h": "Kfz/h", "um/m": "µm/m", "Cel": "°C", "m/s2": "m/s²", "h": "h"},
-    "en": {"/h": "veh/h", "um/m": "µm/m", "Cel": "°C", "m/s2": "m/s²", "h": "h"},
+    "de": {"/h": "Kfz/h", "/d": "Kfz/d", "um/m": "µm/m", "Cel": "°C", "m/s2": "m/s²", "h": "h"},
+    "en": {"/h": "veh/h", "/d": "veh/d", "um/m": "µm/m", "Cel": "°C", "m/s2": "m/s²", "h": "h"},
 }
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 

@@ -1,0 +1,224 @@
+"""The answer of a run: what a measure does to bridges and to the city, and what it rests on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dash import Dash, Input, Output, State, dcc, html, no_update
+from dash.development.base_component import Component
+
+from dashboards.i18n.translate import Texts
+from dashboards.pages.frame import PageRequest
+from dashboards.pages.requests import read_request
+from dashboards.results import Answer, read_answer
+from dashboards.state import ViewState
+from dashboards.view import CityView
+from dashboards.widgets import scenario_map
+from dashboards.widgets.parts import empty
+from dashboards.widgets.result_bridges import bridge_section, not_assessable
+from dashboards.widgets.result_compare import compare_section
+from dashboards.widgets.result_head import head, job_card, warnings
+from dashboards.widgets.result_kpis import kpi_section
+from dashboards.widgets.result_parts import said, sentence_list
+from dashboards.widgets.result_traffic import traffic_section
+from dashboards.widgets.tree import Tree
+from twin.errors import RegistryError, StoreUnavailableError
+from twin.model.scenarios import Run
+
+TITLE = "result.title"
+PERMISSION = "state.read"
+PULSE_MS = 1000
+MOST_READ = 50
+PATH = "/result"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Runs that an address asks for, the first one and those beside it."""
+
+    answers: Sequence[Answer]
+    offered: Sequence[Run]
+    problems: Sequence[str]
+
+
+def layout(request: PageRequest, view: CityView) -> list[Component]:
+    """Content of the page; without a run in the address it says where to find one."""
+    texts, number = request.texts, request.state.run
+    heading = html.H1(texts(TITLE))
+    try:
+        if number is None:
+            return [html.Div([heading, *_no_run(texts)], className="page")]
+        shown = _read(request, view)
+    except RegistryError:
+        told = empty(texts("result.unknown", n=texts.number(number)))
+        return [html.Div([heading, told, *_no_run(texts)[1:]], className="page")]
+    except StoreUnavailableError:
+        return [heading, html.P(texts("state.database_away"), className="banner")]
+    pulse = dcc.Interval(id="result-pulse", interval=PULSE_MS, disabled=shown.answers[0].is_over)
+    content = html.Div(_content(shown, request, view), id="result", className="page result")
+    return [content, pulse]
+
+
+def register(app: Dash, view: CityView) -> None:
+    """Callbacks: follow the run, and redraw what the address changes."""
+
+    @app.callback(
+        Output("result", "children"),
+        Output("result-job", "tree"),
+        Output("result-pulse", "disabled"),
+        Input("result-pulse", "n_intervals"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
+    def follow(_beats: int, address: str | None) -> tuple[object, object, bool]:
+        request = read_request(view, PATH, address)
+        shown = _read(request, view)
+        first = shown.answers[0]
+        if first.is_over:
+            return _content(shown, request, view), no_update, True
+        return no_update, job_card(first, request.texts), False
+
+    @app.callback(
+        Output("result-bridges", "tree"),
+        Output("result-compare", "tree"),
+        Input("url", "search"),
+        prevent_initial_call=True,
+    )
+    def redraw(address: str | None) -> tuple[object, object]:
+        request = read_request(view, PATH, address)
+        shown = _read(request, view)
+        return _bridges(shown, request), _compared(shown, request.texts)
+
+    def read(address: str | None) -> tuple[ViewState, Texts]:
+        request = read_request(view, PATH, address)
+        return request.state, request.texts
+
+    scenario_map.register(app, view, read)
+
+
+def _no_run(texts: Texts) -> list[Component]:
+    link = html.A(texts("result.all_runs"), href=f"/scenarios?lang={texts.language}")
+    return [empty(texts("result.no_run")), html.P(link)]
+
+
+def _read(request: PageRequest, view: CityView) -> Shown:
+    """Everything the page shows; RegistryError if the first run does not exist."""
+    twin, texts = view.twin, request.texts
+    number = request.state.run
+    if number is None:
+        raise RegistryError("the address names no run; use ?run=N")
+    answers, problems = [read_answer(twin, number)], []
+    for other in request.state.compared:
+        if other == number:
+            continue
+        try:
+            found = read_answer(twin, other)
+        except RegistryError:
+            problems.append(texts("result.unknown", n=texts.number(other)))
+            continue
+        if found.report is None:
+            problems.append(texts("result.not_answered", n=texts.number(other)))
+        else:
+            answers.append(found)
+    offered = [run for run in twin.traffic.runs(limit=MOST_READ) if run.status == "done"]
+    return Shown(answers, offered, problems)
+
+
+def _content(shown: Shown, request: PageRequest, view: CityView) -> list[Component]:
+    answer, texts = shown.answers[0], request.texts
+    names = view.twin.target_names()
+    top = head(answer, names, texts)
+    job = Tree(id="result-job", tree=job_card(answer, texts), looks={"role": "status"})
+    if answer.report is None:
+        return [*top, job, *_waiting(answer, texts)]
+    sections = {
+        "kpis": kpi_section(answer, texts),
+        "map": scenario_map.result_map(request.state, texts, view),
+        "bridges": _bridge_part(shown, request),
+        "traffic": [html.H2(texts("result.traffic")), *traffic_section(answer, names, texts)],
+        "compare": [
+            html.H2(texts("result.compare")),
+            Tree(id="result-compare", tree=_compared(shown, texts)),
+        ],
+        "assumptions": _assumptions(answer, texts),
+        "decision": [html.Div(id="result-decision")],
+    }
+    named = ("kpis", "bridges", "traffic", "compare", "assumptions")
+    links = [html.A(texts(f"result.{key}"), href=f"#{key}") for key in named]
+    label = {"aria-label": texts("result.sections")}
+    return [
+        *top,
+        job,
+        *warnings(answer, texts),
+        html.Nav(links, className="sections", **label),
+        *(html.Section(content, id=key) for key, content in sections.items()),
+    ]
+
+
+def _waiting(answer: Answer, texts: Texts) -> list[Component]:
+    """Places that the callbacks fill, and what to do about a run without an answer."""
+    held: list[Component] = [Tree(id=f"result-{name}", tree=[]) for name in ("bridges", "compare")]
+    if not answer.is_over:
+        return held
+    return [html.P(texts("result.no_answer")), *held]
+
+
+def _bridge_part(shown: Shown, request: PageRequest) -> list[Component]:
+    """Bridges, their findings and those without a figure; or what is missing and how to get it."""
+    answer, texts = shown.answers[0], request.texts
+    heading = html.H2(texts("result.bridges"))
+    tree = Tree(id="result-bridges", tree=_bridges(shown, request))
+    if answer.joint is None:
+        address = f"/scenario?lang={texts.language}&from={answer.run.id}"
+        way = html.P(html.A(texts("result.ask_measures"), href=address))
+        return [heading, html.P(texts("result.no_joint")), way, tree]
+    return [
+        heading,
+        *_findings(answer, texts),
+        tree,
+        html.H3(texts("result.not_assessable")),
+        *not_assessable(answer, texts),
+    ]
+
+
+def _bridges(shown: Shown, request: PageRequest) -> list[Component]:
+    answer = shown.answers[0]
+    return [] if answer.joint is None else bridge_section(answer, request.state, request.texts)
+
+
+def _compared(shown: Shown, texts: Texts) -> list[Component]:
+    return compare_section(shown.answers, shown.offered, shown.problems, texts)
+
+
+def _findings(answer: Answer, texts: Texts) -> list[Component]:
+    """Findings of the document, the gravest first."""
+    if answer.joint is None:
+        return []
+    order = ("critical", "warning", "info")
+    found = sorted(answer.joint["findings"], key=lambda one: order.index(one["severity"]))
+    if not found:
+        return [html.P(texts("result.no_findings"), className="note")]
+    items = [
+        html.Li(
+            [
+                html.Span(
+                    texts(f"finding.severity_{one['severity']}"),
+                    className=f"tag severity-{one['severity']}",
+                ),
+                " ",
+                said(one["text"], texts),
+            ]
+        )
+        for one in found
+    ]
+    return [html.Ul(items, className="result-findings", id="findings")]
+
+
+def _assumptions(answer: Answer, texts: Texts) -> list[Component]:
+    """What the answer rests on, and what it cannot say."""
+    if answer.joint is None:
+        cannot, assumed = [], [] if answer.report is None else answer.report["assumptions"]
+    else:
+        cannot, assumed = answer.joint["cannot_say"], answer.joint["assumptions"]
+    parts: list[Component] = [html.H2(texts("result.assumptions")), sentence_list(assumed, texts)]
+    limits = sentence_list(cannot, texts) if cannot else html.P(texts("result.cannot_whatif"))
+    return [*parts, html.H2(texts("result.cannot_say"), id="cannot-say"), limits]
