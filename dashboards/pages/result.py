@@ -12,9 +12,10 @@ from dashboards.pages.requests import read_request
 from dashboards.results import Answer, read_answer
 from dashboards.state import ViewState
 from dashboards.view import CityView
-from dashboards.widgets import scenario_map
+from dashboards.widgets import result_comments, scenario_map
 from dashboards.widgets.parts import empty
 from dashboards.widgets.result_bridges import bridge_section, not_assessable
+from dashboards.widgets.result_comments import comment_section
 from dashboards.widgets.result_compare import compare_section
 from dashboards.widgets.result_head import head, job_card, warnings
 from dashboards.widgets.result_kpis import kpi_section
@@ -93,6 +94,7 @@ def register(app: Dash, view: CityView) -> None:
         return request.state, request.texts
 
     scenario_map.register(app, view, read)
+    result_comments.register(app, view)
 
 
 def _no_run(texts: Texts) -> list[Component]:
@@ -140,9 +142,10 @@ def _content(shown: Shown, request: PageRequest, view: CityView) -> list[Compone
             Tree(id="result-compare", tree=_compared(shown, texts)),
         ],
         "assumptions": _assumptions(answer, texts),
+        "comments": comment_section(view.twin.decisions.comments(answer.run.id), texts),
         "decision": [html.Div(id="result-decision")],
     }
-    named = ("kpis", "bridges", "traffic", "compare", "assumptions")
+    named = ("kpis", "bridges", "traffic", "compare", "assumptions", "comments")
     links = [html.A(texts(f"result.{key}"), href=f"#{key}") for key in named]
     label = {"aria-label": texts("result.sections")}
     return [

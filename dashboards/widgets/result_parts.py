@@ -60,6 +60,8 @@ def changed(
         return text
     if is_significant:
         return html.Strong(text)
+    if round(value, decimals) == 0:
+        return text
     mark = html.Span("~\u202f", **extra(aria_hidden="true"))
     note = html.Span(f" {texts('result.is_noise')}", className="hidden")
     return html.Span([mark, text, note], className="noise")

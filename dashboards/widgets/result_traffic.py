@@ -170,24 +170,20 @@ def _alternatives(found: Report, names: Names, texts: Texts) -> list[Component]:
 
 
 def _links(found: Sequence[Report], names: Names, texts: Texts) -> list[Component]:
-    heading = html.H3(texts("result.links"))
+    """Largest changes; the table below the map has them all."""
     if not found:
-        return [heading, html.P(texts("result.no_links"))]
+        return [html.P(texts("result.no_links"))]
     body = []
     for item in found[:MOST_LINKS]:
         key = item["name"] or str(item["link"])
         name = names.get(key, key) + ("" if item["is_unique"] else " *")
         body.append(_flow_row(name, item, texts))
-    shown = table(
-        texts("result.links_caption", n=texts.number(len(body))),
-        _flow_head(texts),
-        body,
-        identity="links",
-        numbers=range(1, 5),
-    )
-    if all(item["is_unique"] for item in found[:MOST_LINKS]):
-        return [heading, shown]
-    return [heading, shown, html.P(word("links_not_unique", texts), className="note")]
+    caption = texts("result.links_caption", n=texts.number(len(body)))
+    shown = table(caption, _flow_head(texts), body, identity="links", numbers=range(1, 5))
+    notes: list[Component] = []
+    if not all(item["is_unique"] for item in found[:MOST_LINKS]):
+        notes.append(html.P(word("links_not_unique", texts), className="note"))
+    return [folded(texts("result.links"), [shown, *notes])]
 
 
 def _flow_head(texts: Texts) -> list[str]:
