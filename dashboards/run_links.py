@@ -25,8 +25,8 @@ SIDES = (BASE, SCENARIO, CHANGE)
 CLOSING = frozenset({"close_link", "close_direction", "close_asset"})
 HEAVY_FROM_T = 3.5
 """Heavy vehicles weigh more than this, buses included: "Schwerverkehr" of the StVO."""
-COMMON_SHARE = 0.98
-"""Share of the values that a range holds; the rest has the colour of its end."""
+COMMON_SHARE, COMMON_CHANGE = 0.98, 0.9
+"""Share of the values, and of the changes, in a range; the rest has the colour of its end."""
 NICE = (1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0)
 
 
@@ -113,7 +113,8 @@ class RunLinks:
     def change_scale(self, key: str) -> Scale:
         """Range of the changes that are above the noise; zero is exactly byte 127."""
         sided, item = self.quantities[key], QUANTITIES[key]
-        return difference(max(nice(_common(np.abs(sided.change[drawn(sided)]))), item.least_change))
+        common = _common(np.abs(sided.change[drawn(sided)]), COMMON_CHANGE)
+        return difference(max(nice(common), item.least_change))
 
     def codes(self, key: str, side: str) -> Bytes:
         """(links,) Byte of each link on one side, or of its change; 255 below the noise."""
@@ -271,6 +272,6 @@ def _closed(
     return np.array(named, dtype=np.bool_) & ~(flow.scenario > 0.0)
 
 
-def _common(values: Float64) -> float:
+def _common(values: Float64, share: float = COMMON_SHARE) -> float:
     finite = values[np.isfinite(values)]
-    return float(np.quantile(finite, COMMON_SHARE)) if finite.size else 0.0
+    return float(np.quantile(finite, share)) if finite.size else 0.0

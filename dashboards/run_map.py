@@ -33,6 +33,7 @@ LINKS, BRIDGES, REPORT, JOINT = "links", "bridges", "report", "measures"
 ROADS = "roads"
 SMALL_PX, LARGE_PX = 7.0, 26.0
 MOST_CLASSES = 6
+RESTRICTION_SIGN, FINDING_SIGN = "\u2298", "!"
 SIGNS = {"more": 1, "less": -1}
 KNOWN_STATUS = ("newly_violated", "avoided", "violated")
 
@@ -296,7 +297,9 @@ def bridge_state(item: RunBridge, texts: Texts) -> str:
 
 def bridge_label(item: RunBridge, texts: Texts) -> str:
     """Name, change and marks of a bridge, as the map writes them."""
-    marks = ("\u26d4" if item.meets_restriction else "") + ("!" if item.has_finding else "")
+    marks = (RESTRICTION_SIGN if item.meets_restriction else "") + (
+        FINDING_SIGN if item.has_finding else ""
+    )
     change = signed_text(item.change, 0, texts)
     return f"{item.name} {change}\u202f{texts.unit(item.unit)} {marks}".strip()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dash import ClientsideFunction, Dash, Input, Output, html
 from dash.development.base_component import Component
@@ -281,13 +281,19 @@ def _facts(texts: Texts, unit: str, decimals: int) -> list[Fact]:
 
 
 def _sight(state: ViewState, found: RunMap, view: CityView) -> Sight:
-    """Camera of the address, else the bridges and links that changed, else the city."""
+    """Camera of the address, else the bridges that changed, else the city; a pane sees half."""
     if state.camera is not None:
         latitude, longitude, zoom, _, _ = state.camera.values
         return Sight(longitude, latitude, zoom, pitch=0.0)
+    seen = _changed_sight(found) or _city_sight(view)
+    return replace(seen, zoom=seen.zoom - 1.0) if state.show == "split" else seen
+
+
+def _changed_sight(found: RunMap) -> Sight | None:
+    """Camera on the bridges that changed; None if they have no extent."""
     places = [item.place for item in found.bridges if item.is_changed]
     if len(places) < 2:  # noqa: PLR2004 - one place has no extent
-        return _city_sight(view)
+        return None
     west, east = min(p[0] for p in places), max(p[0] for p in places)
     south, north = min(p[1] for p in places), max(p[1] for p in places)
     dx, dy = MARGIN * (east - west), MARGIN * (north - south)

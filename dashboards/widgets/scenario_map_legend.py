@@ -9,7 +9,7 @@ from dashboards import theme
 from dashboards.deck.scenario import QUIET
 from dashboards.i18n.translate import Texts
 from dashboards.run_links import QUANTITIES
-from dashboards.run_map import RunMap
+from dashboards.run_map import FINDING_SIGN, RESTRICTION_SIGN, RunMap
 from dashboards.run_words import signed_text
 from dashboards.state import ViewState
 from dashboards.widgets.parts import change, go
@@ -76,7 +76,8 @@ def _difference(found: RunMap, state: ViewState, texts: Texts) -> list[Component
     title = title if unit == "1" else f"{title}, {texts.unit(unit)}"
     ends = (signed_text(-span, digits, texts), "0", signed_text(span, digits, texts))
     return [
-        html.P([html.Strong(texts(f"run_map.value.{key}")), html.Br(), title]),
+        html.P(html.Strong(texts(f"run_map.value.{key}"))),
+        html.P(title),
         _ramp("difference"),
         _ticks((f"\u2264\u202f{ends[0]}", ends[1], f"\u2265\u202f{ends[2]}")),
         _items(
@@ -128,8 +129,8 @@ def _bridges(found: RunMap, texts: Texts) -> list[Component]:
         _items(
             [
                 (disc, texts("run_map.bridge_size")),
-                (_sign("\u26d4"), texts("run_map.restriction")),
-                (_sign("!"), texts("run_map.finding")),
+                (_sign(RESTRICTION_SIGN), texts("run_map.restriction")),
+                (_sign(FINDING_SIGN), texts("run_map.finding")),
             ]
         ),
     ]
