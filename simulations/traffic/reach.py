@@ -122,7 +122,7 @@ def reach(
     is_open = _open_arcs(graph, class_index, ignored_masks)
     cost_s = _arc_times(graph, class_index, time_s)
     start = np.flatnonzero(np.isin(graph.node_id, sources))
-    distances = _Distances(graph, is_open, cost_s)
+    distances = Distances(graph, is_open, cost_s)
     away_s = distances.nearest(start)
     depart_s, arrive_s = away_s[: graph.nodes], away_s[distances.arrival]
     kept = np.flatnonzero(is_open & (graph.link_of >= 0))
@@ -160,7 +160,7 @@ def _arc_times(graph: RoadGraph, class_index: int, time_s: FloatArray | None) ->
     return np.where(is_link, common_s + slower_s, graph.t0_s)
 
 
-class _Distances:
+class Distances:
     """Shortest times over open arcs; nodes that may not be passed are ends only."""
 
     def __init__(self, graph: RoadGraph, is_open: BoolArray, cost_s: FloatArray) -> None:
@@ -230,7 +230,7 @@ def without_alternative(
     flow = demand.flow_vehh[mine]
 
     def times(opened: BoolArray) -> FloatArray:
-        return _Distances(graph, opened, cost_s).between(origins, ends)[at_origin, at_end]
+        return Distances(graph, opened, cost_s).between(origins, ends)[at_origin, at_end]
 
     base_s = times(is_open)
     served = np.isfinite(base_s)

@@ -1,0 +1,93 @@
+"""Figures of the whole town before and after."""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from simulations.measures.bands import SUMS, Ensemble
+from simulations.measures.document import Kpi
+from simulations.measures.joint import Joint
+
+FIRE_STATION = "fire_station"
+_TRAFFIC = "simulated: equilibrium of traffic, one hour"
+_REACH = "simulated: congested times, residents beyond the shortest limit of fire stations"
+_COUNTED = "derived: counted over the bridges of this document"
+_S_PER_H = 3600.0
+
+
+def kpis(joint: Joint, ensemble: Ensemble | None, report: Mapping[str, object]) -> list[Kpi]:
+    """The figures in the order in which they are read; unserved trips first."""
+    found = joint.sides.found
+    before = float(found.base_unserved_vehh.sum())
+    after = float(found.scenario_unserved_vehh.sum())
+    out = [_kpi("unserved", "1/h", before, after, is_significant=abs(after - before) > 0.5)]  # noqa: PLR2004 - half a trip
+    for key in SUMS:
+        one = found.total(key)
+        out.append(_kpi(key, one.unit, one.base, one.scenario, is_significant=one.is_significant))
+    indices = [_travel_time_index(joint, side) for side in ("base", "scenario")]
+    moved = found.total("vehicle_h").is_significant
+    out += [
+        _kpi("travel_time_index", "1", *indices, is_significant=moved),
+        _beyond(report),
+        _newly_loaded(joint),
+        _newly_met(joint),
+    ]
+    if ensemble is not None:
+        for one in out:
+            one["band"] = ensemble.band_of_sum(one["key"])
+    return out
+
+
+def _kpi(
+    key: str, unit: str, base: float | None, scenario: float | None, *,
+    is_significant: bool, provenance: str = _TRAFFIC,
+) -> Kpi:  # fmt: skip
+    change = None if base is None or scenario is None else scenario - base
+    return {
+        "key": key,
+        "unit": unit,
+        "base": base,
+        "scenario": scenario,
+        "change": change,
+        "band": None,
+        "is_significant": bool(is_significant),
+        "provenance": provenance,
+    }
+
+
+def _travel_time_index(joint: Joint, side: str) -> float | None:
+    result = joint.sides.base.state if side == "base" else joint.sides.result
+    flow = result.flow_vehh.sum(axis=0)
+    empty_h = float(flow @ result.t0_s) / _S_PER_H
+    return float(flow @ result.time_s) / _S_PER_H / empty_h if empty_h > 0.0 else None
+
+
+def _beyond(report: Mapping[str, object]) -> Kpi:
+    """Residents whom no fire station reaches within the shortest limit."""
+    reach = cast("Mapping[str, object]", report.get("reach", {}))
+    kinds = cast("Sequence[Mapping[str, object]]", reach.get("kinds", ()))
+    chosen = next((one for one in kinds if one["kind"] == FIRE_STATION), None)
+    if chosen is None or not chosen["limits"]:
+        return _kpi(
+            "emergency_beyond_residents", "1", None, None, is_significant=False, provenance=_REACH
+        )
+    total = float(cast("float", reach["residents"]))
+    limit = cast("Sequence[Mapping[str, float]]", chosen["limits"])[0]
+    before, after = total - limit["base_residents"], total - limit["scenario_residents"]
+    return _kpi(
+        "emergency_beyond_residents", "1", before, after,
+        is_significant=before != after, provenance=_REACH,
+    )  # fmt: skip
+
+
+def _newly_loaded(joint: Joint) -> Kpi:
+    count = float(sum(one.is_newly_loaded for one in joint.sides.found.bridges))
+    return _kpi(
+        "bridges_newly_loaded", "1", 0.0, count, is_significant=count > 0.0, provenance=_COUNTED
+    )
+
+
+def _newly_met(joint: Joint) -> Kpi:
+    count = float(sum(one.is_newly_met for part in joint.parts for one in part.met))
+    return _kpi(
+        "restrictions_newly_met", "1", 0.0, count, is_significant=count > 0.0, provenance=_COUNTED
+    )

@@ -1,0 +1,226 @@
+"""Restrictions that traffic meets: kept, avoided, or violated, before and after.
+
+``*_vehd`` of a restriction are vehicles a day that cross although it forbids them. ``avoiding`` are
+those of the scenario that it keeps away: vehicles above the limit whose cheapest way, at the times
+of the scenario, would lead over the bridge if this restriction alone did not exist for them. A
+limit inside the mass band of a class keeps the whole class away; only its share above the limit is
+counted as avoiding. A restriction of the scenario itself keeps away what crossed before.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulations.measures.cases import BridgeCase, RestrictionCase, RestrictionKind
+from simulations.measures.document import Met, RestrictionStatus
+from simulations.measures.flows import PartFlows, TrafficSides, share_above
+from simulations.traffic.avoiding import Avoiding
+from simulations.traffic.graph import build
+from simulations.traffic.pathflows import rows_of
+from twin.model.traffic import VehicleClass
+
+Floats = NDArray[np.float64]
+
+JUDGED: tuple[RestrictionKind, ...] = ("gross_weight", "axle_load", "height", "no_passage")
+NETWORK = "road network"
+MEASURE = "this measure"
+_COLUMNS: tuple[tuple[RestrictionKind, str, str], ...] = (
+    ("gross_weight", "max_weight_t", "t"),
+    ("axle_load", "max_axle_t", "t"),
+    ("height", "max_height_m", "m"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Cheapest ways before and after, for restrictions that are avoided."""
+
+    before: Avoiding
+    after: Avoiding
+
+    @classmethod
+    def of(cls, sides: TrafficSides) -> "Ways":
+        """Both sides; their graphs are built once for all bridges."""
+        base, edited = sides.base, sides.edited
+        return cls(
+            Avoiding(build(base.network, base.demand.classes), base.demand, base.state.time_s),
+            Avoiding(
+                build(edited.network, edited.demand.classes), edited.demand, sides.result.time_s
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MetRestriction:
+    """A restriction with vehicles an hour that break it, and that it keeps away."""
+
+    restriction: RestrictionCase
+    status: RestrictionStatus
+    base_vehh: float
+    scenario_vehh: float
+    avoiding_vehh: float
+    base_avoiding_vehh: float
+    is_of_measure: bool
+
+    @property
+    def is_newly_met(self) -> bool:
+        """Nobody broke or avoided it before, and somebody does now."""
+        return (
+            not self.is_of_measure
+            and self.status in ("newly_violated", "avoided")
+            and self.base_avoiding_vehh <= 0.0
+        )
+
+    def document(self, day_factor: float | None) -> Met:
+        """The block of the document."""
+        scale = day_factor
+        return {
+            "kind": self.restriction.kind,
+            "value": self.restriction.value,
+            "unit": self.restriction.unit,
+            "status": self.status,
+            "base_vehd": None if scale is None else self.base_vehh * scale,
+            "scenario_vehd": None if scale is None else self.scenario_vehh * scale,
+            "avoiding_vehd": None if scale is None else self.avoiding_vehh * scale,
+            "source": self.restriction.source,
+        }
+
+
+def restrictions_met(
+    case: BridgeCase, sides: TrafficSides, flows: PartFlows, ways: Ways, *,
+    links: NDArray[np.int64],
+) -> tuple[MetRestriction, ...]:  # fmt: skip
+    """What became of each restriction on a part: those in force, of the network, of the scenario.
+
+    Parameters
+    ----------
+    links : (ids,)
+        Of the part.
+    """
+    recorded = [one for one in case.restrictions if one.kind in JUDGED]
+    known = {(one.kind, one.value) for one in recorded}
+    of_network = [one for one in _of_network(sides, links) if (one.kind, one.value) not in known]
+    old = [_met(one, flows, sides, ways, links) for one in (*recorded, *of_network)]
+    new = [_of_measure(one, flows, sides) for one in _new_limits(sides, links)]
+    return (*old, *new)
+
+
+def _met(
+    one: RestrictionCase, flows: PartFlows, sides: TrafficSides, ways: Ways,
+    links: NDArray[np.int64],
+) -> MetRestriction:  # fmt: skip
+    share = np.array([_forbidden(item, one) for item in sides.classes])
+    before = float(share @ flows.base_vehh)
+    after = float(share @ flows.scenario_vehh) + _still(one, flows)
+    floor = float(np.max(np.where(share > 0.0, share * flows.floor_vehh, 0.0), initial=0.0))
+    mine = np.array(one.links, dtype=np.int64) if one.links else links
+    away = [
+        float(share @ side.vehicles(mine, one.kind, exempt=one.exempt))
+        for side in (ways.before, ways.after)
+    ]
+    return MetRestriction(
+        restriction=one,
+        status=_status(before, after, floor, away[1]),
+        base_vehh=before,
+        scenario_vehh=after,
+        avoiding_vehh=away[1],
+        base_avoiding_vehh=away[0],
+        is_of_measure=False,
+    )
+
+
+def _still(one: RestrictionCase, flows: PartFlows) -> float:
+    """Vehicles that break the limit of the scenario and so this one, too."""
+    if one.kind != "gross_weight" or one.value is None:
+        return 0.0
+    lawful = replace_breaking(flows)
+    return flows.above_vehh(one.value)[1] - lawful.above_vehh(one.value)[1]
+
+
+def replace_breaking(flows: PartFlows) -> PartFlows:
+    """The same flows without vehicles that break a limit."""
+    return replace(flows, breaking_vehh=np.zeros_like(flows.breaking_vehh))
+
+
+def _status(before: float, after: float, floor: float, away: float) -> RestrictionStatus:
+    if after > floor:
+        return "violated" if before > floor else "newly_violated"
+    return "avoided" if away > 0.0 else "kept"
+
+
+def _of_measure(one: RestrictionCase, flows: PartFlows, sides: TrafficSides) -> MetRestriction:
+    share = np.array([_forbidden(item, one) for item in sides.classes])
+    before = float(share @ flows.base_vehh)
+    after = float(share @ flows.scenario_vehh) + _still(one, flows)
+    away = max(before - after, 0.0)
+    return MetRestriction(
+        restriction=one,
+        status="newly_violated" if after > 0.0 else ("avoided" if away > 0.0 else "kept"),
+        base_vehh=before,
+        scenario_vehh=after,
+        avoiding_vehh=away,
+        base_avoiding_vehh=0.0,
+        is_of_measure=True,
+    )
+
+
+def _forbidden(item: VehicleClass, one: RestrictionCase) -> float:
+    """Share of the vehicles of a class that a restriction forbids [-]."""
+    if item.name in one.exempt:
+        return 0.0
+    if one.kind == "no_passage":
+        return 1.0
+    if one.value is None:
+        return 0.0
+    if one.kind == "gross_weight":
+        return share_above(item, one.value)
+    size = item.axle_t if one.kind == "axle_load" else item.height_m
+    return 1.0 if size > one.value else 0.0
+
+
+def _of_network(sides: TrafficSides, links: NDArray[np.int64]) -> list[RestrictionCase]:
+    """Limits that the road network of the base has on these links, each value once."""
+    network = sides.base.network
+    rows = rows_of(network.link_id, links[np.isin(links, network.link_id)])
+    out = []
+    for kind, column, unit in _COLUMNS:
+        limits = getattr(network, column)[rows]
+        for value in np.unique(limits[np.isfinite(limits)]).tolist():
+            mine = rows[limits == value]
+            out.append(
+                RestrictionCase(
+                    kind, value, unit, tuple(network.link_id[mine].tolist()),
+                    _exempt(sides, network.limit_exempt, mine), NETWORK,
+                )
+            )  # fmt: skip
+    return out
+
+
+def _new_limits(sides: TrafficSides, links: NDArray[np.int64]) -> list[RestrictionCase]:
+    """Limits that the scenario brings to these links."""
+    base, edited = sides.base.network, sides.edited.network
+    held = links[np.isin(links, base.link_id)]
+    before, after = rows_of(base.link_id, held), rows_of(edited.link_id, held)
+    out = []
+    for kind, column, unit in _COLUMNS:
+        old, new = getattr(base, column)[before], getattr(edited, column)[after]
+        for value in np.unique(new[new < old]).tolist():
+            mine = after[new == value]
+            out.append(
+                RestrictionCase(
+                    kind, value, unit, tuple(edited.link_id[mine].tolist()),
+                    _exempt(sides, edited.limit_exempt, mine), MEASURE,
+                )
+            )  # fmt: skip
+    return out
+
+
+def _exempt(
+    sides: TrafficSides, bits: NDArray[np.uint32] | None, rows: Sequence[int] | NDArray[np.int64]
+) -> tuple[str, ...]:
+    if bits is None:
+        return ()
+    every = np.bitwise_and.reduce(bits[rows]) if len(rows) else np.uint32(0)
+    return tuple(item.name for item in sides.classes if int(every) >> item.bit & 1)
