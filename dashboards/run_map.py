@@ -313,7 +313,10 @@ def _bridge_codes(shown: RunMap) -> NDArray[np.uint8]:
 def _bridges(
     joint: bytes | None, report: bytes | None, features: CityFeatures
 ) -> tuple[RunBridge, ...]:
-    """Bridges of the joint analysis, else of the traffic part, that the map has a place for."""
+    """Bridges of the joint analysis, else of the traffic part, that the map has a place for.
+
+    Of several parts of one bridge the one that changes most: parts in a row carry the same vehicles.
+    """
     rows: Sequence[Mapping[str, object]] = []
     if joint is not None:
         rows = [_of_joint(item) for item in json.loads(joint)["bridges"]]
