@@ -1,7 +1,9 @@
 """Interventions become edits of a copy of network and demand."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 import numpy as np
 
@@ -17,6 +19,18 @@ from twin.model.interventions import Intervention, kinds
 from twin.model.network import CostFunction, Network
 from twin.model.scenarios import Scenario, check
 from twin.model.traffic import Demand
+
+_ON_THE_BRIDGE = "it acts on the bridge alone"
+BRIDGE_ALONE: Mapping[str, str] = MappingProxyType(
+    {
+        "change_stiffness": "stiffness does not change traffic",
+        "overtaking_ban": _ON_THE_BRIDGE,
+        "lane_guidance": _ON_THE_BRIDGE,
+        "inspection_cycle": _ON_THE_BRIDGE,
+        "monitoring": _ON_THE_BRIDGE,
+    }
+)
+"""Kinds that traffic leaves aside, and why."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,9 +179,9 @@ def _no_effect(
 def _edit(draft: Draft, item: Intervention, name: str) -> tuple[list[str], bool]:
     """Apply one intervention; its problems, and whether any vehicle notices it."""
     kind = kinds()[item.kind]
-    if item.kind == "change_stiffness":
+    if item.kind in BRIDGE_ALONE:
         draft.assumptions.append(
-            f"{name} on {', '.join(item.targets)} is not applied: stiffness does not change traffic"
+            f"{name} on {', '.join(item.targets)} is not applied: {BRIDGE_ALONE[item.kind]}"
         )
         return [], False
     if item.kind == "new_link":
@@ -285,7 +299,7 @@ def _edited(
         assumptions=tuple(draft.assumptions),
         warnings=tuple(draft.warnings),
         inactive=inactive,
-        not_applied=tuple(item for item in active if item.kind == "change_stiffness"),
+        not_applied=tuple(item for item in active if item.kind in BRIDGE_ALONE),
         removed_links=after.link_id[removed],
         changed_links=after.link_id[changed],
         new_links=after.link_id[old:],

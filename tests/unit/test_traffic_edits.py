@@ -9,7 +9,7 @@ import pytest
 from simulations.traffic import graph
 from simulations.traffic.classes import classes
 from simulations.traffic.demand import pairs
-from simulations.traffic.edits import Edited, apply
+from simulations.traffic.edits import BRIDGE_ALONE, Edited, apply
 from simulations.traffic.examples import CAR, LORRY, two_routes
 from simulations.traffic.linkedits import HANDLERS
 from simulations.traffic.reach import reach
@@ -336,6 +336,22 @@ def test_what_is_not_applied_is_named() -> None:
     assert result.min_gap_m.tolist() == [0.0, 50.0, 0.0, 0.0, 50.0, 0.0]
 
 
+@pytest.mark.parametrize(
+    "alone",
+    [
+        item("overtaking_ban", "B1"),
+        item("lane_guidance", "B1", lane=1),
+        item("inspection_cycle", "B1", inspection="simple", months=6.0),
+        item("monitoring", "B1", task="crack width"),
+    ],
+)
+def test_what_acts_on_a_bridge_alone_leaves_traffic_as_it_is(alone: Intervention) -> None:
+    result = edited(alone, item("close_link", "1"))
+    assert result.not_applied == (alone,)
+    assert "it acts on the bridge alone" in result.assumptions[0]
+    assert refused(alone)[0].startswith("no effect")
+
+
 def test_a_name_of_both_a_link_and_an_asset_must_be_settled() -> None:
     network, demand = two_routes()
     network = replace(network, link_assets=replace(network.link_assets, asset=("1", "2", "1", "2")))
@@ -358,7 +374,7 @@ def test_the_order_of_interventions_counts() -> None:
 
 
 def test_every_kind_on_links_has_its_edit() -> None:
-    elsewhere = {"change_stiffness", "new_link", "turn_ban", "turn_penalty", "scale_demand"}
+    elsewhere = {*BRIDGE_ALONE, "new_link", "turn_ban", "turn_penalty", "scale_demand"}
     assert set(HANDLERS) | elsewhere == set(kinds())
 
 

@@ -124,6 +124,8 @@ class _Known:
                 yield words, name
 
 
+_ON_ANY_BRIDGE = ("change_stiffness", "inspection_cycle", "monitoring")
+"""Kinds whose bridges need no link of the network."""
 _TARGET_WORDS = {
     "link": "link",
     "turn": "link",
@@ -137,7 +139,7 @@ def _named(item: Intervention) -> Iterable[tuple[str, str]]:
     """All that an intervention names, each behind the words for it."""
     kind = kinds()[item.kind]
     words = _TARGET_WORDS.get(kind.target)
-    for text in item.targets if words and item.kind != "change_stiffness" else ():
+    for text in item.targets if words and item.kind not in _ON_ANY_BRIDGE else ():
         prefix, colon, bare = text.partition(":")
         is_prefixed = bool(colon) and prefix in ("link", "asset") and words != "zone"
         yield str(words), bare if is_prefixed else text
