@@ -1,6 +1,6 @@
 """The document of a measures run as a text for the terminal, in German or English."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from simulations.wording import WIDTH, Words, label, listed
@@ -65,7 +65,7 @@ def _bridges(document: Document, words: Words) -> Iterable[str]:
     if not document["bridges"]:
         return
     names = ("column_base", "column_scenario", "column_change", "column_band", "column_damage")
-    widths = (10, 10, 10, 19, 11)
+    widths = (10, 10, 10, 24, 12)
     head = "".join(f"{words(name):>{width}}" for name, width in zip(names, widths, strict=True))
     yield f"{label(words('heavy_vehd'))}{head}"
     for item in document["bridges"]:
@@ -75,12 +75,20 @@ def _bridges(document: Document, words: Words) -> Iterable[str]:
             f"{label(item['name'])}{words.number(heavy['base_vehd']):>10}"
             f"{words.number(heavy['scenario_vehd']):>10}"
             f"{words.number(heavy['change_vehd'], sign=True):>10}{mark:1}"
-            f"{_band(heavy['band'], words):>18}{_factor(fatigue, words):>11}"
+            f"{_band(heavy['band'], words):>23}{_factor(fatigue, words):>12}"
         )
+    if _has_like_parts(document["bridges"]):
+        yield words("measure_parts")
     if any(not item["heavy"]["is_significant"] for item in document["bridges"]):
         yield words("measure_noise")
     if any(item["fatigue"]["status"] == "relative" for item in document["bridges"]):
         yield words("measure_relative")
+
+
+def _has_like_parts(bridges: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether parts of one bridge are taken to carry the same traffic."""
+    carried = [(item["asset"], item["heavy"]["base_vehd"]) for item in bridges]
+    return len(set(carried)) < len(carried)
 
 
 def _band(band: Mapping[str, Any] | None, words: Words) -> str:
@@ -111,7 +119,7 @@ def _restrictions(document: Document, words: Words) -> Iterable[str]:
     if found:
         yield f"{words('measure_restrictions')}:"
     for item, met in found:
-        value = "" if met["value"] is None else f" {words.number(met['value'], digits=1)} "
+        value = "" if met["value"] is None else f" {_short(met['value'], words)} "
         size = f"{words('kind_' + met['kind'])}{value}{met['unit']}".rstrip()
         line = f"  {item['name']}, {size}: {words('met_' + met['status'])}"
         if met["scenario_vehd"]:
@@ -119,6 +127,11 @@ def _restrictions(document: Document, words: Words) -> Iterable[str]:
         if met["avoiding_vehd"]:
             line += "; " + words("met_avoiding", vehicles=words.number(met["avoiding_vehd"]))
         yield line
+
+
+def _short(value: float, words: Words) -> str:
+    """A limit without decimals that say nothing."""
+    return words.number(value, digits=0 if value == round(value) else 1)
 
 
 def _kpis(document: Document, words: Words) -> Iterable[str]:

@@ -26,6 +26,9 @@ from twin.settings import Settings
 FORMATTED = {"date-time": "date-time", "date": "date"}
 REFUSED = {"description": "Refused, absent or not available now; the answer says what is wrong"}
 PART = re.compile(r"{(\w+)}")
+SCENARIO_BODIES = frozenset(
+    f"/api/{what}/{route}" for what in ("whatif", "measures") for route in ("check", "runs")
+)
 MOVES = ("seen", "judged", "closed")
 
 
@@ -80,7 +83,7 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
 
 
 def _body(path: str) -> Mapping[str, Any] | None:
-    if path in ("/api/whatif/check", "/api/whatif/runs"):
+    if path in SCENARIO_BODIES:
         return {key: value for key, value in schema().items() if not key.startswith("$")}
     if path.startswith("/api/bridges/findings/") and path.rpartition("/")[2] in MOVES:
         texts = {name: {"type": "string"} for name in ("person", "reason", "verdict")}

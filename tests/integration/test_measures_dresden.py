@@ -1,0 +1,248 @@
+"""The measures of the documentation in the demo city: command, worker, HTTP, sandbox."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from services import open_folder
+from store_servers import Database, running_server
+from town import settings
+from waiting import wait_for
+
+from dashboards.app import create_app
+from dashboards.security.guard import Listen
+from dashboards.serving import WebServer
+from twin.city import Twin
+from twin.model.scenarios import Scenario, from_json
+from twin.model.times import utc_now
+from twin.store import open_store
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "docs" / "examples"
+CAROLA = EXAMPLES / "carolabruecke-closed.json"
+LOSCHWITZ = EXAMPLES / "loschwitz-16t.json"
+WORKER = ROOT / "tests" / "measure_worker.py"
+LIVE = "SELECT c.oid::regclass::text FROM pg_class AS c WHERE c.relkind IN ('r', 'p') AND \
+c.relnamespace = 'public'::regnamespace AND NOT c.relispartition AND \
+c.relname NOT IN ('run', 'run_part', 'run_result', 'job') ORDER BY 1"
+EXPIRED_S = 60.0
+
+Document = Mapping[str, Any]
+pytestmark = pytest.mark.db
+
+
+class Place:
+    """A database with the demo city and its base, and the environment of its commands."""
+
+    def __init__(self, folder: Path, database: Database) -> None:
+        self.folder = folder
+        self.database = database
+        self.environment = {
+            **os.environ,
+            "TWIN_DATABASE_DSN": database.dsn(),
+            "TWIN_DATA_DIR": str(folder),
+            "PYTHONUTF8": "1",
+            "PYTHONPATH": str(ROOT / "tests"),
+        }
+
+    def must(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "twin.cli", *arguments],
+            env=self.environment, capture_output=True, text=True, timeout=600, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def document(self, file: Path, *more: str) -> Document:
+        return json.loads(self.must("measures", "run", str(file), "--here", "--json", *more))[
+            "document"
+        ]
+
+    @contextmanager
+    def worker(self, *, ahead_s: float = 0.0) -> Iterator["subprocess.Popen[bytes]"]:
+        command = [sys.executable, str(WORKER), self.database.dsn("twin_work"), str(ahead_s)]
+        process = subprocess.Popen(command, env=self.environment, stderr=subprocess.DEVNULL)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait(10)
+
+    def checksums(self) -> Mapping[str, object]:
+        """Checksum of the content of every table but those of runs and heartbeats."""
+        return {
+            str(table): self.database.run(
+                f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} AS t"  # noqa: E501, S608 - a name from the catalogue
+            )
+            for (table,) in self.database.run(LIVE)
+        }
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    with open_folder() as folder, running_server("postgres") as server:
+        found = Place(folder, server.migrated_database())
+        found.must("load")
+        found.must("estimate", "2018", "--as-of", "2018-06-01")
+        found.must("bridge", "--now")
+        yield found
+
+
+@pytest.fixture(scope="module")
+def closed(place: Place) -> Document:
+    return place.document(CAROLA)
+
+
+@pytest.fixture
+def twin(place: Place) -> Iterator[Twin]:
+    store = open_store(place.database.dsn())
+    yield Twin(store, clock=utc_now)
+    store.close()
+
+
+def _scenario(file: Path) -> Scenario:
+    return from_json(file.read_text(encoding="utf-8"))
+
+
+def _bridge(document: Document, asset: str) -> Document:
+    return next(item for item in document["bridges"] if item["asset"] == asset)
+
+
+def test_bridges_with_added_lorries_come_in_the_order_of_the_added_lorries(
+    closed: Document,
+) -> None:
+    gains = [item["heavy"]["change_vehd"] for item in closed["bridges"]]
+    assert gains == sorted(gains, reverse=True)
+    detours = [item["asset"] for item in closed["bridges"] if item["role"] == "detour"]
+    assert detours[:2] == ["B07", "B04"]
+    carola = _bridge(closed, "B06")
+    assert carola["role"] == "target"
+    assert (carola["heavy"]["scenario_vehd"], carola["heavy"]["base_vehd"] > 0) == (0.0, True)
+    told = _bridge(closed, "B07")
+    assert told["chain"]
+    assert told["causes"][0]["heavy_vehd"] > 0
+
+
+@pytest.mark.parametrize("file", [CAROLA, LOSCHWITZ])
+def test_no_routed_lorry_violates_the_limit_of_the_loschwitzer_bruecke(
+    place: Place, closed: Document, file: Path
+) -> None:
+    document = closed if file == CAROLA else place.document(file)
+    met = next(
+        item for item in _bridge(document, "B09")["restrictions"] if item["kind"] == "gross_weight"
+    )
+    assert (met["value"], met["unit"], met["status"]) == (15.0, "t", "avoided")
+    assert (met["base_vehd"], met["scenario_vehd"]) == (0.0, 0.0)
+    assert met["avoiding_vehd"] > 0
+
+
+def test_a_limit_above_the_one_in_force_changes_nothing_and_says_so(place: Place) -> None:
+    document = place.document(LOSCHWITZ)
+    assert {item["heavy"]["change_vehd"] for item in document["bridges"]} == {0.0}
+    assert all(item["change"] in (0.0, None) for item in document["kpis"])
+    assert any("stricter" in item["en"] for item in document["warnings"])
+
+
+def test_an_engineer_can_read_the_answer_in_both_languages(place: Place) -> None:
+    german = place.must("measures", "run", str(CAROLA), "--here")
+    english = place.must("measures", "run", str(CAROLA), "--here", "--language", "en")
+    for text, words in (
+        (german, ("Angetroffene Einschränkungen:", "Was das nicht sagen kann:", "15 t", "Albert")),
+        (english, ("Restrictions met:", "What this cannot say:", "15 t", "Albert")),
+    ):
+        assert all(word in text for word in words), text
+        assert "{" not in text
+    assert "Not assessable:" in english
+
+
+def test_the_same_question_has_the_same_bytes(place: Place, closed: Document, twin: Twin) -> None:
+    first = twin.measures.ask(_scenario(CAROLA))
+    content = twin.traffic.run_part(first.id, "measures")
+    place.database.run("DELETE FROM run_part; DELETE FROM run_result; DELETE FROM run")
+    assert place.document(CAROLA) == closed
+    second = twin.measures.ask(_scenario(CAROLA))
+    assert second.id != first.id
+    assert (second.input_hash, second.status) == (first.input_hash, "done")
+    assert twin.traffic.run_part(second.id, "measures") == content
+
+
+def test_live_tables_are_the_same_bytes_after_scenarios(place: Place) -> None:
+    before = place.checksums()
+    assert {"asset", "traffic_base_part"} <= before.keys()
+    place.document(CAROLA, "--members", "5", "--seed", "3")
+    place.document(LOSCHWITZ, "--gap", "9e-7")
+    assert place.checksums() == before
+
+
+def test_a_question_over_http_survives_its_worker(place: Place, twin: Twin) -> None:
+    server = WebServer(create_app(twin, settings()), Listen("127.0.0.1", 0))
+    port = server.start()
+    address = f"http://127.0.0.1:{port}/api/measures"
+    try:
+        with httpx.Client(base_url=address, trust_env=False, timeout=60.0) as web:
+            asked = web.post(
+                "/runs", params={"members": 500, "seed": 7}, content=CAROLA.read_bytes()
+            )
+            assert asked.status_code == 202, asked.text
+            number = asked.json()["number"]
+            with place.worker() as first:
+                wait_for(
+                    lambda: "members" in web.get(f"/runs/{number}").json()["message"],
+                    "members of the ensemble",
+                    timeout_s=60.0,
+                )
+                first.kill()
+                first.wait(10)
+            assert web.get(f"/runs/{number}").json()["status"] == "running"
+            assert web.get(f"/runs/{number}/document").status_code == 404
+            with place.worker(ahead_s=EXPIRED_S):
+                wait_for(
+                    lambda: web.get(f"/runs/{number}").json()["attempt"] == 2,
+                    "another worker to take the run",
+                    timeout_s=60.0,
+                )
+                assert web.post(f"/runs/{number}/cancel").json()["status"] == "cancelled"
+                small = web.post("/runs", params={"members": 8}, content=CAROLA.read_bytes())
+                other = small.json()["number"]
+                done = wait_for(lambda: _over(web, other), "the answer", timeout_s=60.0)
+            assert done["status"] == "done", done["message"]
+            files = {"bridges", "links", "measures", "report", "result", "snapshot"}
+            assert set(done["files"]) == files
+            document = web.get(f"/runs/{other}/document").json()
+    finally:
+        server.stop()
+    heavy = _bridge(document, "B07")["heavy"]
+    assert heavy["band"]["members"] == 8
+    assert heavy["band"]["low"] <= heavy["change_vehd"] * 1.5
+    assert document["inputs"]["input_hash"] == done["input_hash"]
+
+
+def _over(web: httpx.Client, number: int) -> dict[str, Any] | None:
+    run = web.get(f"/runs/{number}").json()
+    return run if run["status"] in ("done", "failed", "cancelled") else None
+
+
+def test_a_restriction_recorded_after_the_question_is_another_question(
+    place: Place, twin: Twin
+) -> None:
+    scenario = _scenario(CAROLA)
+    run = twin.measures.ask(scenario, relative_gap=8e-7)
+    place.database.run("UPDATE asset SET name = name || ' (neu)' WHERE id = 'B11'")
+    try:
+        other = twin.measures.ask(scenario, relative_gap=8e-7)
+        assert other.input_hash != run.input_hash
+        with place.worker():
+            found = wait_for(
+                lambda: twin.run(run.id) if twin.run(run.id).status == "failed" else None,
+                "the refusal",
+            )
+        assert "has changed since the question was asked" in found.message
+    finally:
+        place.database.run("UPDATE asset SET name = replace(name, ' (neu)', '') WHERE id = 'B11'")
