@@ -11,6 +11,18 @@ Subcommand = Callable[[Settings, Sequence[str]], int]
 
 SUBCOMMANDS = {
     "run": ("simulations.measuring_command:command", "what a scenario does to bridges and traffic"),
+    "obedience": (
+        "simulations.obedience_command:command",
+        "whether restrictions in force are kept, and whether they worked",
+    ),
+    "decide": ("simulations.deciding_command:decide_command", "decide a restriction of a bridge"),
+    "decisions": ("simulations.deciding_command:decisions_command", "list what was decided"),
+    "publish": (
+        "simulations.deciding_command:publish_command",
+        "release a decision as DATEX II message (--dry-run keeps nothing)",
+    ),
+    "withdraw": ("simulations.deciding_command:withdraw_command", "end a decision"),
+    "grant": ("simulations.deciding_command:grant_command", "who may release: give, list, revoke"),
 }
 """Module and function, imported only when asked for, and what it does."""
 

@@ -9,6 +9,7 @@
     │   ├── NetworkError    a road network cannot be computed with as it is
     │   ├── ScenarioError   a scenario is not sound or has no effect; holds all problems
     │   ├── DecisionError   a decision on a measure is not sound or not possible; all problems
+    │   │   ├── DecisionChangedError    somebody else changed it meanwhile
     │   │   └── ReleaseError    a release key is missing, wrong or locked out
     │   ├── ComparisonError two results cannot be compared
     │   ├── DemandError     trips do not fit their network or their zones
@@ -79,6 +80,10 @@ class DecisionError(ModelError):
 
     def __str__(self) -> str:
         return "\n".join(self.problems)
+
+
+class DecisionChangedError(DecisionError):
+    """Somebody else changed the decision meanwhile; read it again."""
 
 
 class ReleaseError(DecisionError, PermissionError):

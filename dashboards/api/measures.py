@@ -5,7 +5,7 @@ from functools import partial
 
 from fastapi import APIRouter, Request, Response
 
-from dashboards.api import whatif
+from dashboards.api import decisions, whatif
 from dashboards.api.series import FieldError
 from dashboards.view import CityView
 from twin.city import Twin
@@ -39,6 +39,7 @@ def offer(twin: Twin, settings: Settings) -> RouterOffer:
         router.add_api_route(path, route, methods=["POST"], name=name)
     permissions = dict.fromkeys((*reading, "measures_check"), "state.read")
     permissions |= dict.fromkeys(("measures_submit", "measures_cancel"), "run.submit")
+    permissions |= decisions.add_routes(router)
     return RouterOffer("/api/measures", router, permissions)
 
 

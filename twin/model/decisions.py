@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 
-from twin.errors import DecisionError
+from twin.errors import DecisionChangedError, DecisionError
 from twin.model.bridge import Restriction
 from twin.model.records import problems_of
 
@@ -185,7 +185,7 @@ def moved(
         If it was changed meanwhile, the step is not possible, or the order is not sound.
     """
     if expected_version != decision.version:
-        raise DecisionError(
+        raise DecisionChangedError(
             f"decision {decision.id} is at version {decision.version} by now, not "
             f"{expected_version}; read it again and repeat what is still wanted"
         )
