@@ -17,7 +17,16 @@ from fastapi.responses import JSONResponse
 
 from dashboards.compression import StaticCompression
 from dashboards.live.hub import Hub
-from dashboards.pages import bridge, missing, operations, overview, result, statement
+from dashboards.pages import (
+    bridge,
+    missing,
+    operations,
+    overview,
+    result,
+    scenario,
+    scenarios,
+    statement,
+)
 from dashboards.pages.frame import frame
 from dashboards.pages.requests import page_request, read_request
 from dashboards.security.guard import Guard, allowed_hosts, listen_address
@@ -37,6 +46,8 @@ PAGES: Mapping[str, ModuleType] = {
     "/bridge": bridge,
     "/operations": operations,
     "/result": result,
+    "/scenario": scenario,
+    "/scenarios": scenarios,
     "/accessibility": statement,
 }
 INDEX = """<!DOCTYPE html>

@@ -4,8 +4,10 @@ Keys: ``v`` codec version, ``lang``, ``map`` (latitude, longitude, zoom, pitch, 
 (repeated, ``kind:id``), ``layers``, ``kpi`` (coloured channel), ``tab``, ``sort``, ``page``,
 ``low``, ``run`` (number of a run), ``cmp`` (up to three more runs), ``role`` (of bridges in a
 result), ``show`` and ``value`` (how and what the map of a result shows), ``links``, ``order``,
-``rows`` (which links its table holds, sorted how, which page). Defaults are left out and the order
-is fixed, so equal views have equal addresses.
+``rows`` (which links its table holds, sorted how, which page), ``scenario`` (packed question of
+the editor), ``bridge`` and ``from`` (bridge or run that it begins with), ``q`` and ``status``
+(filter of the list of runs). Defaults are left out and the order is fixed, so equal views have
+equal addresses.
 """
 
 import math
@@ -32,6 +34,9 @@ Role = Literal["", "target", "detour", "relieved", "unchanged"]
 Show = Literal["diff", "split", "swipe"]
 Value = Literal["flow", "heavy", "time", "saturation"]
 Links = Literal["changed", "all"]
+Status = Literal["", "queued", "running", "done", "failed", "cancelled"]
+LONGEST_WORDS = 200
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,1800}")
 _SORT = re.compile(r"-?[a-z_]{1,32}")
 _LIMITS = ((-90.0, 90.0), (-180.0, 180.0), (0.0, 24.0), (0.0, 85.0), (-180.0, 180.0))
 _DECIMALS = (5, 5, 2, 0, 0)
@@ -77,6 +82,8 @@ class ViewState:
     """Everything that an address says about a view; None means negotiated or the default.
 
     ``sort`` is a column key, with a leading minus for descending; ``page`` counts from 1.
+    ``scenario`` is a packed question of the editor, ``bridge`` one that it begins with, ``source``
+    the run that it begins from; ``words`` and ``status`` filter the list of runs.
     ``run`` is the run of a result page, ``compared`` the runs beside it, ``role`` which bridges.
     """
 
@@ -97,6 +104,11 @@ class ViewState:
     links: Links = "changed"
     order: str = ""
     rows: int = 1
+    scenario: str = ""
+    bridge: str = ""
+    source: int | None = None
+    words: str = ""
+    status: Status = ""
 
     def __post_init__(self) -> None:
         if len(self.selection) > MOST_SELECTED:
@@ -106,6 +118,10 @@ class ViewState:
         for sort, page in ((self.sort, self.page), (self.order, self.rows)):
             if (sort and not _SORT.fullmatch(sort)) or page < 1:
                 raise ModelError(f"sort {sort!r} or page {page} is not possible")
+        if self.scenario and not _CODE.fullmatch(self.scenario):
+            raise ModelError("a packed scenario has at most 1800 letters, digits, - and _")
+        if max(len(self.bridge), len(self.words)) > LONGEST_WORDS or (self.source or 1) < 1:
+            raise ModelError(f"bridge and words have at most {LONGEST_WORDS} characters")
         if len(self.compared) > MOST_COMPARED or min((self.run or 1, *self.compared)) < 1:
             raise ModelError(f"runs count from 1, and at most {MOST_COMPARED} stand beside one")
 
@@ -147,7 +163,12 @@ def encode(state: ViewState) -> str:
         pairs.append(("cmp", ",".join(map(str, state.compared))))
     if state.role:
         pairs.append(("role", state.role))
-    pairs += _changed(state, ("show", "value", "links", "order", "rows"))
+    pairs += _changed(state, ("show", "value", "links", "order", "rows", "scenario", "bridge"))
+    if state.source is not None:
+        pairs.append(("from", str(state.source)))
+    if state.words:
+        pairs.append(("q", state.words))
+    pairs += _changed(state, ("status",))
     return urlencode(pairs, quote_via=quote, safe=",")
 
 
@@ -246,6 +267,14 @@ def _sort(text: str) -> str | None:
     return text if _SORT.fullmatch(text) else None
 
 
+def _code(text: str) -> str | None:
+    return text if _CODE.fullmatch(text) else None
+
+
+def _short(text: str) -> str | None:
+    return text if 0 < len(text) <= LONGEST_WORDS else None
+
+
 def _one_of(kind: object) -> Callable[[str], str | None]:
     allowed = get_args(kind)
     return lambda text: text if text in allowed else None
@@ -268,4 +297,9 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "links": ("links", _one_of(Links)),
     "order": ("order", _sort),
     "rows": ("rows", _page),
+    "scenario": ("scenario", _code),
+    "bridge": ("bridge", _short),
+    "from": ("source", _run),
+    "q": ("words", _short),
+    "status": ("status", _one_of(Status)),
 }

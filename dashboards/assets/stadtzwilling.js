@@ -3,7 +3,7 @@
   "use strict";
 
   const ORDER = ["lang", "map", "sel", "layers", "kpi", "tab", "sort", "page", "low", "run", "cmp", "role",
-    "show", "value", "links", "order", "rows"];
+    "show", "value", "links", "order", "rows", "scenario", "bridge", "from", "q", "status"];
   const FLY_ZOOM = 15;
   let opener = null;
   let wantsFocus = false;
@@ -163,5 +163,5 @@
   }
 
   window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.stadtzwilling = { chooseOnMap, chooseInResult, afterDrawer, showConnection, pause };
+  window.dash_clientside.stadtzwilling = { chooseOnMap, chooseInResult, afterDrawer, showConnection, pause, changed };
 })();

@@ -5,7 +5,8 @@
   const React = window.React;
   const TAGS = new Set(
     ("a code dd details div dl dt em h2 h3 h4 kbd li nav ol p section span summary table caption " +
-      "tbody td th thead tr ul button strong").split(" "),
+      "tbody td th thead tr ul button strong q input select option optgroup label fieldset legend " +
+      "progress").split(" "),
   );
   const KEYS = ["id", "data-id", "data-uid"];
 

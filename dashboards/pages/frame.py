@@ -29,6 +29,8 @@ class PageRequest:
 NAVIGATION = (
     ("/", "nav.overview"),
     ("/bridge", "nav.bridges"),
+    ("/scenario", "nav.scenario"),
+    ("/scenarios", "nav.scenarios"),
     ("/operations", "nav.operations"),
 )
 

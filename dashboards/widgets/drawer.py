@@ -125,7 +125,16 @@ def _more(asset: Asset, texts: Texts) -> list[Component]:
     if asset.asset_class != "bridge":
         return []
     query = urlencode({"lang": texts.language, "sel": f"bridge:{asset.id}"})
-    return [html.P(html.A(texts("drawer.more"), href=f"/bridge?{query}"))]
+    return [
+        html.P(html.A(texts("drawer.more"), href=f"/bridge?{query}")),
+        html.P(plan_link(asset.id, texts)),
+    ]
+
+
+def plan_link(asset_id: str, texts: Texts) -> html.A:
+    """Way to the editor with a measure begun for an asset."""
+    query = urlencode({"lang": texts.language, "bridge": asset_id})
+    return html.A(texts("drawer.plan"), href=f"/scenario?{query}", className="plan")
 
 
 def streams(subject: Subject, snapshot: Snapshot, texts: Texts) -> list[Component]:

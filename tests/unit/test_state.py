@@ -40,6 +40,11 @@ states = st.builds(
     links=st.sampled_from(["changed", "all"]),
     order=st.sampled_from(["", "name", "-change"]),
     rows=st.integers(1, 999_999),
+    scenario=st.from_regex(r"[A-Za-z0-9_-]{0,60}", fullmatch=True),
+    bridge=st.just("") | texts,
+    source=st.none() | st.integers(1, 10**17),
+    words=st.just("") | texts,
+    status=st.sampled_from(["", "done", "failed"]),
 )
 
 
@@ -80,6 +85,9 @@ def test_defaults_are_left_out():
         ("?run=x", Notice("notice.bad_value", "run=x")),
         ("?cmp=1,2,3,4", Notice("notice.bad_value", "cmp=1,2,3,4")),
         ("?role=king", Notice("notice.bad_value", "role=king")),
+        ("?scenario=%3C", Notice("notice.bad_value", "scenario=<")),
+        ("?from=x", Notice("notice.bad_value", "from=x")),
+        ("?status=lost", Notice("notice.bad_value", "status=lost")),
         ("?v=2", Notice("notice.newer_version", "v=2")),
         ("?v=x", Notice("notice.bad_value", "v=x")),
     ],
