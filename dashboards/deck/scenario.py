@@ -17,7 +17,7 @@ from dashboards.deck.builder import INK, LINE_ZOOM, PIXELS, WHITE, Label, Sight,
 
 QUIET = "#8c8c8c"
 """Links that did not change above the noise: 3.3:1 on the basemap."""
-MORE_PX, LESS_PX, SIDE_PX, QUIET_PX, CLOSED_PX = 6.0, 3.5, 4.0, 1.2, 5.0
+MORE_PX, LESS_PX, SIDE_PX, QUIET_PX, CLOSED_PX, PICK_PX = 6.0, 3.5, 4.0, 1.2, 5.0, 5.0
 CASING_PX = 3.0
 DASH = (3, 1.5)
 LABEL_ZOOM = 10.5
@@ -56,14 +56,21 @@ def run_spec(*, sight: Sight, show: str, labels: Sequence[Label] = ()) -> dict[s
 
 def pick_spec(*, sight: Sight, labels: Sequence[Label] = ()) -> dict[str, Any]:
     """Specification of the map on which links and bridges are picked."""
-    roads = {"width_units": PIXELS, "cap_rounded": True, "joint_rounded": True}
+    closed = {"data": _table("closed"), "width_units": PIXELS, "pickable": False}
     layers = [
         _water(),
-        _layer(
-            "PathLayer", "pick-roads", data=_table("roads"), get_width=4,
-            get_color=theme.rgb(PICKABLE), pickable=True, **roads,
+        *_paths(
+            "pick-roads", "roads", PICK_PX, get_color=theme.rgb(PICKABLE), pickable=True,
+            about=String("pick"),
         ),
-        *_closed("closed-before", "closed_before"),
+        _layer(
+            "PathLayer", "closed-casing", **closed,
+            get_width=CLOSED_PX + CASING_PX, get_color=theme.rgb(theme.CASING),
+        ),
+        _layer(
+            "PathLayer", "closed", **closed,
+            get_width=CLOSED_PX, get_color=theme.rgb(theme.CLOSED),
+        ),
         _layer(
             "ScatterplotLayer", "pick-bridges", data=_table("bridge_points"), radius_units=PIXELS,
             get_radius=9, filled=True, stroked=True, line_width_units=PIXELS, get_line_width=2,

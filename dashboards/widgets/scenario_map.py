@@ -28,6 +28,7 @@ from twin.errors import ModelError, RegistryError, StoreUnavailableError
 MAP, PICK = "run-map", "pick-map"
 Read = Callable[[str | None], tuple[ViewState, Texts]]
 """State and texts of an address."""
+PICK_TABLES = ("water", "roads", "roads_far", "closed", "bridges", "bridge_points")
 MOST_LABELS = 12
 """Bridges whose change is written on the map, the largest first."""
 MARGIN = 0.15
@@ -109,8 +110,8 @@ def pick_map(
     drawn = TwinMap(
         id=PICK,
         spec=pick_spec(sight=_city_sight(view), labels=labels),
-        tables=_city_tables(features, ("water", "roads", "roads_far", "bridges", "bridge_points")),
-        channels={},
+        tables=_city_tables(features, PICK_TABLES),
+        channels={"pick": Channel(table="roads", facts=[])},
         selection=list(selected),
         lang=texts.tag,
         labels=texts.under("map."),
