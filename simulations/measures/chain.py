@@ -78,8 +78,10 @@ def _whole(part: PartFound, gain: float) -> Said | None:
 
 def _effect(part: PartFound) -> Said:
     told = part.damage
-    if told is None or told.factor is None:
+    if told is None:
         return say("effect.none")
+    if told.factor is None:
+        return say("effect.new" if told.scenario > 0.0 else "effect.none")
     if told.status == "assessed":
         return say("effect.damage", factor=told.factor)
     return say("effect.relative", low=min(told.factors), high=max(told.factors))
@@ -104,6 +106,8 @@ def _from(causes: tuple[Cause, ...], gain: float) -> list[Said]:
 def _effects(part: PartFound) -> list[Said]:
     out: list[Said] = []
     told, used = part.damage, part.utilisation
+    if told is not None and told.factor is None and told.scenario > 0.0:
+        out.append(say("chain.new", detail=told.detail))
     if told is not None and told.factor is not None:
         if told.status == "assessed":
             out.append(say("chain.damage", detail=told.detail, factor=told.factor))

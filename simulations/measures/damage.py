@@ -1,6 +1,6 @@
 """Damage of a part structure before and after, or the moment ranges where no detail is known."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from simulations.measures.cases import BridgeCase
@@ -59,7 +59,7 @@ class DamageFound:
         return product if len(self.factors) == 1 else product ** (1.0 / len(self.factors))
 
 
-def part_tables(case: BridgeCase, distributions: Sequence[str], *, part_id: str) -> PartTables:
+def part_tables(case: BridgeCase, distributions: Collection[str], *, part_id: str) -> PartTables:
     """Tables of a part for these distributions of gross mass.
 
     Parameters

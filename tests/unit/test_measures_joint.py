@@ -1,0 +1,257 @@
+"""Joint analysis: conservation, closures, order, and what measures may never do."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from measures_case import (
+    CLOSED,
+    NAMES,
+    base_of,
+    cases,
+    sides_for,
+    solved,
+    town,
+    town_base,
+)
+
+from simulations.measures.causes import causes
+from simulations.measures.draws import Draw, demand_spread
+from simulations.measures.joint import analyse
+from simulations.measures.writing import bridge_document
+from simulations.traffic.edits import BRIDGE_ALONE
+from twin.errors import ModelError
+from twin.model.interventions import Intervention
+from twin.model.scenarios import Scenario
+
+
+def asked(kind: str, *targets: str, **parameters: object) -> Scenario:
+    return Scenario(kind, "town", (Intervention(kind, targets, parameters),))  # type: ignore[arg-type]
+
+
+def part(document: dict, asset: str) -> dict:
+    return next(one for one in document["bridges"] if one["asset"] == asset)
+
+
+def test_the_same_question_has_the_same_bytes() -> None:
+    one, two = (json.dumps(solved(members=5).document, allow_nan=False) for _ in range(2))
+    assert one == two
+
+
+def test_vehicles_are_conserved_over_all_bridges() -> None:
+    found = solved().joint.sides.found
+    for before, after in zip(
+        sum(np.array(one.base_class_vehh) for one in found.bridges),
+        sum(np.array(one.scenario_class_vehh) for one in found.bridges),
+        strict=True,
+    ):
+        assert after == pytest.approx(before, rel=1e-9)
+    lost = found.scenario_unserved_vehh - found.base_unserved_vehh
+    assert lost.tolist() == [0.0] * len(found.classes)
+
+
+def test_vehicles_that_find_no_way_are_unserved_and_on_no_bridge() -> None:
+    scenario = asked("close_asset", "B1", "B2", "B3", "B4")
+    answer = solved(scenario)
+    trips = float(town()[1].flow_vehh.sum())
+    assert answer.document["kpis"][0]["scenario"] == pytest.approx(trips)
+    assert all(one["heavy"]["scenario_vehd"] == 0.0 for one in answer.document["bridges"])
+    assert answer.document["findings"][0]["severity"] == "critical"
+
+
+def test_a_closed_bridge_has_exactly_no_heavy_vehicle_no_crossing_and_no_damage() -> None:
+    closed = part(solved().document, "B1")
+    assert closed["role"] == "target"
+    assert closed["heavy"]["scenario_vehd"] == 0.0
+    assert closed["fatigue"]["scenario_per_day"] == 0.0
+    assert closed["fatigue"]["base_per_day"] > 0.0
+    assert closed["fatigue"]["factor"] == 0.0
+    assert closed["utilisation"]["scenario"] == 0.0
+    assert [one["scenario_vehd"] for one in closed["crossings_above"]] == [0.0]
+
+
+def test_a_bridge_without_incoming_lorries_has_no_added_damage() -> None:
+    known = cases()
+    detailed = replace(known[0], asset_id="B2", part_id="B2", name="B2", restrictions=())
+    document = solved(parts=(detailed,)).document
+    found = part(document, "B2")
+    assert found["heavy"]["change_vehd"] == 0.0
+    assert found["fatigue"]["base_per_day"] == found["fatigue"]["scenario_per_day"]
+
+
+def test_no_measure_on_traffic_gives_both_sides_bit_for_bit() -> None:
+    scenario = asked("monitoring", "B1", task="crack width")
+    for one in solved(scenario).document["bridges"]:
+        heavy, fatigue = one["heavy"], one["fatigue"]
+        assert heavy["base_vehd"] == heavy["scenario_vehd"]
+        assert fatigue["base_per_day"] == fatigue["scenario_per_day"]
+        assert fatigue["factor"] in (None, 1.0)
+        assert one["utilisation"]["status"] == "not_computed"
+
+
+def test_the_order_of_bridges_changes_nothing() -> None:
+    answer = solved()
+    turned = solved(parts=tuple(reversed(cases())))
+    assert turned.document == answer.document
+    alone = solved(parts=cases()[:1]).document["bridges"][0]
+    assert alone == part(answer.document, "B1")
+
+
+def test_bridges_are_ranked_by_added_heavy_vehicles() -> None:
+    gains = [one["heavy"]["change_vehd"] for one in solved().document["bridges"]]
+    assert gains == sorted(gains, reverse=True)
+    assert gains[0] > 0.0 > gains[-1]
+
+
+def test_an_added_lorry_never_lowers_damage() -> None:
+    more = base_of(*town(lorries_vehh=16.0))
+    few = part(solved().document, "B1")["fatigue"]["base_per_day"]
+    assert part(solved(base=more).document, "B1")["fatigue"]["base_per_day"] > few
+
+
+def test_a_tighter_weight_limit_never_raises_damage_there() -> None:
+    rates = [
+        part(solved(asked("limit_weight", "B1", mass_t=limit)).document, "B1")["fatigue"][
+            "scenario_per_day"
+        ]
+        for limit in (41.0 - 1.5, 30.0, 18.0, 3.5)
+    ]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 1e-9 < rates[0]
+
+
+def test_a_limit_half_kept_lies_between_kept_and_ignored() -> None:
+    found = [
+        part(solved(asked("limit_weight", "B1", mass_t=18.0, obey_share=share)).document, "B1")
+        for share in (1.0, 0.5, 0.0)
+    ]
+    rates = [one["fatigue"]["scenario_per_day"] for one in found]
+    assert rates == sorted(rates)
+    assert rates[2] <= found[0]["fatigue"]["base_per_day"] * (1.0 + 1e-12)
+    own = [one["restrictions"][-1] for one in found]
+    assert [one["status"] for one in own] == ["avoided", "newly_violated", "newly_violated"]
+    assert own[1]["scenario_vehd"] == pytest.approx(own[2]["scenario_vehd"] / 2.0)
+    assert own[2]["scenario_vehd"] == pytest.approx(own[2]["base_vehd"])
+
+
+def test_a_limit_that_the_detour_meets_is_avoided_and_never_violated() -> None:
+    document = solved().document
+    (met,) = part(document, "B2")["restrictions"]
+    assert (met["kind"], met["value"], met["status"]) == ("gross_weight", 15.0, "avoided")
+    assert met["scenario_vehd"] == 0.0 < met["avoiding_vehd"]
+    assert met["source"] == "order of 2019"
+    newly = next(one for one in document["kpis"] if one["key"] == "restrictions_newly_met")
+    assert newly["scenario"] in (0.0, 1.0)
+
+
+def test_a_limit_that_the_network_does_not_know_is_violated() -> None:
+    network, demand = town()
+    free = base_of(replace(network, max_weight_t=np.full(network.link_id.size, np.inf)), demand)
+    (met,) = part(solved(base=free).document, "B2")["restrictions"]
+    assert met["status"] == "newly_violated"
+    assert met["scenario_vehd"] > met["base_vehd"] == 0.0
+
+
+def test_added_lorries_come_from_pairs_that_sum_to_them() -> None:
+    answer = solved()
+    sides = answer.joint.sides
+    links = np.array([one.link_ids[0] for one in sides.before if one.asset_id == "B4"])
+    found = causes(sides, np.unique(links), names={1: "north"}, gains=True)
+    gain = part(answer.document, "B4")["heavy"]["change_vehd"]
+    total = sum(one["heavy_vehd"] or 0.0 for one in found)
+    assert 0.0 < total <= gain * (1.0 + 1e-9)
+    shares = [(one["above_30t_vehd"] or 0.0) <= (one["heavy_vehd"] or 0.0) for one in found]
+    assert all(shares)
+
+
+def test_the_chain_says_where_lorries_come_from_and_what_they_do() -> None:
+    told = part(solved().document, "B4")["chain"]
+    assert told[0]["key"] == "chain.whole"
+    assert "detour" in told[0]["en"]
+    assert "über 30 t" in told[0]["de"]
+
+
+def test_a_distance_rule_is_judged_by_vehicles_that_meet() -> None:
+    scenario = asked("distance_rule", "B1", min_gap_m=50.0)
+    found = part(solved(scenario).document, "B1")
+    assert found["role"] == "target"
+    assert found["fatigue"]["tool"] == "C"
+    assert 0.0 < found["fatigue"]["factor"] <= 1.0
+    assert found["utilisation"]["scenario"] <= found["utilisation"]["base"]
+    assert found["heavy"]["change_vehd"] == 0.0
+
+
+def test_what_acts_on_a_bridge_alone_is_said_to_be_outside_of_the_flows() -> None:
+    scenario = asked("overtaking_ban", "B1")
+    said = [one["key"] for one in solved(scenario).document["assumptions"]]
+    assert "assume.not_traffic" in said
+    assert scenario.interventions[0].kind in BRIDGE_ALONE
+
+
+def test_parts_without_a_model_are_listed_with_the_reason() -> None:
+    document = solved().document
+    (missing,) = document["not_assessable"]
+    assert (missing["asset"], missing["reason"]["key"]) == ("B3", "fatigue_orthotropic")
+    assert part(document, "B3")["fatigue"]["reason"] == missing["reason"]
+    assert part(document, "B3")["heavy"]["change_vehd"] > 0.0
+
+
+def test_a_part_described_twice_is_refused() -> None:
+    traffic, _ = sides_for(town_base(), CLOSED)
+    with pytest.raises(ModelError, match="described twice: B1"):
+        analyse((*cases(), cases()[0]), traffic, scenario=CLOSED)
+
+
+def test_without_a_share_of_the_hour_there_is_no_figure_a_day() -> None:
+    base = town_base()
+    blind = replace(base, surroundings=replace(base.surroundings, peak_share=0.0))
+    answer = solved(base=blind)
+    found = bridge_document(answer.joint.parts[-1], answer.joint, None)
+    assert found["heavy"]["base_vehd"] is None
+    assert found["fatigue"]["base_per_day"] is None
+    assert found["fatigue"]["factor"] == 0.0
+    assert "refused.no_day" in [one["key"] for one in answer.document["cannot_say"]]
+
+
+def test_bands_hold_the_plain_answer_and_say_how_many_members() -> None:
+    document = solved(members=10).document
+    for one in document["bridges"]:
+        band = one["heavy"]["band"]
+        assert band is not None
+        assert band["members"] == 10
+        assert band["low"] <= one["heavy"]["change_vehd"] <= band["high"]
+    assert part(document, "B1")["utilisation"]["band"] == {"low": 0.0, "high": 0.0, "members": 10}
+    assert "cannot.bands" not in [one["key"] for one in document["cannot_say"]]
+
+
+def test_members_are_the_same_however_many_there_are_and_differ_from_each_other() -> None:
+    base = town_base()
+    spread = demand_spread(base)
+    first = Draw(3, 0).demand(base.demand, spread).flow_vehh
+    assert first.tolist() == Draw(3, 0).demand(base.demand, spread).flow_vehh.tolist()
+    assert first.tolist() != Draw(3, 1).demand(base.demand, spread).flow_vehh.tolist()
+    case = cases()[0]
+    assert Draw(3, 0).stress_factor(case) == Draw(3, 0).stress_factor(replace(case, name="x"))
+
+
+def test_drawn_demand_spreads_as_the_band_of_the_calibration_says() -> None:
+    base = town_base()
+    spread = demand_spread(base)
+    assert spread.sigma == pytest.approx(np.full(spread.sigma.size, 0.1 / 1.6448536269514722))
+    drawn = np.array(
+        [
+            math.log(Draw(5, member).demand(base.demand, spread).flow_vehh[0])
+            for member in range(400)
+        ]
+    )
+    assert drawn.std() == pytest.approx(spread.sigma[0], rel=0.1)
+    assert drawn.mean() == pytest.approx(math.log(base.demand.flow_vehh[0]), abs=0.01)
+
+
+def test_every_name_in_the_document_is_readable() -> None:
+    document = solved().document
+    assert {one["name"] for one in document["bridges"]} == {
+        NAMES[key] for key in ("B1", "B2", "B3", "B4")
+    }
