@@ -319,13 +319,17 @@ def _register_navigation(app: Dash, view: CityView) -> None:
         Output("drawer-streams", "tree", allow_duplicate=True),
         Output("drawer", "hidden"),
         Output("workspace", "data-drawer"),
-        Output("notices", "tree"),
         Input("url", "search"),
         prevent_initial_call=True,
     )
     async def navigate(address: str | None) -> tuple[object, ...]:
         request = read_request(view, "/", address)
         return await asyncio.to_thread(_navigated, request, view)
+
+    # Every page has notices: with them, the callback above would run on pages without a map.
+    @app.callback(Output("notices", "tree"), Input("url", "search"), prevent_initial_call=True)
+    async def notice(address: str | None) -> list[Component]:
+        return [html.P(text) for text in read_request(view, "/", address).notices]
 
 
 def _navigated(request: PageRequest, view: CityView) -> tuple[object, ...]:
@@ -343,7 +347,6 @@ def _navigated(request: PageRequest, view: CityView) -> tuple[object, ...]:
         opened.streams,
         opened.is_closed,
         "closed" if opened.is_closed else "open",
-        [html.P(text) for text in request.notices],
     )
 
 

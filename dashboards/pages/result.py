@@ -12,7 +12,7 @@ from dashboards.pages.requests import read_request
 from dashboards.results import Answer, read_answer
 from dashboards.state import ViewState
 from dashboards.view import CityView
-from dashboards.widgets import result_comments, scenario_map
+from dashboards.widgets import decision, result_comments, scenario_map
 from dashboards.widgets.parts import empty
 from dashboards.widgets.result_bridges import bridge_section, not_assessable
 from dashboards.widgets.result_comments import comment_section
@@ -95,6 +95,7 @@ def register(app: Dash, view: CityView) -> None:
 
     scenario_map.register(app, view, read)
     result_comments.register(app, view)
+    decision.register(app, view)
 
 
 def _no_run(texts: Texts) -> list[Component]:
@@ -134,7 +135,7 @@ def _content(shown: Shown, request: PageRequest, view: CityView) -> list[Compone
         return [*top, job, *_waiting(answer, texts)]
     sections = {
         "kpis": kpi_section(answer, texts),
-        "map": scenario_map.result_map(request.state, texts, view),
+        "maps": scenario_map.result_map(request.state, texts, view),
         "bridges": _bridge_part(shown, request),
         "traffic": [html.H2(texts("result.traffic")), *traffic_section(answer, names, texts)],
         "compare": [
@@ -143,7 +144,7 @@ def _content(shown: Shown, request: PageRequest, view: CityView) -> list[Compone
         ],
         "assumptions": _assumptions(answer, texts),
         "comments": comment_section(view.twin.decisions.comments(answer.run.id), texts),
-        "decision": [html.Div(id="result-decision")],
+        "decision": decision.decision_panel(answer.run, texts, view.twin),
     }
     named = ("kpis", "bridges", "traffic", "compare", "assumptions", "comments")
     links = [html.A(texts(f"result.{key}"), href=f"#{key}") for key in named]
@@ -204,7 +205,7 @@ def _findings(answer: Answer, texts: Texts) -> list[Component]:
         html.Li(
             [
                 html.Span(
-                    texts(f"finding.severity_{one['severity']}"),
+                    texts(f"result.severity_{one['severity']}"),
                     className=f"tag severity-{one['severity']}",
                 ),
                 " ",
