@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import cast
 
+from twin.plugins import load
 from twin.settings import Settings
 
 Subcommand = Callable[[Settings, Sequence[str]], int]
@@ -23,8 +24,9 @@ SUBCOMMANDS = {
     ),
     "withdraw": ("simulations.deciding_command:withdraw_command", "end a decision"),
     "grant": ("simulations.deciding_command:grant_command", "who may release: give, list, revoke"),
+    "paper": ("paper", "the decision paper of a run as PDF or HTML"),
 }
-"""Module and function, imported only when asked for, and what it does."""
+"""Module and function, imported only when asked for, or another job; and what it does."""
 
 
 def command(settings: Settings, arguments: Sequence[str]) -> int:
@@ -42,4 +44,6 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
 
 def _loaded(name: str) -> Subcommand:
     module, _, function = SUBCOMMANDS[name][0].partition(":")
+    if not function:
+        return cast("Subcommand", load("jobs", module))
     return cast("Subcommand", getattr(import_module(module), function))

@@ -33,6 +33,7 @@ JOB_HELP = {
     "work": "solve queued scenario runs",
     "whatif": "answer a scenario: twin whatif SCENARIO.json [--base NAME] [--here] [--json]",
     "measures": "what measures do to bridges and traffic: twin measures run SCENARIO.json",
+    "paper": "the decision paper of a measures run: twin paper RUN [--lang de|en] [--out FILE]",
     "sweep": "answer many scenarios: twin sweep FILE... [--cluster ADDRESS] [--out FOLDER]",
     "estimate": "adjust the demand to the counts and store the base that scenarios start from",
     "detail": "simulate streets around a bridge with SUMO: twin detail ASSET [--scenario FILE]",
