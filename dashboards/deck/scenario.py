@@ -13,14 +13,16 @@ import pydeck
 from pydeck.types import String
 
 from dashboards import theme
-from dashboards.deck.builder import INK, LINE_ZOOM, PIXELS, WHITE, Label, Sight, staggered
+from dashboards.deck.builder import INK, PIXELS, WHITE, Label, Sight, staggered
 
 QUIET = "#8c8c8c"
 """Links that did not change above the noise: 3.3:1 on the basemap."""
-MORE_PX, LESS_PX, SIDE_PX, QUIET_PX, CLOSED_PX, PICK_PX = 6.0, 3.5, 4.0, 1.2, 5.0, 5.0
+MORE_PX, LESS_PX, SIDE_PX, QUIET_PX, CLOSED_PX, PICK_PX = 6.0, 3.5, 4.0, 1.2, 5.0, 4.0
 CASING_PX = 3.0
 DASH = (3, 1.5)
 LABEL_ZOOM = 10.5
+SPREAD_ZOOM = 14.2
+"""Below it the directions of a road are drawn further apart than they lie."""
 FAR_SHARE = 0.7
 """Width of a line from far away, where roads lie close to each other."""
 PICKABLE = "#5c6b7a"
@@ -118,7 +120,7 @@ def _paths(
         f"{identity}-far",
         data=_table(f"{table}_far"),
         get_width=FAR_SHARE * width_px,
-        max_zoom=LINE_ZOOM,
+        max_zoom=SPREAD_ZOOM,
         **properties,
     )
     yield _layer(
@@ -126,7 +128,7 @@ def _paths(
         identity,
         data=_table(table),
         get_width=width_px,
-        min_zoom=LINE_ZOOM,
+        min_zoom=SPREAD_ZOOM,
         **properties,
     )
 

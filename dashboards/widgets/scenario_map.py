@@ -28,6 +28,8 @@ from twin.errors import ModelError, RegistryError, StoreUnavailableError
 MAP, PICK = "run-map", "pick-map"
 Read = Callable[[str | None], tuple[ViewState, Texts]]
 """State and texts of an address."""
+PICK_WIDER = 0.6
+"""Zoom that the picking map begins further away: it is narrower than that of the city."""
 PICK_TABLES = ("water", "roads", "roads_far", "closed", "bridges", "bridge_points")
 MOST_LABELS = 12
 """Bridges whose change is written on the map, the largest first."""
@@ -107,9 +109,10 @@ def pick_map(
     if not features.roads and not features.bridges:
         return [empty(texts("overview.no_city"))]
     labels = [Label(row.name, *row.place) for row in features.bridges]
+    seen = _city_sight(view)
     drawn = TwinMap(
         id=PICK,
-        spec=pick_spec(sight=_city_sight(view), labels=labels),
+        spec=pick_spec(sight=replace(seen, zoom=seen.zoom - PICK_WIDER), labels=labels),
         tables=_city_tables(features, PICK_TABLES),
         channels={"pick": Channel(table="roads", facts=[])},
         selection=list(selected),
