@@ -117,6 +117,16 @@
     return NOTHING();
   }
 
+  // A run has ended: times and numbers that answered runs tell are drawn anew.
+  let wasRunning = false;
+  function followed(isOver) {
+    if (isOver && wasRunning && editor()) {
+      send("look");
+    }
+    wasRunning = !isOver;
+    return NOTHING();
+  }
+
   function pickOnMap(click) {
     const isPlace = click && click.id !== null && click.id !== undefined;
     return isPlace ? { id: String(click.id), n: Date.now() } : NOTHING();
@@ -219,5 +229,5 @@
   }
 
   window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.scenario = { start, after, pickOnMap, picked, showChosen, searched };
+  window.dash_clientside.scenario = { start, after, pickOnMap, picked, showChosen, followed, searched };
 })();

@@ -175,6 +175,7 @@ def _register_browser(app: Dash) -> None:
     for name, output, given in (
         ("start", "scenario-event.data", "scenario-start.data"),
         ("after", "scenario-start.modified_timestamp", "scenario-reply.data"),
+        ("followed", "scenario-pulse.max_intervals", "scenario-pulse.disabled"),
         ("pickOnMap", "scenario-picked.data", f"{scenario_map.PICK}.clickData"),
         ("picked", "scenario-picked.modified_timestamp", "scenario-picked.data"),
         ("showChosen", "scenario-chosen.modified_timestamp", "scenario-chosen.data"),
@@ -367,7 +368,7 @@ def _drawn(reply: Reply, event: Event, request: PageRequest, view: CityView) -> 
         _chosen(draft, city, view),
         run is None or run.status in OVER,
         _file(reply, draft, view, texts),
-        _said(reply, view, texts),
+        _said(reply, event, view, texts),
     )
 
 
@@ -431,13 +432,13 @@ def _file(reply: Reply, draft: Draft, view: CityView, texts: Texts) -> object:
     return dcc.send_string(reply.file, f"{kept or 'scenario'}.json", type="application/json")
 
 
-def _said(reply: Reply, view: CityView, texts: Texts) -> list[Component] | str:
+def _said(reply: Reply, event: Event, view: CityView, texts: Texts) -> object:
     """Last act in words, for the eye and for a screen reader."""
     done = reply.done
     if reply.notice:
         return reply.notice
     if not done.said:
-        return ""
+        return no_update if event.do in ("type", "look", "list") else ""
     values = dict(done.said_values or {})
     if "target" in values:
         names = readable(view.now.features, None)

@@ -103,10 +103,12 @@ def _about(bases: Bases, draft: Draft, texts: Texts) -> list[Component]:
         html.P([made, " ", tag(base.facts.provenance.kind, texts)], className="note")
     ]
     status = bases.validity.get("status", "not_watched")
-    said = [texts(f"scenario_validity.{status}")]
-    said += [str(reason.get(texts.language, "")) for reason in bases.validity.get("reasons", ())]
+    reasons = [str(one.get(texts.language, "")) for one in bases.validity.get("reasons", ())]
+    said = [texts(f"scenario_validity.{status}"), "; ".join(reasons)]
     is_bad = status == "not_valid_now"
-    found.append(html.P(" ".join(said), className="warning-note" if is_bad else "note"))
+    found.append(
+        html.P(" ".join(filter(None, said)), className="warning-note" if is_bad else "note")
+    )
     return found
 
 
