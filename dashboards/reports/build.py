@@ -29,7 +29,7 @@ from dashboards.reports.tables import (
     street_table,
     unserved_table,
 )
-from dashboards.reports.writing import Document, Writing, shown
+from dashboards.reports.writing import Document, Writing, is_known, shown
 
 MOST_CHAINS = 10
 """Bridges whose chains are told one by one; the table of bridges holds all."""
@@ -123,11 +123,17 @@ def scenario_text(document: Document) -> str:
     fields: list[str] = []
     for key, value in document["scenario"].items():
         if key == "interventions" and value:
-            lines = ",\n".join(f"    {json.dumps(one, ensure_ascii=False)}" for one in value)
+            lines = ",\n".join(f"    {_json(one)}" for one in value)
             fields.append(f'  "interventions": [\n{lines}\n  ]')
         else:
-            fields.append(f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}")
+            fields.append(f"  {_json(key)}: {_json(value)}")
     return "{\n" + ",\n".join(fields) + "\n}"
+
+
+def _json(value: object) -> str:
+    """JSON in which signs that no page can show are escaped, so that it stays the same scenario."""
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(one if is_known(one) else json.dumps(one)[1:-1] for one in text)
 
 
 def _measures(source: Source, write: Writing) -> list[Block]:

@@ -250,15 +250,17 @@ def _crosses(sections: Iterable[MapSection], frame: Frame) -> str:
 def _bridges(bridges: Sequence[MapBridge], frame: Frame) -> str:
     """Numbers of bridges, pushed apart where they would hide one another."""
     taken: list[tuple[float, float]] = []
-    parts: list[str] = []
+    leaders: list[str] = []
+    signs: list[str] = []
     for one in bridges:
         x, y = frame.px(np.array([[one.x_m, one.y_m]]))[0].tolist()
         at_x, at_y = _free(x, y, taken, frame)
         taken.append((at_x, at_y))
         if (at_x, at_y) != (x, y):
-            parts.append(f'<path d="M{x:.1f} {y:.1f}L{at_x:.1f} {at_y:.1f}" {_stroke(INK, 0.8)}/>')
-        parts.append(_sign(at_x, at_y, str(one.number), is_target=one.role == "target"))
-    return "".join(parts)
+            leaders.append(f"M{x:.1f} {y:.1f}L{at_x:.1f} {at_y:.1f}")
+        signs.append(_sign(at_x, at_y, str(one.number), is_target=one.role == "target"))
+    way = f'<path d="{"".join(leaders)}" {_stroke(INK, 0.8)}/>' if leaders else ""
+    return way + "".join(signs)
 
 
 def _sign(x: float, y: float, number: str, *, is_target: bool) -> str:

@@ -189,7 +189,7 @@ def _kpi(item: Document, write: Writing) -> list[Cell]:
         Cell(write.number(item["scenario"], places)),
         Cell(change, is_strong=item["is_significant"]),
         Cell(write.span(item["band"], has_sign=True, decimals=places) or NOTHING),
-        Cell(write.common(str(item["provenance"]))),
+        Cell(write.common(str(item["provenance"]).partition(":")[0])),
     ]
 
 

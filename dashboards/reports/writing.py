@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from unicodedata import category
 
 from dashboards.i18n.translate import NOTHING, Texts
 from twin.model.statements import in_language
@@ -16,7 +17,7 @@ MINUS, ELLIPSIS, TIMES = "\u2212", "\u2026", "\u00d7"
 _HYPHEN_MINUS = re.compile(r"(?<![\w.])-(?=\d)")
 # What the faces inside typst hold (a test typesets all of it); anything else would be an empty box,
 # which PDF/UA forbids.
-_KNOWN = ((0x20, 0x7F), (0xA0, 0x500), (0x1E00, 0x2041), (0x2070, 0x20D0), (0x2190, 0x2300))
+_KNOWN = ((0x20, 0x7F), (0xA0, 0x500), (0x1E00, 0x2041), (0x2070, 0x20C0), (0x2190, 0x2300))
 _UNSEEN = frozenset({0xAD, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070)})
 REPLACEMENT = "\u25a1"
 MIDDLE = 10.0
@@ -120,17 +121,15 @@ class Writing:
 
         Examples
         --------
-        >>> [Writing(Texts("de")).exact(value) for value in (0.0001, 0.085, 23120.0)]
-        ['0,0001', '0,085', '23.120']
+        >>> [Writing(Texts("de")).exact(value) for value in (1e-7, 0.085, 23120.0)]
+        ['0,0000001', '0,085', '23.120']
         """
         if value is None or not math.isfinite(value):
             return NOTHING
         if abs(value) >= 1000.0:  # noqa: PLR2004 - whole numbers are kept whole
             return self.number(value)
-        rounded = f"{value:.3g}"
-        is_short = "e" not in rounded
-        places = len(rounded.partition(".")[2]) if is_short else decimals_of(value)
-        return self.number(value, places)
+        digits = f"{float(f'{value:.3g}'):.12f}".rstrip("0").partition(".")[2]
+        return self.number(value, len(digits))
 
     def with_unit(self, value: float | None, unit: str) -> str:
         """Number with its unit, as people write it."""
@@ -181,4 +180,10 @@ def _sign(one: str) -> str:
         return " "
     if code in _UNSEEN:
         return ""
-    return one if any(low <= code < high for low, high in _KNOWN) else REPLACEMENT
+    return one if is_known(one) else REPLACEMENT
+
+
+def is_known(one: str) -> bool:
+    """Whether the faces inside typst hold a sign; unassigned ones they do not."""
+    code = ord(one)
+    return any(low <= code < high for low, high in _KNOWN) and category(one) != "Cn"
