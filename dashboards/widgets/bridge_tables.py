@@ -1,5 +1,7 @@
 """Tables of a bridge: modes, crossings, models against sensors, register of models."""
 
+from collections.abc import Iterable
+
 from dash import html
 from dash.development.base_component import Component
 
@@ -118,14 +120,27 @@ def model_tables(view: BridgeView, texts: Texts) -> list[Component]:
                 "; ".join(_limits(name, span, texts) for name, span in model.valid.items()),
                 beside(view, model.name, texts),
             ]
-            for model in view.models
+            for model in _newest(view.models)
         ]
         head = [
             texts(f"bridge.{key}")
             for key in ("model", "version", "trained", "metric", "valid_in", "verdict")
         ]
         parts.append(plain_table(texts("bridge.register"), head, rows))
+        earlier = len(view.models) - len(rows)
+        if earlier:
+            parts.append(html.P(texts("bridge.earlier_models", count=earlier), className="note"))
     return parts or [empty(texts("bridge.no_models"))]
+
+
+def _newest(models: Iterable[TrainedModel]) -> list[TrainedModel]:
+    """The newest version of every model; a model of its first year has dozens of earlier ones."""
+    found: dict[str, TrainedModel] = {}
+    for model in models:
+        known = found.get(model.name)
+        if known is None or model.version > known.version:
+            found[model.name] = model
+    return list(found.values())
 
 
 def _purpose(model: TrainedModel, texts: Texts) -> str | Component:

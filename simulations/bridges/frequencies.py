@@ -21,7 +21,7 @@ from simulations.bridges.retraining import anew
 from simulations.bridges.rounds import Analysis, Found
 from simulations.bridges.soundness import sound_modes
 from simulations.monitoring.channels import Channels
-from simulations.monitoring.compensate import train
+from simulations.monitoring.compensate import TrainingRules, train
 from simulations.monitoring.compensation import Compensation, restored
 from simulations.monitoring.lags import lagged
 from simulations.monitoring.watch import Judgement, Judgements, NotArmed, Watch
@@ -36,8 +36,15 @@ from twin.rules.diagnosis import RULE_VERSION, Symptoms, diagnose
 NAME = "compensation"
 VERSION = "2"
 OWNER = "stadtzwilling"
-KEPT_BACK_H = 30 * 24
+KEPT_BACK_H = 3 * 24
 """The newest days are not trained on: the first judgement needs rows that the model never saw."""
+GROWN = timedelta(days=3)
+"""In its first year a model learns on twice a week: in spring every week is warmer than all that it
+knows, and it is armed only inside of what it knows (docs/benchmarks/monitoring.md)."""
+SEASONED_H = 200 * 24
+YOUNG = TrainingRules(reserve=2.0)
+"""Until 200 days are learned the limit has a larger reserve: the warm and cold ends of what is
+known rest on few days, and with the usual one a quarter of sound bridges raised an alarm there."""
 EVIDENCE = timedelta(days=14)
 RECENT = "recent"
 RULE = "frequency_shift"
@@ -123,7 +130,8 @@ def _trained(bridge: Bridge, channels: Channels, version: int) -> TrainedModel:
     if len(channels) <= KEPT_BACK_H:
         days = {"days": float(len(channels) // 24), "least": KEPT_BACK_H / 24}
         raise LackingError(Phrase("wait.newest_days", days))
-    model = train(channels.between(0, len(channels) - KEPT_BACK_H))
+    learned = channels.between(0, len(channels) - KEPT_BACK_H)
+    model = train(learned, rules=YOUNG if len(learned) < SEASONED_H else None)
     return model.entry(
         asset_id=bridge.asset.id,
         name=NAME,
@@ -153,6 +161,7 @@ def _anew(
         channels.time_us[: max(len(channels) - KEPT_BACK_H, 0)],
         rules=(RULE,),
         train=lambda: _trained(bridge, channels, version),
+        grown=GROWN,
     )
 
 
