@@ -107,9 +107,7 @@ def figures_of(answer: Answer) -> list[Figure]:
 
 
 def _figure(item: Document) -> Figure:
-    made = item.get("provenance") or {}
-    kind = made if isinstance(made, str) else str(made.get("kind", "simulated"))
-    by = "" if isinstance(made, str) else str(made.get("by", ""))
+    kind, _, by = str(item["provenance"]).partition(": ")
     return Figure(
         key=item["key"],
         unit=item["unit"],

@@ -11,17 +11,19 @@ from dashboards.pages.frame import PageRequest
 from dashboards.view import CityView
 from dashboards.widgets.acoustics import acoustics_lines
 from dashboards.widgets.bridge_charts import live_charts, trend_charts
-from dashboards.widgets.bridge_header import condition, header, restriction, state_tag
+from dashboards.widgets.bridge_header import header
+from dashboards.widgets.bridge_list import bridge_list
 from dashboards.widgets.bridge_tables import crossings_table, model_tables
+from dashboards.widgets.drawer import plan_link
 from dashboards.widgets.elevation import elevation, stations
 from dashboards.widgets.fatigue import fatigue_section
 from dashboards.widgets.findings import finding_list
 from dashboards.widgets.inspections import inspections
-from dashboards.widgets.parts import empty, plain_table
+from dashboards.widgets.parts import empty
 from dashboards.widgets.structure import structure_section
 from dashboards.widgets.validity import notices
 from dashboards.widgets.vibration import vibration
-from twin.bridge_view import BridgeSummary, BridgeView, read_bridge, read_bridges
+from twin.bridge_view import BridgeView, read_bridge, read_bridges
 from twin.errors import RegistryError, StoreUnavailableError
 from twin.model.bridge import PartStructure
 
@@ -70,36 +72,9 @@ def _query(path: str, asset_id: str, language: str) -> str:
 
 
 def _all(request: PageRequest, view: CityView) -> list[Component]:
-    """All bridges, the most urgent first."""
-    texts = request.texts
-    found = sorted(read_bridges(view.twin), key=lambda one: (-one.monitoring, one.asset.name))
-    keys = (
-        "name", "number", "monitoring", "open_findings", "condition", "in_force", "next_due",
-    )  # fmt: skip
-    head = [texts(f"bridge.list_{key}") for key in keys]
-    rows = [_row(one, texts) for one in found]
-    return [
-        html.H1(texts("bridge.all")),
-        plain_table(texts("bridge.list_caption"), head, rows, numbers=[3]),
-    ]
-
-
-def _row(one: BridgeSummary, texts: Texts) -> list[Component | str]:
-    conditions = [(item.part, condition(item.content, texts)) for item in one.conditions]
-    graded = "; ".join(f"{part}: {words}" if part else words for part, words in conditions if words)
-    limits = "; ".join(restriction(item.content, texts) for item in one.restrictions)
-    due = min(
-        (str(item.due or item.year) for _, item in one.due if item.due or item.year), default=""
-    )
-    return [
-        html.A(one.asset.name, href=address(one.asset.id, language=texts.language)),
-        one.asset.id,
-        state_tag(one.monitoring, texts),
-        texts.number(one.open_findings),
-        graded or "\u2013",
-        limits or "\u2013",
-        due or "\u2013",
-    ]
+    """All bridges, the worst first."""
+    found = read_bridges(view.twin)
+    return [html.H1(request.texts("bridge.all")), *bridge_list(found, request.texts)]
 
 
 def _bridge(view: BridgeView, city: CityView, texts: Texts) -> list[Component]:
@@ -126,7 +101,11 @@ def _bridge(view: BridgeView, city: CityView, texts: Texts) -> list[Component]:
     shown = [key for key in SECTIONS if sections[key]]
     links = [html.A(texts(f"bridge.{key}"), href=f"#{key}") for key in shown]
     map_address = _query("/", view.asset.id, texts.language)
-    bar = [html.H1(view.asset.name), html.A(texts("bridge.on_map"), href=map_address)]
+    bar = [
+        html.H1(view.asset.name),
+        plan_link(view.asset.id, texts),
+        html.A(texts("bridge.on_map"), href=map_address),
+    ]
     return [
         html.Div(bar, className="bridge-bar"),
         *header(view, texts),

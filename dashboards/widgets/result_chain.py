@@ -11,6 +11,7 @@ from dashboards.i18n.translate import NOTHING, Texts
 from dashboards.run_words import signed_text
 from dashboards.widgets.parts import definition
 from dashboards.widgets.result_parts import (
+    folded,
     limit_text,
     said,
     sentence_list,
@@ -45,14 +46,21 @@ def chain(bridge: Document, texts: Texts) -> list[Component]:
             className="chain-tables",
         ),
         *_restrictions(bridge, texts),
-        html.H4(texts("result.assumptions")),
-        sentence_list(bridge["assumptions"], texts),
+        *_assumptions(bridge, texts),
         html.P(
             texts("result.model_level", level=bridge["level"] or NOTHING)
             + " " + _label(bridge["heavy"]["label"], texts),
             className="note",
         ),
     ]  # fmt: skip
+
+
+def _assumptions(bridge: Document, texts: Texts) -> list[Component]:
+    found = bridge["assumptions"]
+    if not found:
+        return []
+    title = texts("result.assumptions_n", n=texts.number(len(found)))
+    return [folded(title, [sentence_list(found, texts)])]
 
 
 def _label(label: str, texts: Texts) -> str:

@@ -23,7 +23,7 @@ def comment_section(found: Sequence[RunComment], texts: Texts) -> list[Component
         html.H2(texts("result.comments")),
         html.Div(
             [
-                Tree(id="comments", tree=comment_list(found, texts)),
+                Tree(id="comment-list", tree=comment_list(found, texts)),
                 html.Div(
                     [
                         html.Label(texts("result.comment_author"), htmlFor=AUTHOR),
@@ -63,7 +63,7 @@ def register(app: Dash, view: CityView) -> None:
     """Callback that keeps a comment and shows all again."""
 
     @app.callback(
-        Output("comments", "tree"),
+        Output("comment-list", "tree"),
         Output(TEXT, "value"),
         Output("comment-status", "children"),
         Input(SEND, "n_clicks"),

@@ -16,7 +16,7 @@ References
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -32,6 +32,7 @@ EffectVerdict = Literal["worked", "grew", "cannot_be_told", "not_enough_data"]
 
 LEAST_DAYS = 5
 """Days of like kind on each side below which nothing is said; own choice."""
+LEAST_SHARE = 1e-12
 STEPS = 60
 CONVERGED = 1e-10
 
@@ -234,3 +235,38 @@ def violations_ratio(before: Share, after: Share, vehicles: Ratio) -> Ratio:
 def _log(upper: float, lower: float) -> float:
     """Logarithm of a quotient; infinite where the lower one is 0."""
     return math.log(upper / lower) if lower > 0.0 and upper > 0.0 else math.inf
+
+
+def odds_ratio(before: Share, after: Share, days: Ratio) -> Ratio:
+    """Violations per vehicle that keeps the limit, after over before: a trend of both cancels.
+
+    Parameters
+    ----------
+    before, after
+        Shares above the limit of all that were weighed.
+    days
+        Of the same vehicles: how many days, and how much more they differ than by chance.
+
+    Examples
+    --------
+    >>> days = Ratio(1.0, 0.9, 1.1, 20, 20, 1.0, True)
+    >>> found = odds_ratio(Share(0.2, 0.18, 0.22, 2000, 400), Share(0.1, 0.08, 0.12, 2000, 200),
+    ...                    days)
+    >>> round(found.value, 3), found.verdict
+    (0.444, 'worked')
+    """
+    spread = math.sqrt(days.dispersion) if math.isfinite(days.dispersion) else 1.0
+    steady = replace(days, value=1.0, low=1.0, high=1.0, is_controlled=True)
+    return violations_ratio(_odds(before, spread), _odds(after, spread), steady)
+
+
+def _odds(share: Share, spread: float) -> Share:
+    """Odds in place of the shares, with ends as much farther away as the days say."""
+    middle, *ends = (
+        one / max(1.0 - one, LEAST_SHARE) for one in (share.value, share.low, share.high)
+    )
+    low, high = ends
+    if middle > 0.0:
+        low = middle * (low / middle) ** spread
+        high = middle * (high / middle) ** spread
+    return replace(share, value=middle, low=low, high=high * (1.0 if middle > 0.0 else spread**2))

@@ -30,7 +30,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 from scipy.special import betaincinv, chdtri, ndtr, ndtri
 
 from twin.errors import ModelError
@@ -279,6 +279,11 @@ def _edges(lowest: float, highest: float, *, limit: float, width: float) -> tupl
     return np.array([*below, *(limit + offset for offset in sides[1])]), len(below)
 
 
+def _root(function: Callable[[float], float], low: float, high: float) -> float:
+    found = root_scalar(function, bracket=(low, high), method="brentq", xtol=1e-5, rtol=1e-3)
+    return float(found.root)
+
+
 def _densities(value: Floats, error: Floats, edges: Floats) -> Floats:
     """Density of measured values for a true one anywhere in each bin, (values, bins).
 
@@ -344,7 +349,7 @@ class _Likelihood:
 
         low, high = 0.0, 1.0
         if best > 0.0 and excess(0.0) > 0.0:
-            low = float(brentq(excess, 0.0, best, xtol=1e-5, rtol=1e-3))
+            low = _root(excess, 0.0, best)
         if best < 1.0 and excess(1.0) > 0.0:
             high = self._upper(excess, best)
         return low, high
@@ -354,7 +359,7 @@ class _Likelihood:
         at, step = best, max(0.25 * best, 4.0 / float(self.count.sum()))
         while (further := min(1.0, at + step)) < 1.0 and excess(further) <= 0.0:
             at, step = further, 2.0 * step
-        return float(brentq(excess, at, further, xtol=1e-5, rtol=1e-3))
+        return _root(excess, at, further)
 
     def _with(self, share: float) -> Floats:
         return self._held(np.maximum(self.best, 1e-9), share)
