@@ -27,6 +27,8 @@ from twin.model.inspection import (
     due_inspections,
 )
 from twin.model.monitoring import ANALYSIS_SOURCE, BridgeEvent, EventKind, StateRecord, TrainedModel
+from twin.model.obedience import NAME as OBEDIENCE
+from twin.model.obedience import RestrictionObedience, obedience_of, unlooked
 from twin.model.reality import NAME as REALITY
 from twin.model.reality import Check, as_of_now, checks_of
 from twin.model.records import InventoryRecord, RecordKind, StoredRecord
@@ -218,6 +220,26 @@ def read_checks(twin: Twin, asset_id: str) -> tuple[Check, ...]:
         return ()
     checks = _readable(record, checks_of) or ()
     return as_of_now(checks, made_at=from_us(record.position_us), now=twin.now())
+
+
+def read_obedience(twin: Twin, asset_id: str) -> tuple[RestrictionObedience, ...]:
+    """How the restrictions in force are kept; what was not looked at cannot be told.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such asset.
+    """
+    twin.asset(asset_id)
+    records = [item.record for item in twin.bridges.book.records(asset_id, "restriction")]
+    held = [(item.part, item.content) for item in _restrictions(records, twin.now().date())]
+    looked = _readable(twin.bridges.state(asset_id, OBEDIENCE), obedience_of) or ()
+    known = {(one.part, one.kind, one.value): one for one in looked}
+    return tuple(
+        known.get((part, content.kind, content.value)) or unlooked(part, content)
+        for part, content in held
+        if isinstance(content, Restriction)
+    )
 
 
 def _findings(shelf: BridgeShelf, asset_id: str) -> tuple[StoredFinding, ...]:

@@ -19,6 +19,7 @@ from dashboards.widgets.elevation import elevation, stations
 from dashboards.widgets.fatigue import fatigue_section
 from dashboards.widgets.findings import finding_list
 from dashboards.widgets.inspections import inspections
+from dashboards.widgets.obedience import obedience_lines
 from dashboards.widgets.parts import empty
 from dashboards.widgets.structure import structure_section
 from dashboards.widgets.validity import notices
@@ -92,7 +93,10 @@ def _bridge(view: BridgeView, city: CityView, texts: Texts) -> list[Component]:
         "trend": trend_charts(view, drawn["cloud"], texts),
         "modes": vibration(view, spectra, drawn, texts),
         "fatigue": fatigue_section(view, drawn["histogram"], texts),
-        "crossings": crossings_table(view, texts),
+        "crossings": [
+            *crossings_table(view, texts),
+            *obedience_lines(city.twin, view.asset.id, texts),
+        ],
         "models": model_tables(view, texts),
         "inspection": inspections(view, attachments, drawn["grades"], texts),
     }

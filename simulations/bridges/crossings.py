@@ -280,6 +280,7 @@ def _event(bridge: Bridge, site: Site, level: Floats, stretch: Stretch, first: i
         peaks={"peak_umm": float(level.max()), "misfit": fitted.misfit},
     )
     figures = {name: value for name, value in event.figures.items() if name != "lane"}
+    figures["speed_sd_ms"] = abs(passage.speed_ms) * passage.speed_sd
     figures["gross_sd_t"] = figures["gross_t"] * weighing.gross_sd_kn / weighing.gross_kn
     words = {
         **event.words,
