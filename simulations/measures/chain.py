@@ -165,14 +165,16 @@ def _tell_met(one: MetRestriction, name: str, day: float, add: _Add) -> None:
         vehicles = _whole_number(one.scenario_vehh * day)
         add(severity, say("finding.violated", vehicles=vehicles, **values))
     elif one.status == "avoided" and not one.is_of_measure:
-        vehicles = _whole_number(one.avoiding_vehh * day)
-        add("info", say("finding.avoided", vehicles=vehicles, **values))
+        vehicles, base = (
+            _whole_number(x * day) for x in (one.avoiding_vehh, one.base_avoiding_vehh)
+        )
+        add("info", say("finding.avoided", vehicles=vehicles, base=base, **values))
 
 
 def restriction_words(one: MetRestriction) -> tuple[Said, Said]:
     """Kind and extent of a restriction in words."""
     value, unit = one.restriction.value, one.restriction.unit
-    english = "" if value is None else f"{value:g} {unit}"
+    english = "" if value is None else f" {value:g} {unit}"
     return say(f"kind.{one.restriction.kind}"), in_both(english, english.replace(".", ","))
 
 

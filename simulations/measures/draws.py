@@ -116,24 +116,25 @@ def deviation(key: str) -> float:
 def demand_spread(base: TrafficBase) -> DemandSpread:
     """Spread of the demand from the band of the calibration on the links that its trips use.
 
-    The relative deviation of a row is the mean of those of the links of its paths, weighted with
-    their flows; links without a band do not count. Band and result are those of 90 %.
+    A path is known as well as the best known link on its way; the deviation of a row is the mean of
+    its paths, weighted with their flows. Links without a band do not count. Band and result are
+    those of 90 %.
     """
     demand, state = base.demand, base.state
-    link_sigma, is_known = _link_sigma(base)
+    link_sigma = _link_sigma(base)
     paths = state.paths
-    path = np.repeat(np.arange(paths.flow_vehh.size), np.diff(paths.start))
     order = np.argsort(state.link_id, kind="stable")
     row = order[np.searchsorted(state.link_id, paths.links, sorter=order)]
-    weight = paths.flow_vehh[path] * is_known[row]
     size = paths.flow_vehh.size
-    total = np.bincount(path, weights=weight, minlength=size)
-    summed = np.bincount(path, weights=weight * link_sigma[row], minlength=size)
+    best = np.minimum.reduceat(link_sigma[row], paths.start[:-1]) if size else np.empty(0)
+    is_known = np.isfinite(best)
     of_pair: dict[tuple[int, int, int], tuple[float, float]] = {}
     keys = zip(
         paths.class_index.tolist(), paths.origin.tolist(), paths.destination.tolist(), strict=True
     )
-    for key, one, two in zip(keys, summed.tolist(), total.tolist(), strict=True):
+    weight = np.where(is_known, paths.flow_vehh, 0.0)
+    summed = weight * np.where(is_known, best, 0.0)
+    for key, one, two in zip(keys, summed.tolist(), weight.tolist(), strict=True):
         old = of_pair.get(key, (0.0, 0.0))
         of_pair[key] = (old[0] + one, old[1] + two)
     rows_of = zip(
@@ -151,17 +152,15 @@ def demand_spread(base: TrafficBase) -> DemandSpread:
     return DemandSpread(sigma, group.ravel().astype(np.int64), tuple(names.tolist()))
 
 
-def _link_sigma(base: TrafficBase) -> tuple[Floats, NDArray[np.bool_]]:
-    """Deviation of the logarithm of the flow of each link, and where there is a band."""
+def _link_sigma(base: TrafficBase) -> Floats:
+    """Deviation of the logarithm of the flow of each link; infinite where there is no band."""
     state, around = base.state, base.surroundings
-    sigma, known = np.zeros(state.link_id.size), np.zeros(state.link_id.size, dtype=np.bool_)
+    sigma = np.full(state.link_id.size, np.inf)
     place = {link: row for row, link in enumerate(state.link_id.tolist())}
     flow = state.flow_vehh.sum(axis=0)
     for index, link in enumerate(around.band_link.tolist()):
         row = place.get(link)
         width = float(around.band_high_vehh[index] - around.band_low_vehh[index])
-        if row is None or not flow[row] > 0.0 or not np.isfinite(width):
-            continue
-        sigma[row] = min(width / (2.0 * _BAND_SIGMA * flow[row]), LARGEST_SIGMA)
-        known[row] = True
-    return sigma, known
+        if row is not None and flow[row] > 0.0 and np.isfinite(width):
+            sigma[row] = min(width / (2.0 * _BAND_SIGMA * flow[row]), LARGEST_SIGMA)
+    return sigma

@@ -7,6 +7,7 @@ limit inside the mass band of a class keeps the whole class away; only its share
 counted as avoiding. A restriction of the scenario itself keeps away what crossed before.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -66,12 +67,12 @@ class MetRestriction:
 
     @property
     def is_newly_met(self) -> bool:
-        """Nobody broke or avoided it before, and somebody does now."""
-        return (
-            not self.is_of_measure
-            and self.status in ("newly_violated", "avoided")
-            and self.base_avoiding_vehh <= 0.0
-        )
+        """Whether vehicles break it as none did before, or more avoid it beyond chance."""
+        if self.is_of_measure:
+            return False
+        chance = max(1.0, math.sqrt((self.base_avoiding_vehh + self.avoiding_vehh) / 2.0))
+        more = self.avoiding_vehh - self.base_avoiding_vehh
+        return self.status == "newly_violated" or more > chance
 
     def document(self, day_factor: float | None) -> Met:
         """The block of the document."""

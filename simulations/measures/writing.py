@@ -211,7 +211,7 @@ def _not_judged(part: PartFound) -> list[Said]:
     out = []
     for one in part.case.restrictions:
         if one.kind not in JUDGED:
-            value = "" if one.value is None else f"{one.value:g} {one.unit}".strip()
+            value = "" if one.value is None else f" {one.value:g} {one.unit}".rstrip()
             out.append(
                 say("assume.not_judged", name=part.case.name, kind=say(f"kind.{one.kind}"),
                     value=value)
