@@ -6,6 +6,7 @@ from functools import partial
 from fastapi import APIRouter, Request, Response
 
 from dashboards.api import decisions, whatif
+from dashboards.api.paper import fetch_paper
 from dashboards.api.series import FieldError
 from dashboards.view import CityView
 from twin.city import Twin
@@ -27,6 +28,7 @@ def offer(twin: Twin, settings: Settings) -> RouterOffer:
     reading = {
         "measures_run": ("/runs/{number}", whatif.follow_run),
         "measures_document": ("/runs/{number}/document", fetch_document),
+        "measures_paper": ("/runs/{number}/paper.{form}", fetch_paper),
     }
     changing = {
         "measures_check": ("/check", check_measures),
@@ -39,7 +41,7 @@ def offer(twin: Twin, settings: Settings) -> RouterOffer:
         router.add_api_route(path, route, methods=["POST"], name=name)
     permissions = dict.fromkeys((*reading, "measures_check"), "state.read")
     permissions |= dict.fromkeys(("measures_submit", "measures_cancel"), "run.submit")
-    permissions |= decisions.add_routes(router)
+    permissions |= {"measures_paper": "export.view"} | decisions.add_routes(router)
     return RouterOffer("/api/measures", router, permissions)
 
 

@@ -2,27 +2,16 @@
 
 import asyncio
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from dashboards.api import whatif
 from dashboards.reports.making import FORMS, make
 from dashboards.view import CityView
-from twin.city import Twin
 from twin.errors import RegistryError, ReportError
-from twin.plugins import RouterOffer
-from twin.settings import Settings
 
 _TYPESETTING = asyncio.Semaphore(1)
 """One paper at a time: typesetting uses all cores for a moment."""
-
-
-def offer(twin: Twin, settings: Settings) -> RouterOffer:
-    """Route of the paper."""
-    del twin, settings  # both are in the view of the running server
-    router = APIRouter()
-    router.add_api_route("/{number}/paper.{form}", fetch_paper, name="measures_paper")
-    return RouterOffer("/api/measures/runs", router, {"measures_paper": "export.view"})
 
 
 async def fetch_paper(number: str, form: str, request: Request) -> Response:
