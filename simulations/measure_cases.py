@@ -23,7 +23,6 @@ from twin.model.bridge_snapshot import (
 )
 from twin.model.findings import Phrase
 from twin.model.network import Network
-from twin.model.statements import statement
 from twin.model.structure import InfluenceLine
 from twin.model.structure_state import Line, LoadEffect
 from twin.model.tables import rows
@@ -144,11 +143,7 @@ def _refusal(bridge: KeptBridge, part: KeptPart) -> Phrase:
     """Why no model stands for a part."""
     if not part.refusal:
         return Phrase("measure.no_model_yet", {"bridge": bridge.name})
-    said = statement(part.refusal)
-    return Phrase(
-        "measure.no_model",
-        {"bridge": bridge.name, "reason": said.said("en"), "reason_de": said.said("de")},
-    )
+    return Phrase("measure.no_model", {"bridge": bridge.name, "reason": part.refusal})
 
 
 # Details

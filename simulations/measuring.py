@@ -31,6 +31,8 @@ SNAPSHOT_PART = "snapshot"
 """File of a run that holds all that was read of the bridges, packed."""
 _SOLVED, _ANALYSED = 0.2, 0.35
 """Shares of the work after the equilibrium and after the bridges, if there are members."""
+LINKS_WORTH_THREADS = 5_000
+"""Below, a warm equilibrium takes milliseconds; threads would wait for each other longer."""
 _TIMES = ("seconds", "peak_memory_bytes", "threads")
 """Of the solver: where and how long it ran decides nothing."""
 
@@ -43,8 +45,8 @@ class Asked:
     ----------
     stored, base
         The base, and what is said of it.
-    snapshot
-        The bridges as they were when the question was asked.
+    snapshot, bridges_hash
+        The bridges as they were when the question was asked, and its SHA-256.
     members
         Of the ensemble; 0 for the plain answer.
     names
@@ -56,6 +58,7 @@ class Asked:
     base: TrafficBase
     engine: TrafficEngine
     snapshot: BridgeSnapshot
+    bridges_hash: str
     options: SolveOptions
     members: int
     seed: int
@@ -90,13 +93,16 @@ class MeasureRuns:
         _require_version(run, stored.facts)
         wanted = json.loads(run.options)
         snapshot = twin.measures.snapshot(stored, asked_on=run.submitted_at.date())
-        if snapshot.sha256() != wanted["bridges"]:
+        bridges_hash = snapshot.sha256()
+        if bridges_hash != wanted["bridges"]:
             raise SolveError(
                 "what is recorded of the bridges has changed since the question was asked; "
                 "ask again"
             )
         base = self.bases.open(twin, run.base)
         options = self.limits.options(run)
+        if base.network.link_id.size < LINKS_WORTH_THREADS:
+            options = replace(options, threads=1)
         require_memory(base, engine, options, allowed_bytes=self.limits.capacity.memory_bytes)
         return Asked(
             run=run,
@@ -104,6 +110,7 @@ class MeasureRuns:
             base=base,
             engine=engine,
             snapshot=snapshot,
+            bridges_hash=bridges_hash,
             options=options,
             members=int(wanted["members"]),
             seed=int(wanted["seed"]),
@@ -264,7 +271,7 @@ def plain_report(report: Mapping[str, object]) -> Mapping[str, object]:
 def _inputs(asked: Asked) -> Mapping[str, object]:
     return {
         "base": base_document(asked.stored),
-        "bridges_hash": asked.snapshot.sha256(),
+        "bridges_hash": asked.bridges_hash,
         "input_hash": asked.run.input_hash,
         "engine": [ENGINE, VERSION],
         "traffic_engine": [asked.engine.name, asked.engine.version],

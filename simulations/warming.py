@@ -42,10 +42,13 @@ def warm() -> int:
 
 
 def modules() -> tuple[str, ...]:
-    """Modules of the traffic model, any of which may hold kernels."""
-    package = importlib.import_module("simulations.traffic")
-    found = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
-    return tuple(item.name for item in found if ".detail" not in item.name)
+    """Modules of both models, any of which may hold kernels."""
+    found: list[str] = []
+    for room in ("simulations.traffic", "simulations.structure"):
+        package = importlib.import_module(room)
+        walked = pkgutil.walk_packages(package.__path__, f"{room}.")
+        found += [item.name for item in walked if ".detail." not in f"{item.name}."]
+    return tuple(found)
 
 
 def _solve_once() -> None:

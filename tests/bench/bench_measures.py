@@ -33,6 +33,9 @@ def main() -> int:
     )
     from measure_city import measure_city  # noqa: PLC0415 - kernels need a prepared process
 
+    from simulations.warming import warm  # noqa: PLC0415 - as above
+
+    print(f"{warm()} kernels compiled before, as by `twin warm`")
     began = time.monotonic()
     twin, base = measure_city(threads=THREADS)
     print(f"{platform.machine()}, {THREADS} threads, Python {platform.python_version()}")

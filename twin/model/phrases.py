@@ -7,10 +7,12 @@ from types import MappingProxyType
 from typing import Any
 
 from twin.model.findings import Phrase
-from twin.model.statements import german_value
+from twin.model.statements import german_value, statement
 from twin.model.tables import rows
 
 SIGNIFICANT = 3
+WORDS_OF_SENTENCE = 3
+"""A value with so many spaces may be a sentence of a model, which has its own table."""
 
 
 def said(phrase: Phrase, language: str) -> str:
@@ -75,7 +77,10 @@ def written(value: float) -> str:
 
 def _written(value: float | str, language: str) -> str:
     text = value if isinstance(value, str) else written(value)
-    return german_value(text) if language == "de" else text
+    if language != "de":
+        return text
+    sentence = statement(text).said("de") if text.count(" ") >= WORDS_OF_SENTENCE else text
+    return german_value(text) if sentence == text else sentence
 
 
 @cache
