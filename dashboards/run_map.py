@@ -169,7 +169,7 @@ def closed_rows(shown: RunMap, kind: str, features: CityFeatures) -> NDArray[np.
     rows = [row for row, feature in enumerate(features.roads) if is_closed(feature.asset)]
     closed = np.array(rows, dtype=np.int64)
     carries = taken(shown.links.quantities["flow"].base > 0.0, shown.rows, absent=False)
-    return closed[~carries[closed]] if closed.size else closed
+    return closed[np.logical_not(carries[closed])]
 
 
 def _rows_where(shown: RunMap, wanted: NDArray[np.bool_]) -> NDArray[np.int64]:

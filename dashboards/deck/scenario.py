@@ -154,7 +154,7 @@ def _quiet() -> Iterable[pydeck.Layer]:
 def _changed(sign: str, width_px: float) -> Iterable[pydeck.Layer]:
     table = f"run_{sign}"
     values: list[dict[str, object]] = [{**_values("run.change", "difference")}]
-    dash: dict[str, object] = {}
+    dash: dict[str, Any] = {}
     if sign == "less":
         values.append({"@@type": "PathStyleExtension", "dash": True})
         dash = {"get_dash_array": list(DASH), "dash_justified": True}

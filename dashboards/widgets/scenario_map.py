@@ -197,12 +197,14 @@ def _shown(state: ViewState, texts: Texts, view: CityView) -> Shown:
     largest = sorted((b for b in found.bridges if b.is_changed), key=lambda b: -abs(b.change))
     labels = [Label(bridge_label(b, texts), *b.place) for b in largest[:MOST_LABELS]]
     sides = [texts("run_map.base"), texts("run_map.scenario")]
-    is_diff = state.show == "diff"
+    compare = None
+    if state.show != "diff":
+        compare = Compare(kind=state.show, left=sides[0], right=sides[1])
     return Shown(
         spec=run_spec(sight=_sight(state, found, view), show=state.show, labels=labels),
         tables=_tables(found, state, texts, features),
         channels=_channels(found, state, texts),
-        compare=None if is_diff else Compare(kind=state.show, left=sides[0], right=sides[1]),
+        compare=compare,
         selection=[item.id for item in state.selection],
         low=state.low,
         switches=switches(state, texts),

@@ -1,7 +1,7 @@
 """Two pictures with one camera in a real Chromium: split, swipe, divider, sides of layers."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def browser() -> Iterator[Browser]:
         yield started
 
 
-def two_sided(kind: str, low: str = "off") -> Town:
+def two_sided(kind: Literal["split", "swipe"], low: Literal["on", "off"] = "off") -> Town:
     """Slow roads on the left, fast ones on the right, on the same lines."""
     compare = Compare(kind=kind, left="Base", right="Scenario")
     town = make_town(compare=compare)
@@ -42,9 +42,9 @@ def two_sided(kind: str, low: str = "off") -> Town:
     )
     town.channels["speed"].values = quantise(np.full(FEATURES, SLOW), SPEED)
     layer: dict[str, Any] = town.spec["layers"][0]
-    extension = layer["extensions"][0]
-    other = {**layer, "id": "roads-after", "extensions": [{**extension, "channel": "after"}]}
-    other["extensions"][0].pop("quality", None)
+    extension = {**layer["extensions"][0], "channel": "after"}
+    extension.pop("quality", None)
+    other = {**layer, "id": "roads-after", "extensions": [extension]}
     town.spec["layers"] = [{**layer, "side": "left"}, {**other, "side": "right"}]
     return town
 
@@ -66,7 +66,9 @@ def is_right(it: Open, place: tuple[float, float]) -> bool:
 
 
 @pytest.mark.parametrize("low", ["off", "on"])
-def test_a_swipe_cuts_one_picture_and_arrow_keys_move_the_cut(browser: Browser, low: str) -> None:
+def test_a_swipe_cuts_one_picture_and_arrow_keys_move_the_cut(
+    browser: Browser, low: Literal["on", "off"]
+) -> None:
     with opened(browser, two_sided("swipe", low)) as it:
         place = middle_of(it)
         slider = divider(it)

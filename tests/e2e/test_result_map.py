@@ -66,7 +66,8 @@ class Opened:
 
 def _drawn_at(case: RunTown, row: int, along: float) -> tuple[float, float]:
     table = decode_table(read_features(case.town.twin).tables["roads"].body)
-    start, xy = table.columns["start"], np.asarray(table.columns["xy"], dtype=np.float64)
+    start = np.asarray(table.columns["start"], dtype=np.int64)
+    xy = np.asarray(table.columns["xy"], dtype=np.float64)
     assert table.origin is not None
     first, second = xy[start[row]], xy[start[row] + 1]
     lon, lat = np.array(table.origin) + first + along * (second - first)

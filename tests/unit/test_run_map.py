@@ -97,7 +97,7 @@ def test_every_channel_has_a_byte_for_each_road_and_decodes_to_the_column(
     ):
         content = body(shown, f"{side}.{key}", features, EN)
         assert content is not None
-        codes = decode_table(content).columns["value"]
+        codes = np.asarray(decode_table(content).columns["value"], dtype=np.uint8)
         assert len(codes) == len(features.roads)
         values = getattr(shown.links.quantities[key], side)[shown.rows]
         known = (codes != NO_VALUE) & (np.abs(values) <= scale.vmax)
@@ -112,7 +112,7 @@ def test_tables_of_more_and_less_hold_the_changed_links_once(shown: RunMap, feat
     assert rows[0] | rows[1] == set(wanted.tolist())
     content = body(shown, "less_far.flow", features, EN)
     assert content is not None
-    assert set(decode_table(content).columns["feature"].tolist()) == rows[1]
+    assert set(np.asarray(decode_table(content).columns["feature"]).tolist()) == rows[1]
 
 
 def test_heavy_vehicles_have_a_noise_of_their_own(shown: RunMap):
