@@ -47,7 +47,7 @@ def pdf(paper: Paper, *, at: datetime) -> bytes:
             format="pdf",
             sys_inputs={"paper": json.dumps(plain(paper), ensure_ascii=False)},
             pdf_standards=STANDARD,
-            timestamp=at,
+            timestamp=at.replace(microsecond=0),
         )
     except typst.TypstError as error:
         hints = f" ({'; '.join(error.hints)})" if error.hints else ""
