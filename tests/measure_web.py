@@ -11,6 +11,7 @@ from measure_city import measure_city, settings
 from dashboards.app import create_app
 from dashboards.security.guard import Listen
 from dashboards.serving import WebServer
+from simulations import worker
 from simulations.capacity import Capacity
 from simulations.measuring import MeasureRuns
 from simulations.running import Limits, OpenBases, TrafficRuns, traffic_engine
@@ -61,18 +62,12 @@ def work(twin: Twin) -> None:
 
 @contextmanager
 def working(twin: Twin) -> Iterator[None]:
-    """Answer whatever is asked until the end of the block."""
+    """A worker that answers whatever is asked until the end of the block."""
     over = threading.Event()
-    bases = OpenBases()
-    engine = MeasureRuns(LIMITS, bases)
+    engines = {ENGINE: MeasureRuns(LIMITS, OpenBases())}
 
     def go_on() -> None:
-        while not over.is_set():
-            run = twin.claim_run((ENGINE,))
-            if run is None:
-                over.wait(0.1)
-            else:
-                solve(twin, run, engine)
+        worker.work(twin, engines=engines, stop=over, instance="test")
 
     thread = threading.Thread(target=go_on, daemon=True)
     thread.start()

@@ -30,6 +30,14 @@
     }
   });
 
+  // A native list of choices, kept where a callback reads it.
+  document.addEventListener("change", (event) => {
+    const list = event.target.closest("select[data-store]");
+    if (list) {
+      window.dash_clientside.set_props(list.dataset.store, { data: list.value });
+    }
+  });
+
   let opened = [];
   window.addEventListener("beforeprint", () => {
     opened = [...document.querySelectorAll(".result details:not([open])")];

@@ -11,6 +11,7 @@ from dashboards.i18n.translate import Texts
 from dashboards.pages.requests import read_request
 from dashboards.view import CityView
 from dashboards.widgets.parts import empty
+from dashboards.widgets.scenario_controls import Control
 from dashboards.widgets.tree import Tree
 from twin.city import Twin
 from twin.errors import DecisionError, ModelError, RegistryError, StoreUnavailableError
@@ -71,21 +72,20 @@ def decision_panel(run: Run, texts: Texts, twin: Twin) -> list[Component]:
 
 def _form(choices: Sequence[Choice], texts: Texts, day: date) -> Component:
     options = [
-        {
-            "value": str(number),
-            "label": f"{one.name}: {restriction_text(one.restriction, texts.language)}",
-        }
+        Control(
+            "option",
+            f"{one.name}: {restriction_text(one.restriction, texts.language)}",
+            value=number,
+        )
         for number, one in enumerate(choices)
     ]
+    select = Control("select", options, id=f"{CHOICE}-field", **{"data-store": CHOICE})
     begin = choices[0].restriction.valid_from or day
     return html.Div(
         [
-            html.Fieldset(
-                [
-                    html.Legend(texts("decision.choice")),
-                    dcc.RadioItems(id=CHOICE, options=options, value="0"),
-                ]
-            ),
+            html.Label(texts("decision.choice"), htmlFor=f"{CHOICE}-field"),
+            Tree(id=f"{CHOICE}-frame", tree=[select]),
+            dcc.Store(id=CHOICE, data="0"),
             html.Label(texts("decision.from"), htmlFor=BEGIN),
             dcc.Input(id=BEGIN, type="text", value=begin.isoformat(), maxLength=10),
             html.Label(texts("decision.person"), htmlFor=PERSON),
@@ -147,7 +147,7 @@ def register(app: Dash, view: CityView) -> None:
         Output(STATUS, "children"),
         Input(DRAFT, "n_clicks"),
         Input(DECIDE, "n_clicks"),
-        State(CHOICE, "value"),
+        State(CHOICE, "data"),
         State(BEGIN, "value"),
         State(PERSON, "value"),
         State(REASON, "value"),
