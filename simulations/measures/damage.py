@@ -98,7 +98,8 @@ def power_detail(lines: tuple[InfluenceLine, ...], power: int) -> FatigueDetail:
 
     Examples
     --------
-    >>> line = InfluenceLine(15.0, "moment", np.array([0.0, 15.0, 30.0]), np.array([0.0, 7.5, 0.0]))
+    >>> import numpy as np
+    >>> line = InfluenceLine(15.0, "moment", np.array([0.0, 30.0]), np.array([0.0, 1.0]))
     >>> float(power_detail((line,), 3).curve.damage(np.array([2.0]))[0])
     8.0
     """
