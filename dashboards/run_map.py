@@ -315,7 +315,8 @@ def _bridges(
 ) -> tuple[RunBridge, ...]:
     """Bridges of the joint analysis, else of the traffic part, that the map has a place for.
 
-    Of several parts of one bridge the one that changes most: parts in a row carry the same vehicles.
+    Of several parts of one bridge the one that changes most: parts in a row carry the same
+    vehicles.
     """
     rows: Sequence[Mapping[str, object]] = []
     if joint is not None:
