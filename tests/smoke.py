@@ -41,7 +41,14 @@ def wait_until_stored(address: str, *, readings: int) -> int:
     raise SystemExit(f"only {stored} readings stored after 60 s")
 
 
+def check_templates(twin: str) -> None:
+    """The templates of the decision paper came with the wheel."""
+    code = "from dashboards.reports import page, typeset; typeset.template(); page._style()"
+    subprocess.run([str(Path(twin).with_name("python")), "-c", code], check=True)
+
+
 def main(twin: str) -> None:
+    check_templates(twin)
     listen = f"127.0.0.1:{free_port()}"
     with tempfile.TemporaryDirectory(prefix="twin-smoke-") as folder:
         environment = {**os.environ, "TWIN_DATA_DIR": f"{folder}/data", "TWIN_LISTEN": listen}
