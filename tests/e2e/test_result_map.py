@@ -175,3 +175,20 @@ def test_without_webgl_the_table_remains_and_the_map_says_why(it: Opened) -> Non
     it.open("lang=en&show=split", state="error")
     expect(it.map).to_contain_text("Use the table instead")
     expect(it.page.locator('#run-link-table tr[data-id="S1/ab"]')).to_contain_text("closed")
+
+
+def test_a_bridge_is_picked_on_the_map_of_the_editor_by_keyboard(it: Opened) -> None:
+    it.page.goto(f"{it.web.address}/scenario?lang=en")
+    it.page.wait_for_selector("#pick-map[data-state=ready]", timeout=30_000)
+    it.page.wait_for_selector("#scenario[data-n]")
+    it.page.locator("#pick-map canvas").press("Enter")
+    it.page.get_by_role("option", name="Bridge 2").press("Enter")
+    expect(it.page.locator("#scenario-form")).to_be_visible()
+    expect(it.page.locator("#scenario-form")).to_contain_text("Bridge 2")
+    wait_for(
+        lambda: (
+            it.page.evaluate("document.querySelector('#pick-map').twinMap.props.selection")
+            == ["B2"]
+        ),
+        "the picked bridge on the map",
+    )
