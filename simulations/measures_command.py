@@ -12,6 +12,10 @@ Subcommand = Callable[[Settings, Sequence[str]], int]
 
 SUBCOMMANDS = {
     "run": ("simulations.measuring_command:command", "what a scenario does to bridges and traffic"),
+    "advise": (
+        "simulations.advising_command:command",
+        "which measures reach a target on a bridge at least traffic cost",
+    ),
     "obedience": (
         "simulations.obedience_command:command",
         "whether restrictions in force are kept, and whether they worked",

@@ -1,0 +1,123 @@
+"""Advice: ranks, pruning and reasons on made-up outcomes, and on a solved town."""
+
+import pytest
+from measures_case import solved, town_base
+
+from simulations.measures.advise import Outcome, Target, advise, candidates_for, outcome_of, told
+from twin.errors import ScenarioError
+from twin.model.interventions import Intervention
+from twin.model.phrases import is_known
+from twin.model.scenarios import Scenario
+
+CLASSES = ("car", "hgv_12_26", "hgv_26_40")
+HALF = Target(damage_share=0.5)
+
+
+def made_up(shares):
+    """Evaluate that multiplies shares of damage by kind of measure, and counts its calls."""
+    asked = []
+
+    def evaluate(chosen: tuple[Intervention, ...]) -> Outcome:
+        asked.append(chosen)
+        share, hours = 1.0, 0.0
+        for one in chosen:
+            known = shares.get(one.kind, 1.0)
+            if known is None:
+                raise ScenarioError("there is one lane only")
+            limit = one.parameters.get("mass_t")
+            share *= known if limit is None else min(1.0, known * float(str(limit)) / 7.5)
+            hours += {"limit_weight": 20.0, "class_ban": 50.0, "close_asset": 300.0}.get(
+                one.kind, 5.0
+            ) - (0.0 if limit is None else float(str(limit)) / 2.0)
+        return Outcome(share, None, 0.0, hours, 10.0 * hours)
+
+    return evaluate, asked
+
+
+def families(rank):
+    return tuple(one.family for one in rank.candidates)
+
+
+def test_the_loosest_limit_that_reaches_the_target_costs_least_and_comes_first():
+    evaluate, asked = made_up({"limit_weight": 0.2, "class_ban": 0.05, "close_asset": 0.0})
+    found = advise(candidates_for("B1", CLASSES), HALF, evaluate)
+    assert found.is_reached
+    assert families(found.ranks[0]) == ("weight_limit",)
+    assert found.ranks[0].candidates[0].intervention.parameters["mass_t"] == 16.0
+    assert all(len(chosen) == 1 for chosen in asked)
+    assert found.left_out == 1  # 30 t: 24 t missed already
+    reaching = [families(rank) for rank in found.ranks if rank.reaches]
+    assert reaching[-1] == ("closure",)
+    assert ("lorry_ban",) in reaching
+
+
+def test_two_measures_are_tried_only_if_one_does_not_do():
+    shares = {"limit_weight": 0.7, "close_lane": 0.6, "close_asset": 0.0}
+    evaluate, asked = made_up(shares)
+    found = advise(candidates_for("B1", CLASSES), HALF, evaluate)
+    assert set(families(found.ranks[0])) == {"weight_limit", "lane_closure"}
+    assert max(map(len, asked)) == 2
+
+
+def test_no_measure_reaches_the_target_names_the_closest_one():
+    evaluate, _ = made_up({"limit_weight": 0.9, "class_ban": 0.8, "close_asset": 0.95})
+    found = advise(candidates_for("B1", CLASSES), Target(damage_share=0.1), evaluate)
+    assert not found.is_reached
+    assert {"weight_limit", "lorry_ban"} <= set(families(found.ranks[0]))
+    assert found.ranks[0].reason.key == "advice.misses"
+
+
+def test_what_cannot_be_ordered_is_named_and_in_no_larger_set():
+    evaluate, asked = made_up({"close_lane": None, "close_asset": 0.0})
+    found = advise(candidates_for("B1", CLASSES), HALF, evaluate)
+    refused = [rank for rank in found.ranks if rank.outcome is None]
+    assert [families(rank) for rank in refused] == [("lane_closure",)]
+    assert sum("close_lane" in {one.kind for one in chosen} for chosen in asked) == 1
+    assert all(is_known(phrase) for rank in found.ranks for phrase in told(rank))
+
+
+def test_an_unknown_figure_never_reaches_a_target():
+    def evaluate(_: tuple[Intervention, ...]) -> Outcome:
+        return Outcome(None, None, 0.0, 0.0, 0.0)
+
+    found = advise(candidates_for("B1", CLASSES)[:1], HALF, evaluate)
+    assert not found.is_reached
+    assert found.ranks[0].reason.key == "advice.unknown"
+
+
+def test_a_target_must_say_something():
+    for arguments in ((None, None, None), (None, 30.0, None), (-0.1, None, None)):
+        with pytest.raises(ScenarioError):
+            Target(*arguments)
+
+
+def test_the_best_answer_of_a_small_town_is_found_by_the_real_analysis():
+    target = Target(damage_share=0.4)
+
+    def evaluate(chosen: tuple[Intervention, ...]) -> Outcome:
+        return outcome_of(solved(Scenario("try", "town", chosen)).document, "B1", target)
+
+    classes = [one.name for one in town_base().demand.classes]
+    found = advise(candidates_for("B1", classes), target, evaluate, most=1)
+    assert found.is_reached
+    first = found.ranks[0]
+    assert families(first) in (("weight_limit",), ("lorry_ban",))
+    assert first.outcome is not None
+    reaching = [one.outcome for one in found.ranks if one.reaches and one.outcome is not None]
+    costs = [one.cost for one in reaching[:-1]]
+    assert costs == sorted(costs)
+    assert found == advise(candidates_for("B1", classes), target, evaluate, most=1)
+
+
+def test_a_target_that_is_met_today_is_said():
+    target = Target(above_t=30.0, crossings_vehd=1e6)
+
+    def evaluate(chosen: tuple[Intervention, ...]) -> Outcome:
+        return outcome_of(solved(Scenario("try", "town", chosen)).document, "B1", target)
+
+    found = advise(candidates_for("B1", CLASSES)[2:3], target, evaluate, most=1)
+    assert found.is_met_today
+    outcome = found.ranks[0].outcome
+    assert outcome is not None
+    assert outcome.crossings_vehd == pytest.approx(0.0)
+    assert outcome.today_vehd is None or outcome.today_vehd > 0.0
