@@ -95,7 +95,7 @@ def register(app: Dash, view: CityView) -> None:
 
     scenario_map.register(app, view, read)
     result_comments.register(app, view)
-    decision.register(app, view)
+    decision.register(app, view, read)
 
 
 def _no_run(texts: Texts) -> list[Component]:

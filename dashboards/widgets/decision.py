@@ -1,6 +1,6 @@
 """Decide what a run has examined: measures that are restrictions, and what was decided on them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -8,7 +8,7 @@ from dash import Dash, Input, Output, State, ctx, dcc, html
 from dash.development.base_component import Component
 
 from dashboards.i18n.translate import Texts
-from dashboards.pages.requests import read_request
+from dashboards.state import ViewState
 from dashboards.view import CityView
 from dashboards.widgets.parts import empty
 from dashboards.widgets.scenario_controls import Control
@@ -23,7 +23,7 @@ from twin.model.order_words import restriction_text
 from twin.model.scenarios import Run
 from twin.publishing import order_for
 
-PATH = "/result"
+Reader = Callable[[str | None], tuple[ViewState, Texts]]
 CHOICE, PERSON, BEGIN, REASON = (
     f"decision-{name}" for name in ("choice", "person", "from", "reason")
 )
@@ -139,8 +139,11 @@ def _decision(decision: Decision, texts: Texts) -> Component:
     )
 
 
-def register(app: Dash, view: CityView) -> None:
-    """Callback that keeps a decision and shows all again; its permission is ``measure.edit``."""
+def register(app: Dash, view: CityView, read: Reader) -> None:
+    """Callback that keeps a decision and shows all again; its permission is ``measure.edit``.
+
+    ``read`` gives state and texts of an address.
+    """
 
     @app.callback(
         Output(LIST, "tree"),
@@ -163,8 +166,8 @@ def register(app: Dash, view: CityView) -> None:
         reason: str | None,
         address: str | None,
     ) -> tuple[list[Component], object]:
-        request = read_request(view, PATH, address)
-        texts, number = request.texts, request.state.run or 0
+        state, texts = read(address)
+        number = state.run or 0
         is_draft = ctx.triggered_id == DRAFT
         try:
             said = _kept(
