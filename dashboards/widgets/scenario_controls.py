@@ -79,13 +79,14 @@ def field(
 def problem_lines(name: str, problems: Sequence[Problem], texts: Texts) -> html.Div:
     """What is wrong with a field, where its ``aria-describedby`` finds it; empty if nothing."""
     del texts
-    lines = [
-        html.P(one.text, className="problem", lang="en" if one.is_english else None)
-        if one.is_english
-        else html.P(one.text, className="problem")
-        for one in problems
-    ]
+    lines = [problem_line(one) for one in problems]
     return html.Div(lines, id=f"problem-{name}")
+
+
+def problem_line(one: Problem) -> html.P:
+    """One problem in words; a sentence without words of ours is marked as English."""
+    properties: dict[str, Any] = {"lang": "en"} if one.is_english else {}
+    return html.P(one.text, className="problem", **properties)
 
 
 def text_control(
@@ -137,7 +138,7 @@ def select_control(
 
 def _described(
     name: str, identity: str, problems: Sequence[Problem], *, has_hint: bool
-) -> dict[str, str]:
+) -> dict[str, Any]:
     said = [f"hint-{name}"] if has_hint else []
     attributes = extra(
         aria_describedby=" ".join([*said, f"problem-{name}"]),

@@ -12,7 +12,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboards.i18n.translate import Texts
-from dashboards.widgets.scenario_controls import Control, act
+from dashboards.widgets.scenario_controls import Control, act, problem_line
 from dashboards.widgets.scenario_problems import Problem
 from twin.model.scenarios import Run
 
@@ -65,10 +65,7 @@ def start(
 ) -> list[Component]:
     """Buttons of both computations with their estimated time, and what stands against them."""
     general = [one for one in problems if one.number == 0 and one.field not in ("name", "at")]
-    lines = [
-        html.P(one.text, className="problem", **({"lang": "en"} if one.is_english else {}))
-        for one in general
-    ]
+    lines = [problem_line(one) for one in general]
     in_list = len({one.number for one in problems if one.number})
     if in_list:
         lines.append(html.P(texts("scenario.in_list", n=in_list), className="problem"))

@@ -9,7 +9,14 @@ from dash.development.base_component import Component
 
 from dashboards.i18n.translate import Texts
 from dashboards.widgets.parts import empty, tag
-from dashboards.widgets.scenario_controls import Control, act, option, select_control, text_control
+from dashboards.widgets.scenario_controls import (
+    Control,
+    act,
+    option,
+    problem_line,
+    select_control,
+    text_control,
+)
 from dashboards.widgets.scenario_controls import field as labelled
 from dashboards.widgets.scenario_draft import LONGEST_NAME, Draft
 from dashboards.widgets.scenario_problems import Problem
@@ -159,7 +166,7 @@ def _measure(
     is_open: bool,
 ) -> html.Li:
     found = [one for one in problems if one.number == at]
-    lines = [html.P(one.text, className="problem", **_language(one)) for one in found]
+    lines = [problem_line(one) for one in found]
     buttons = [
         act(
             texts(f"scenario_do.{do}"),
@@ -185,10 +192,6 @@ def _measure(
         className="measure open" if is_open else "measure",
         **{"data-id": f"measure-{uid}"},
     )
-
-
-def _language(one: Problem) -> dict[str, str]:
-    return {"lang": "en"} if one.is_english else {}
 
 
 def exchange(draft: Draft, texts: Texts) -> list[Component]:
