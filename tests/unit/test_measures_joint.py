@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +28,7 @@ from simulations.traffic.edits import BRIDGE_ALONE
 from twin.errors import ModelError
 from twin.model.interventions import Intervention
 from twin.model.scenarios import Scenario
+from twin.model.tables import rows
 
 
 def asked(kind: str, *targets: str, **parameters: Any) -> Scenario:
@@ -45,8 +47,8 @@ def test_the_same_question_has_the_same_bytes() -> None:
 def test_vehicles_are_conserved_over_all_bridges() -> None:
     found = solved().joint.sides.found
     for before, after in zip(
-        sum(np.array(one.base_class_vehh) for one in found.bridges),
-        sum(np.array(one.scenario_class_vehh) for one in found.bridges),
+        np.sum([one.base_class_vehh for one in found.bridges], axis=0),
+        np.sum([one.scenario_class_vehh for one in found.bridges], axis=0),
         strict=True,
     ):
         assert after == pytest.approx(before, rel=1e-9)
@@ -251,6 +253,12 @@ def test_drawn_demand_spreads_as_the_band_of_the_calibration_says() -> None:
     )
     assert drawn.std() == pytest.approx(spread.sigma[0], rel=0.1)
     assert drawn.mean() == pytest.approx(math.log(base.demand.flow_vehh[0]), abs=0.01)
+
+
+def test_every_sentence_has_the_same_values_in_both_languages() -> None:
+    for row in rows("measure_words"):
+        found = [sorted(re.findall(r"\{(\w+)\}", row[one])) for one in ("english", "german")]
+        assert found[0] == found[1], row["key"]
 
 
 def test_every_name_in_the_document_is_readable() -> None:
