@@ -6,6 +6,7 @@ from functools import partial
 from fastapi import APIRouter, Request, Response
 
 from dashboards.api import decisions, whatif
+from dashboards.api.obedience import fetch_obedience
 from dashboards.api.paper import fetch_paper
 from dashboards.api.series import FieldError
 from dashboards.view import CityView
@@ -27,6 +28,7 @@ def offer(twin: Twin, settings: Settings) -> RouterOffer:
     router = APIRouter()
     reading = {
         "measures_run": ("/runs/{number}", whatif.follow_run),
+        "measures_obedience": ("/obedience/{asset}", fetch_obedience),
         "measures_document": ("/runs/{number}/document", fetch_document),
         "measures_paper": ("/runs/{number}/paper.{form}", fetch_paper),
     }

@@ -1,21 +1,10 @@
 """Whether the restrictions of a bridge are kept: ``GET /api/measures/obedience/{asset}``."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from dashboards.api import whatif
 from dashboards.view import CityView
 from twin.bridge_view import read_obedience
-from twin.city import Twin
-from twin.plugins import RouterOffer
-from twin.settings import Settings
-
-
-def offer(twin: Twin, settings: Settings) -> RouterOffer:
-    """Route of the obedience check."""
-    del twin, settings  # both are in the view of the running server
-    router = APIRouter()
-    router.add_api_route("/{asset}", fetch_obedience, name="measures_obedience")
-    return RouterOffer("/api/measures/obedience", router, {"measures_obedience": "state.read"})
 
 
 async def fetch_obedience(asset: str, request: Request) -> Response:
