@@ -94,7 +94,7 @@ def register(app: Dash, view: CityView) -> None:
         return request.state, request.texts
 
     scenario_map.register(app, view, read)
-    result_comments.register(app, view)
+    result_comments.register(app, view, read)
     decision.register(app, view, read)
 
 

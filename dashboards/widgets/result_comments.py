@@ -1,19 +1,20 @@
 """Comments on a result: what people wrote, and a place to add one; they are never changed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from dashboards.i18n.translate import Texts
-from dashboards.pages.requests import read_request
+from dashboards.state import ViewState
 from dashboards.view import CityView
 from dashboards.widgets.parts import empty
 from dashboards.widgets.tree import Tree
 from twin.errors import DecisionError, RegistryError, StoreUnavailableError
 from twin.model.decisions import RunComment
 
-PATH = "/result"
+Read = Callable[[str | None], tuple[ViewState, Texts]]
+"""State and texts of an address."""
 AUTHOR, TEXT, SEND = "comment-author", "comment-text", "comment-send"
 
 
@@ -59,7 +60,7 @@ def comment_list(found: Sequence[RunComment], texts: Texts) -> list[Component]:
     ]
 
 
-def register(app: Dash, view: CityView) -> None:
+def register(app: Dash, view: CityView, read: Read) -> None:
     """Callback that keeps a comment and shows all again."""
 
     @app.callback(
@@ -75,8 +76,8 @@ def register(app: Dash, view: CityView) -> None:
     def send(
         _clicks: int | None, author: str | None, text: str | None, address: str | None
     ) -> tuple[list[Component], str, str]:
-        request = read_request(view, PATH, address)
-        texts, number = request.texts, request.state.run or 0
+        state, texts = read(address)
+        number = state.run or 0
         shelf = view.twin.decisions
         said, left = texts("result.comment_kept"), ""
         try:
