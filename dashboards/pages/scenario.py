@@ -182,10 +182,15 @@ def _register_browser(app: Dash) -> None:
     ):
         app.clientside_callback(
             ClientsideFunction("scenario", name),
-            Output(*output.split(".")),
-            Input(*given.split(".")),
+            Output(*_property(output)),
+            Input(*_property(given)),
             prevent_initial_call=name != "start",
         )
+
+
+def _property(text: str) -> tuple[str, str]:
+    identity, _, name = text.partition(".")
+    return identity, name
 
 
 def _answered(

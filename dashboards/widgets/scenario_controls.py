@@ -43,7 +43,7 @@ def act(
     **properties: Any,  # noqa: ANN401 - passed on to the component
 ) -> html.Button:
     """Button of the editor; one that is not possible now keeps the focus and says so."""
-    attributes = {"data-do": do, "data-arg": str(arg), **properties}
+    attributes: dict[str, Any] = {"data-do": do, "data-arg": str(arg), **properties}
     if not is_possible:
         attributes["aria-disabled"] = "true"
     return html.Button(label, type="button", **attributes)
