@@ -145,7 +145,8 @@ def _traffic_figures(report: Document) -> list[Figure]:
 
 def newly_met(bridge: Document) -> list[Document]:
     """Restrictions of a bridge that its traffic meets in the scenario; kept ones are no news."""
-    return [item for item in bridge["restrictions"] if item["status"] != "kept"]
+    silent = ("kept", "not_assessable")
+    return [item for item in bridge["restrictions"] if item["status"] not in silent]
 
 
 def same_base(answers: Sequence[Answer]) -> bool:

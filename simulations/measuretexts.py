@@ -1,6 +1,6 @@
 """The document of a measures run as a text for the terminal, in German or English."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from simulations.wording import WIDTH, Words, label, listed
@@ -67,17 +67,15 @@ def _bridges(document: Document, words: Words) -> Iterable[str]:
     names = ("column_base", "column_scenario", "column_change", "column_band", "column_damage")
     widths = (10, 10, 10, 24, 12)
     head = "".join(f"{words(name):>{width}}" for name, width in zip(names, widths, strict=True))
-    yield f"{label(words('heavy_vehd'))}{head}"
+    has_days = any(item["heavy"]["base_vehd"] is not None for item in document["bridges"])
+    yield f"{label(words('heavy_vehd' if has_days else 'measure_hourly'))}{head}"
+    seen: set[str] = set()
     for item in document["bridges"]:
-        heavy, fatigue = item["heavy"], item["fatigue"]
-        mark = "" if heavy["is_significant"] else "~"
-        yield (
-            f"{label(item['name'])}{words.number(heavy['base_vehd']):>10}"
-            f"{words.number(heavy['scenario_vehd']):>10}"
-            f"{words.number(heavy['change_vehd'], sign=True):>10}{mark:1}"
-            f"{_band(heavy['band'], words):>23}{_factor(fatigue, words):>12}"
-        )
-    if _has_like_parts(document["bridges"]):
+        is_again = item.get("carries_whole_bridge") and item["asset"] in seen
+        seen.add(item["asset"])
+        numbers = _same(words) if is_again else _heavy(item["heavy"], words, has_days=has_days)
+        yield f"{label(item['name'])}{numbers}{_factor(item['fatigue'], words):>12}"
+    if any(item.get("carries_whole_bridge") for item in document["bridges"]):
         yield words("measure_parts")
     if any(not item["heavy"]["is_significant"] for item in document["bridges"]):
         yield words("measure_noise")
@@ -85,10 +83,20 @@ def _bridges(document: Document, words: Words) -> Iterable[str]:
         yield words("measure_relative")
 
 
-def _has_like_parts(bridges: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether parts of one bridge are taken to carry the same traffic."""
-    carried = [(item["asset"], item["heavy"]["base_vehd"]) for item in bridges]
-    return len(set(carried)) < len(carried)
+def _heavy(heavy: Mapping[str, Any], words: Words, *, has_days: bool) -> str:
+    """Before, after, change and band, a day or, where no figure a day is known, an hour."""
+    unit = "vehd" if has_days else "vehh"
+    mark = "" if heavy["is_significant"] else "~"
+    return (
+        f"{words.number(heavy[f'base_{unit}']):>10}{words.number(heavy[f'scenario_{unit}']):>10}"
+        f"{words.number(heavy[f'change_{unit}'], sign=True):>10}{mark:1}"
+        f"{_band(heavy['band'], words):>23}"
+    )
+
+
+def _same(words: Words) -> str:
+    """In place of numbers that a part shares with the one above."""
+    return "".join(f"{words('measure_same'):>10}" for _ in range(3)) + " " * 24
 
 
 def _band(band: Mapping[str, Any] | None, words: Words) -> str:
@@ -115,7 +123,11 @@ def _chains(document: Document, words: Words) -> Iterable[str]:
 
 
 def _restrictions(document: Document, words: Words) -> Iterable[str]:
-    found = [(item, met) for item in document["bridges"] for met in item["restrictions"]]
+    told = {}
+    for item in document["bridges"]:
+        key = item["asset"] if item.get("carries_whole_bridge") else item["part"]
+        told.setdefault(key, item)
+    found = [(item, met) for item in told.values() for met in item["restrictions"]]
     if found:
         yield f"{words('measure_restrictions')}:"
     for item, met in found:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from dashboards.i18n.translate import NOTHING
+from dashboards.joint_rows import repeated, source_said, unit_of
 from dashboards.reports.paper import Cell, Column, Table, table
 from dashboards.reports.writing import TIMES, Document, Writing, shown
 
@@ -23,25 +24,43 @@ def bridge_table(bridges: Sequence[Document], write: Writing) -> Table:
         Column(write.word("column.damage"), "right", 1.45),
         Column(write.word("column.utilisation"), "right", 1.3),
     )
-    rows = [_bridge(number, one, write) for number, one in enumerate(bridges, 1)]
-    note = " ".join((write.word("bridges_note"), write.word("damage_note")))
+    again = repeated(bridges)
+    rows = [
+        _bridge(number, one, write, is_again=one["part"] in again)
+        for number, one in enumerate(bridges, 1)
+    ]
+    notes = [write.word("bridges_note"), write.word("damage_note")]
+    if any(one["utilisation"]["band"] for one in bridges):
+        notes.append(write.said(next(
+            one["utilisation"].get("band_note") or "" for one in bridges
+            if one["utilisation"]["band"]
+        )))  # fmt: skip
+    if any(unit_of(one["heavy"]) == "vehh" for one in bridges):
+        notes.insert(0, write.word("per_hour"))
+    note = " ".join(notes)
     return table(write.word("caption.bridges"), columns, rows, note=note)
 
 
-def _bridge(number: int, one: Document, write: Writing) -> list[Cell]:
-    heavy = one["heavy"]
+def _bridge(number: int, one: Document, write: Writing, *, is_again: bool) -> list[Cell]:
+    heavy, unit = one["heavy"], unit_of(one["heavy"])
     roles = [write.named("role", one["role"])]
     roles += [write.word("level", level=shown(one["level"]))] if one["level"] else []
     roles += [write.named("label", heavy["label"])] if heavy["label"] else []
-    change = write.signed(heavy["change_vehd"])
-    if heavy["change_vehd"] is not None and not heavy["is_significant"]:
+    roles += [write.word("whole_bridge")] if one.get("carries_whole_bridge") else []
+    change = write.signed(heavy.get(f"change_{unit}"))
+    if heavy.get(f"change_{unit}") is not None and not heavy["is_significant"]:
         change = f"~\u202f{change}"
+    numbers = [
+        Cell(write.fitting(heavy.get(f"base_{unit}"))),
+        Cell(write.fitting(heavy.get(f"scenario_{unit}"))),
+        Cell(change, write.span(heavy["band"], has_sign=True), is_strong=heavy["is_significant"]),
+    ]
+    if is_again:
+        numbers = [Cell(NOTHING), Cell(NOTHING), Cell(NOTHING, write.word("same_vehicles"))]
     return [
         Cell(str(number)),
         Cell(shown(one["name"]), ", ".join(roles), is_strong=True),
-        Cell(write.fitting(heavy["base_vehd"])),
-        Cell(write.fitting(heavy["scenario_vehd"])),
-        Cell(change, write.span(heavy["band"], has_sign=True), is_strong=heavy["is_significant"]),
+        *numbers,
         _damage(one["fatigue"], write),
         _utilisation(one["utilisation"], write),
     ]
@@ -75,8 +94,9 @@ def _utilisation(found: Document, write: Writing) -> Cell:
 def crossing_table(bridges: Sequence[Document], write: Writing) -> Table | None:
     """Crossings above masses, of the bridges where any is; None without one."""
     rows: list[list[Cell]] = []
+    again = repeated(bridges)
     for one in bridges:
-        for item in one["crossings_above"]:
+        for item in () if one["part"] in again else one["crossings_above"]:
             before, after = item["base_vehd"], item["scenario_vehd"]
             if not before and not after:
                 continue
@@ -100,14 +120,20 @@ def crossing_table(bridges: Sequence[Document], write: Writing) -> Table | None:
 
 def restriction_table(bridges: Sequence[Document], write: Writing) -> Table | None:
     """Restrictions in force, what traffic meets first; None without one."""
-    order = ("newly_violated", "violated", "avoided", "kept")
-    found = [(one, item) for one in bridges for item in one["restrictions"]]
+    order = ("newly_violated", "violated", "avoided", "kept", "not_assessable")
+    again = repeated(bridges)
+    found = [
+        (one, item) for one in bridges if one["part"] not in again for item in one["restrictions"]
+    ]
     found.sort(key=lambda pair: order.index(pair[1]["status"]))
     rows = [
         [
             Cell(shown(one["name"])),
-            Cell(_extent(item, write), shown(item["source"])),
-            Cell(write.named("restriction_status", item["status"])),
+            Cell(_extent(item, write), shown(source_said(item["source"], write.texts.language))),
+            Cell(
+                write.named("restriction_status", item["status"]),
+                write.said(item["reason"]) if item.get("reason") else "",
+            ),
             Cell(write.fitting(item["base_vehd"])),
             Cell(write.fitting(item["scenario_vehd"])),
             Cell(write.fitting(item["avoiding_vehd"])),
@@ -189,7 +215,10 @@ def _kpi(item: Document, write: Writing) -> list[Cell]:
         Cell(write.number(item["scenario"], places)),
         Cell(change, is_strong=item["is_significant"]),
         Cell(write.span(item["band"], has_sign=True, decimals=places) or NOTHING),
-        Cell(write.common(str(item["provenance"]).partition(":")[0])),
+        Cell(
+            write.common(str(item["provenance"]).partition(":")[0]),
+            write.said(item["remark"]) if item.get("remark") else "",
+        ),
     ]
 
 

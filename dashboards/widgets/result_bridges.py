@@ -7,9 +7,8 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboards.i18n.translate import NOTHING, Texts
+from dashboards.joint_rows import repeated, unit_of
 from dashboards.result_columns import (
-    AFTER,
-    BEFORE,
     FACTOR,
     NAME,
     RESTRICTIONS,
@@ -41,11 +40,12 @@ def bridge_section(answer: Answer, state: ViewState, texts: Texts) -> list[Compo
     parts: list[Component] = [html.Div(_filter(answer, state, texts), className="bar")]
     if not shown:
         return [*parts, empty(texts("result.no_bridges"))]
-    opened = state.selected("bridge")
+    opened, again = state.selected("bridge"), repeated(shown)
     body: list[Component] = []
     for bridge in shown:
         is_open = place_of(bridge) == opened
-        body.append(_row(bridge, texts, is_open=is_open))
+        is_again = bridge["part"] in again
+        body.append(_row(bridge, texts, is_open=is_open, is_again=is_again))
         if is_open:
             body.append(_opened(bridge, texts))
     caption = texts("result.bridges_caption")
@@ -53,7 +53,19 @@ def bridge_section(answer: Answer, state: ViewState, texts: Texts) -> list[Compo
         *parts,
         table(caption, _head(state, texts), body, identity="bridges"),
         html.P(texts("result.bridges_note"), className="note"),
+        *([html.P(texts("result.per_hour"), className="note")] if _is_hourly(shown) else []),
+        *(html.P(text, className="note") for text in _band_notes(shown, texts)),
     ]
+
+
+def _is_hourly(bridges: Sequence[Document]) -> bool:
+    return any(unit_of(one["heavy"]) == "vehh" for one in bridges)
+
+
+def _band_notes(bridges: Sequence[Document], texts: Texts) -> list[str]:
+    """What the bands of the utilisation leave out, once."""
+    notes = [one["utilisation"].get("band_note") for one in bridges]
+    return list(dict.fromkeys(said(one, texts) for one in notes if one))
 
 
 def place_of(bridge: Document) -> str:
@@ -112,7 +124,7 @@ def _sorter(column: Column, state: ViewState, texts: Texts) -> html.Th:
     return html.Th(button, scope="col", className=look, **{"aria-sort": order})
 
 
-def _row(bridge: Document, texts: Texts, *, is_open: bool) -> html.Tr:
+def _row(bridge: Document, texts: Texts, *, is_open: bool, is_again: bool) -> html.Tr:
     place, heavy = place_of(bridge), bridge["heavy"]
     name = go(
         bridge["name"] or bridge["asset"],
@@ -122,12 +134,16 @@ def _row(bridge: Document, texts: Texts, *, is_open: bool) -> html.Tr:
         **extra(aria_expanded="true" if is_open else "false"),
     )
     part = html.Span(f" {bridge['part']}", className="kind") if "#" in place else ""
-    moved = changed(heavy["change_vehd"], 0, texts, is_significant=bool(heavy["is_significant"]))
+    if is_again:
+        numbers: list[Any] = [(NOTHING, "number"), (NOTHING, "number")]
+        numbers.append(([NOTHING, *_below(texts("result.same_vehicles"))], "number"))
+    else:
+        numbers = _numbers(heavy, texts)
+    if bridge.get("carries_whole_bridge"):
+        part = html.Span(f" {bridge['part']} ({texts('result.whole_bridge')})", className="kind")
     cells: list[Any] = [
         (role_text(bridge["role"], texts), ""),
-        (texts.number(BEFORE.read(bridge)), "number"),  # pyrefly: ignore[bad-argument-type]
-        (texts.number(AFTER.read(bridge)), "number"),  # pyrefly: ignore[bad-argument-type]
-        ([moved, *_below(span(heavy["band"], 0, texts, sign=True))], "number"),
+        *numbers,
         (_factor(bridge["fatigue"], texts), "number"),
         (_utilisation(bridge["utilisation"], texts), "number"),
         (_met(bridge["restrictions"], texts), ""),
@@ -141,6 +157,20 @@ def _row(bridge: Document, texts: Texts, *, is_open: bool) -> html.Tr:
         className=look,
         **{"data-id": place},
     )
+
+
+def _numbers(heavy: Document, texts: Texts) -> list[Any]:
+    """Before, after and change with its band; by the hour, and saying so, where no day is known."""
+    unit = unit_of(heavy)
+    moved = changed(heavy[f"change_{unit}"], 0, texts, is_significant=bool(heavy["is_significant"]))
+    hour = texts.unit("/h") if unit == "vehh" else NOTHING
+    return [
+        *(
+            ([texts.number(heavy[f"{side}_{unit}"]), *_below(hour)], "number")
+            for side in ("base", "scenario")
+        ),
+        ([moved, *_below(hour, span(heavy["band"], 0, texts, sign=True))], "number"),
+    ]
 
 
 def _below(*lines: str) -> list[Component]:

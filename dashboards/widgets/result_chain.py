@@ -8,6 +8,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboards.i18n.translate import NOTHING, Texts
+from dashboards.joint_rows import source_said
 from dashboards.run_words import signed_text
 from dashboards.widgets.parts import definition
 from dashboards.widgets.result_parts import (
@@ -206,8 +207,10 @@ def _utilisation(part: Document, texts: Texts) -> html.Div:
         ),
         texts("result.band"): span(part["band"], 2, texts),
     }
-    note = html.P(texts("result.no_proof"), className="note")
-    return html.Div([heading, definition(facts), note])
+    notes = [html.P(texts("result.no_proof"), className="note")]
+    if part.get("band_note"):
+        notes.append(html.P(said(part["band_note"], texts), className="note"))
+    return html.Div([heading, definition(facts), *notes])
 
 
 def _restrictions(bridge: Document, texts: Texts) -> list[Component]:
@@ -221,12 +224,21 @@ def _restrictions(bridge: Document, texts: Texts) -> list[Component]:
         html.Tr(
             [
                 html.Th(limit_text(item, texts), scope="row"),
-                html.Td(texts(f"result.status_of_{item['status']}")),
+                html.Td(
+                    [
+                        texts(f"result.status_of_{item['status']}"),
+                        *(
+                            [html.Div(said(item["reason"], texts), className="remark")]
+                            if item.get("reason")
+                            else []
+                        ),
+                    ]
+                ),
                 *(
                     html.Td(texts.number(item[key], 0), className="number")
                     for key in ("base_vehd", "scenario_vehd", "avoiding_vehd")
                 ),
-                html.Td(item["source"]),
+                html.Td(source_said(item["source"], texts.language)),
             ]
         )
         for item in found

@@ -1,5 +1,6 @@
 """From cause to effect in sentences, and the findings of one part structure."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Literal
 
@@ -8,11 +9,22 @@ from simulations.measures.joint import Joint, PartFound
 from simulations.measures.met import MetRestriction
 from simulations.measures.words import Said, in_both, say
 from twin.model.scenario_words import sentence
+from twin.model.structure import EFFECT_UNITS
 
 HEAVY_LIMIT_T = 30.0
 LIKE_BEFORE = 1.02
 """Factors of damage up to this are no finding."""
 OVER_TARGET = 1.0
+MOST_PAIRS = 3
+"""Pairs of zones that the sentence of a bridge names; the table of causes has more."""
+_SECTION = re.compile(r"([a-z]+) at ([\d.]+) m")
+
+_LIMITS = {
+    "limit_weight": ("gross_weight", "mass_t"),
+    "limit_axle": ("axle_load", "axle_t"),
+    "limit_height": ("height", "height_m"),
+}
+"""Kind of the restriction and parameter of each measure that is a limit."""
 
 Severity = Literal["info", "warning", "critical"]
 _Add = Callable[[Severity, Said], None]
@@ -50,7 +62,6 @@ def chain(part: PartFound, joint: Joint) -> list[Said]:
     elif gain < 0.0:
         out.append(say("chain.relieves", vehicles=_whole_number(-gain), name=name,
                        targets=_targets(joint)))  # fmt: skip
-    out += _from(part.causes, gain)
     before, after = flows.above_vehh(HEAVY_LIMIT_T)
     more = (after - before) * day
     if round(abs(more)) >= 1:
@@ -63,17 +74,29 @@ def _whole(part: PartFound, gain: float) -> Said | None:
     """The chain in one sentence: lorries, from where, how many are heavy, what they do."""
     if not part.causes:
         return None
-    first = part.causes[0]
     one, two = part.flows.above_vehh(HEAVY_LIMIT_T)
     scale = gain / part.flows.gain_vehh
     return say(
         "chain.whole",
         vehicles=_whole_number(gain),
-        origin=first["origin_name"],
-        destination=first["destination_name"],
+        pairs=_pairs(part.causes[:MOST_PAIRS]),
         above=_whole_number(max((two - one) * scale, 0.0)),
         effect=_effect(part),
     )
+
+
+def _pairs(causes: tuple[Cause, ...]) -> Said:
+    """The largest pairs of zones, each with its own share of the vehicles."""
+    told = [
+        say(
+            "word.pair",
+            vehicles=_whole_number(one["heavy_vehd"] or 0.0),
+            origin=one["origin_name"],
+            destination=one["destination_name"],
+        )
+        for one in causes
+    ]
+    return in_both(", ".join(one["en"] for one in told), ", ".join(one["de"] for one in told))
 
 
 def _effect(part: PartFound) -> Said:
@@ -87,33 +110,17 @@ def _effect(part: PartFound) -> Said:
     return say("effect.relative", low=min(told.factors), high=max(told.factors))
 
 
-def _from(causes: tuple[Cause, ...], gain: float) -> list[Said]:
-    """The pair of zones with the largest part of a gain."""
-    if not causes or gain <= 0.0:
-        return []
-    first = causes[0]
-    return [
-        say(
-            "chain.from",
-            vehicles=_whole_number(first["heavy_vehd"] or 0.0),
-            origin=first["origin_name"],
-            destination=first["destination_name"],
-            above=_whole_number(first["above_30t_vehd"] or 0.0),
-        )
-    ]
-
-
 def _effects(part: PartFound) -> list[Said]:
     out: list[Said] = []
     told, used = part.damage, part.utilisation
     if told is not None and told.factor is None and told.scenario > 0.0:
-        out.append(say("chain.new", detail=told.detail))
+        out.append(say("chain.new", detail=detail_said(told.detail)))
     if told is not None and told.factor is not None:
         if told.status == "assessed":
-            out.append(say("chain.damage", detail=told.detail, factor=told.factor))
+            out.append(say("chain.damage", detail=detail_said(told.detail), factor=told.factor))
         else:
             out.append(
-                say("chain.relative", detail=told.detail, low=min(told.factors),
+                say("chain.relative", detail=detail_said(told.detail), low=min(told.factors),
                     high=max(told.factors))
             )  # fmt: skip
     if used is not None:
@@ -146,7 +153,7 @@ def findings(part: PartFound, joint: Joint) -> list[Found]:
     if part.role == "detour" and told is not None and (told.factor or 0.0) > LIKE_BEFORE:
         if told.status == "assessed":
             add("warning", say("finding.damage_up", name=name, factor=told.factor or 0.0,
-                               detail=told.detail))  # fmt: skip
+                               detail=detail_said(told.detail)))  # fmt: skip
         else:
             add("info", say("finding.relative_up", name=name, low=min(told.factors),
                             high=max(told.factors)))  # fmt: skip
@@ -154,6 +161,35 @@ def findings(part: PartFound, joint: Joint) -> list[Found]:
     if used is not None and used.scenario > OVER_TARGET and used.scenario > used.base:
         add("critical", say("finding.over_target", name=name, ratio=used.scenario,
                             target=used.target.target, base=used.base))  # fmt: skip
+    return out
+
+
+def is_of_traffic(found: Found) -> bool:
+    """Whether a finding tells of vehicles, which parts of one bridge may share."""
+    return found["text"]["key"] in ("finding.newly_loaded", "finding.violated", "finding.avoided")
+
+
+def without_effect(part: PartFound) -> list[Found]:
+    """Limits of the scenario on a part where one as strict or stricter is in force and stays."""
+    out: list[Found] = []
+    for item in part.acting:
+        kind, key = _LIMITS.get(item.kind, ("", ""))
+        asked_for = item.parameters.get(key)
+        if not isinstance(asked_for, int | float):
+            continue
+        strict = [
+            one.restriction
+            for one in part.met
+            if not one.is_of_measure
+            and one.restriction.kind == kind
+            and one.restriction.value is not None
+            and one.restriction.value <= asked_for
+        ]
+        if strict and not any(one.is_of_measure for one in part.met):
+            kept = min(strict, key=lambda one: one.value or 0.0)
+            text = say("finding.stricter", name=part.case.name, kind=say(f"kind.{kind}"),
+                       asked=f"{asked_for:g}", kept=f"{kept.value:g}", unit=kept.unit)  # fmt: skip
+            out.append({"asset": part.case.asset_id, "severity": "warning", "text": text})
     return out
 
 
@@ -189,5 +225,19 @@ def _targets(joint: Joint) -> str:
     return ", ".join(kept[:3]) + (" ..." if len(kept) > 3 else "")  # noqa: PLR2004 - as said
 
 
+def detail_said(name: str) -> Said:
+    """Name of a detail; sections without one are named by effect and station.
+
+    Examples
+    --------
+    >>> detail_said("moment at 32.5 m")["de"], detail_said("midspan")["de"]
+    ('Biegemoment bei 32,5 m', 'midspan')
+    """
+    found = _SECTION.fullmatch(name)
+    if found is None or found[1] not in EFFECT_UNITS:
+        return in_both(name, name)
+    return say("word.at", effect=say(f"word.{found[1]}"), station=found[2])
+
+
 def _whole_number(value: float) -> str:
-    return f"{round(value)}"
+    return f"{round(value):,}"

@@ -12,7 +12,7 @@ from simulations.measures.words import Said
 FORM = 1
 
 Role = Literal["target", "detour", "relieved", "unchanged"]
-RestrictionStatus = Literal["kept", "avoided", "newly_violated", "violated"]
+RestrictionStatus = Literal["kept", "avoided", "newly_violated", "violated", "not_assessable"]
 FatigueStatus = Literal["assessed", "relative", "not_assessable"]
 
 
@@ -35,15 +35,23 @@ class Kpi(TypedDict):
     band: Band | None
     is_significant: bool
     provenance: str
+    remark: Said
 
 
 class Heavy(TypedDict):
-    """Heavy vehicles a day; None where the base knows no share of its hour in the day."""
+    """Heavy vehicles a day; None where the base knows no share of its hour in the day.
+
+    ``*_vehh`` are those of the hour of the base, which is always known.
+    """
 
     base_vehd: float | None
     scenario_vehd: float | None
     change_vehd: float | None
     floor_vehd: float | None
+    base_vehh: float
+    scenario_vehh: float
+    change_vehh: float
+    floor_vehh: float
     band: Band | None
     is_significant: bool
     label: str
@@ -93,7 +101,10 @@ class Fatigue(TypedDict):
 
 
 class Utilisation(TypedDict):
-    """Simulated weekly maximum over the effect of the target load level."""
+    """Simulated weekly maximum over the effect of the target load level.
+
+    ``band_note`` says what its band leaves out.
+    """
 
     status: Literal["computed", "not_computed"]
     effect: str
@@ -104,11 +115,12 @@ class Utilisation(TypedDict):
     base: float | None
     scenario: float | None
     band: Band | None
+    band_note: Said | None
     reason: Said | None
 
 
 class Met(TypedDict):
-    """A restriction and the vehicles a day that break or avoid it."""
+    """A restriction and the vehicles a day that break or avoid it; else why flows do not say."""
 
     kind: str
     value: float | None
@@ -118,10 +130,15 @@ class Met(TypedDict):
     scenario_vehd: float | None
     avoiding_vehd: float | None
     source: str
+    reason: Said | None
 
 
 class Bridge(TypedDict):
-    """One part structure."""
+    """One part structure.
+
+    Parts with ``carries_whole_bridge`` are each taken to carry all traffic of their bridge: the
+    vehicles of one are those of the others, and count once.
+    """
 
     asset: str
     part: str
@@ -138,6 +155,7 @@ class Bridge(TypedDict):
     findings: list[Said]
     assumptions: list[Said]
     level: str
+    carries_whole_bridge: bool
 
 
 class NotAssessed(TypedDict):

@@ -57,6 +57,8 @@ class PartFound:
         One of both.
     label
         How the calibration knows its links: observed, near, inferred, or empty.
+    is_whole
+        Whether the part is taken to carry all traffic of its bridge.
     """
 
     case: BridgeCase
@@ -74,6 +76,7 @@ class PartFound:
     met: tuple[MetRestriction, ...]
     causes: tuple[Cause, ...]
     label: str
+    is_whole: bool
     said: tuple[Said, ...] = field(default=())
 
 
@@ -196,6 +199,7 @@ def _part(
         met=restrictions_met(case, sides, flows, ways, links=links),
         causes=tuple(causes(sides, links, names=nodes, gains=gains)),
         label=_label(sides, links),
+        is_whole=whole,
         said=tuple(_said(case, told, drawn if used is not None or tool == "C" else None, said,
                          whole=whole)),
     )  # fmt: skip

@@ -6,11 +6,11 @@ from typing import cast
 from simulations.measures.bands import SUMS, Ensemble
 from simulations.measures.document import Kpi
 from simulations.measures.joint import Joint
+from simulations.measures.words import say
 
 FIRE_STATION = "fire_station"
-_TRAFFIC = "simulated: equilibrium of traffic, one hour"
-_REACH = "simulated: congested times, residents beyond the shortest limit of fire stations"
-_COUNTED = "derived: counted over the bridges of this document"
+_TRAFFIC, _REACH, _COUNTED = "remark.traffic", "remark.reach", "remark.counted"
+_DERIVED = (_COUNTED,)
 _S_PER_H = 3600.0
 
 
@@ -39,7 +39,7 @@ def kpis(joint: Joint, ensemble: Ensemble | None, report: Mapping[str, object]) 
 
 def _kpi(
     key: str, unit: str, base: float | None, scenario: float | None, *,
-    is_significant: bool, provenance: str = _TRAFFIC,
+    is_significant: bool, remark: str = _TRAFFIC,
 ) -> Kpi:  # fmt: skip
     change = None if base is None or scenario is None else scenario - base
     return {
@@ -50,7 +50,8 @@ def _kpi(
         "change": change,
         "band": None,
         "is_significant": bool(is_significant),
-        "provenance": provenance,
+        "provenance": "derived" if remark in _DERIVED else "simulated",
+        "remark": say(remark),
     }
 
 
@@ -68,26 +69,26 @@ def _beyond(report: Mapping[str, object]) -> Kpi:
     chosen = next((one for one in kinds if one["kind"] == FIRE_STATION), None)
     if chosen is None or not chosen["limits"]:
         return _kpi(
-            "emergency_beyond_residents", "1", None, None, is_significant=False, provenance=_REACH
+            "emergency_beyond_residents", "1", None, None, is_significant=False, remark=_REACH
         )
     total = float(cast("float", reach["residents"]))
     limit = cast("Sequence[Mapping[str, float]]", chosen["limits"])[0]
     before, after = total - limit["base_residents"], total - limit["scenario_residents"]
     return _kpi(
         "emergency_beyond_residents", "1", before, after,
-        is_significant=before != after, provenance=_REACH,
+        is_significant=before != after, remark=_REACH,
     )  # fmt: skip
 
 
 def _newly_loaded(joint: Joint) -> Kpi:
     count = float(sum(one.is_newly_loaded for one in joint.sides.found.bridges))
     return _kpi(
-        "bridges_newly_loaded", "1", 0.0, count, is_significant=count > 0.0, provenance=_COUNTED
+        "bridges_newly_loaded", "1", 0.0, count, is_significant=count > 0.0, remark=_COUNTED
     )
 
 
 def _newly_met(joint: Joint) -> Kpi:
     count = float(sum(one.is_newly_met for part in joint.parts for one in part.met))
     return _kpi(
-        "restrictions_newly_met", "1", 0.0, count, is_significant=count > 0.0, provenance=_COUNTED
+        "restrictions_newly_met", "1", 0.0, count, is_significant=count > 0.0, remark=_COUNTED
     )

@@ -86,6 +86,7 @@ class MetRestriction:
             "scenario_vehd": None if scale is None else self.scenario_vehh * scale,
             "avoiding_vehd": None if scale is None else self.avoiding_vehh * scale,
             "source": self.restriction.source,
+            "reason": None,
         }
 
 

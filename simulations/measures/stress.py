@@ -56,7 +56,8 @@ def utilisation_document(
     if found is None:
         return {
             "status": "not_computed", "effect": "", "station_m": None, "unit": "", "target": "",
-            "level": None, "base": None, "scenario": None, "band": None, "reason": reason,
+            "level": None, "base": None, "scenario": None, "band": None, "band_note": None,
+            "reason": reason,
         }  # fmt: skip
     target = found.target
     return {
@@ -69,6 +70,7 @@ def utilisation_document(
         "base": found.base,
         "scenario": found.scenario,
         "band": band,
+        "band_note": None if band is None else say("assume.band_utilisation"),
         "reason": None,
     }
 

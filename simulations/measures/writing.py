@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from simulations.measures.bands import Ensemble, limits_of
-from simulations.measures.chain import chain, findings
+from simulations.measures.chain import chain, findings, is_of_traffic, without_effect
 from simulations.measures.damage import fatigue_document, why_not
 from simulations.measures.document import (
     FORM,
@@ -16,6 +16,7 @@ from simulations.measures.document import (
     Inputs,
     MassBand,
     Measures,
+    Met,
     NotAssessed,
 )
 from simulations.measures.draws import demand_spread
@@ -92,11 +93,12 @@ def bridge_document(part: PartFound, joint: Joint, ensemble: Ensemble | None) ->
             case, part.damage, part.refused, band=factor_band, tool=part.tool
         ),
         "utilisation": utilisation_document(used, part.no_utilisation, band=used_band),
-        "restrictions": [one.document(day) for one in part.met],
+        "restrictions": [*(one.document(day) for one in part.met), *_not_judged(part)],
         "chain": chain(part, joint),
-        "findings": [one["text"] for one in findings(part, joint)],
-        "assumptions": [*part.said, *_not_judged(part)],
+        "findings": [one["text"] for one in (*without_effect(part), *findings(part, joint))],
+        "assumptions": list(part.said),
         "level": case.level,
+        "carries_whole_bridge": part.is_whole,
     }
 
 
@@ -108,6 +110,10 @@ def _heavy(part: PartFound, day: float | None, found: Band | None) -> Heavy:
         "scenario_vehd": _day(flows.scenario_heavy_vehh, day),
         "change_vehd": _day(flows.gain_vehh, day),
         "floor_vehd": _day(flows.heavy_floor_vehh, day),
+        "base_vehh": flows.base_heavy_vehh,
+        "scenario_vehh": flows.scenario_heavy_vehh,
+        "change_vehh": flows.gain_vehh,
+        "floor_vehh": flows.heavy_floor_vehh,
         "band": found,
         "is_significant": flows.is_significant and is_sure,
         "label": part.label,
@@ -178,12 +184,21 @@ def _not_assessed(joint: Joint) -> list[NotAssessed]:
 
 
 def _findings(joint: Joint) -> list[Found]:
-    """Findings of all parts, the gravest first, and trips without a way."""
-    out = [one for part in joint.parts for one in findings(part, joint)]
+    """Findings of all parts, the gravest first, and trips without a way.
+
+    A measure without effect comes before what else is found; parts that carry the same vehicles
+    tell of them once.
+    """
+    out = [one for part in joint.parts for one in without_effect(part)]
+    seen: set[str] = set()
+    for part in joint.parts:
+        again = part.is_whole and part.case.asset_id in seen
+        seen.add(part.case.asset_id)
+        out += [one for one in findings(part, joint) if not (again and is_of_traffic(one))]
     found = joint.sides.found
     more = float(found.scenario_unserved_vehh.sum() - found.base_unserved_vehh.sum())
     if more >= 0.5:  # noqa: PLR2004 - half a trip an hour
-        text = say("finding.unserved", vehicles=f"{round(more)}")
+        text = say("finding.unserved", vehicles=f"{round(more):,}")
         out.append({"asset": "", "severity": "critical", "text": text})
     order = ("critical", "warning", "info")
     return sorted(out, key=lambda one: order.index(one["severity"]))
@@ -206,17 +221,23 @@ def _assumptions(joint: Joint, ensemble: Ensemble | None) -> list[Said]:
     return out
 
 
-def _not_judged(part: PartFound) -> list[Said]:
+def _not_judged(part: PartFound) -> list[Met]:
     """Restrictions of which flows cannot say whether they are kept."""
-    out = []
-    for one in part.case.restrictions:
-        if one.kind not in JUDGED:
-            value = "" if one.value is None else f" {one.value:g} {one.unit}".rstrip()
-            out.append(
-                say("assume.not_judged", name=part.case.name, kind=say(f"kind.{one.kind}"),
-                    value=value)
-            )  # fmt: skip
-    return out
+    return [
+        {
+            "kind": one.kind,
+            "value": one.value,
+            "unit": one.unit,
+            "status": "not_assessable",
+            "base_vehd": None,
+            "scenario_vehd": None,
+            "avoiding_vehd": None,
+            "source": one.source,
+            "reason": say("refused.not_judged"),
+        }
+        for one in part.case.restrictions
+        if one.kind not in JUDGED
+    ]
 
 
 def _cannot(joint: Joint, ensemble: Ensemble | None, missing: int) -> list[Said]:

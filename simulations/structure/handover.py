@@ -329,6 +329,10 @@ def _said(
     if hours != HOURS_A_DAY:
         said.append(
             f"the rows stand for {hours:g} hours; "
-            + ("no figure for a day" if day_factor is None else f"a day is {day_factor:g} times it")
+            + (
+                "no figure for a day"
+                if day_factor is None
+                else f"a day is {day_factor:.3g} times it"
+            )
         )
     return tuple(dict.fromkeys(said))

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,9 +21,11 @@ from measures_case import (
 )
 
 from simulations.measures.causes import causes
+from simulations.measures.chain import detail_said
 from simulations.measures.document import Measures
 from simulations.measures.draws import Draw, demand_spread
 from simulations.measures.joint import analyse
+from simulations.measures.words import say
 from simulations.measures.writing import bridge_document
 from simulations.traffic.edits import BRIDGE_ALONE
 from twin.errors import ModelError
@@ -33,6 +36,18 @@ from twin.model.tables import rows
 
 def asked(kind: str, *targets: str, **parameters: Any) -> Scenario:
     return Scenario(kind, "town", (Intervention(kind, targets, parameters),))
+
+
+def sentences_in(found: Any) -> Iterator[Any]:
+    """Every sentence of a document, wherever it stands."""
+    if isinstance(found, Mapping):
+        if {"key", "values", "en"} <= found.keys():
+            yield found
+            return
+        found = list(found.values())
+    if isinstance(found, list | tuple):
+        for one in found:
+            yield from sentences_in(one)
 
 
 def part(document: Measures, asset: str) -> Any:
@@ -173,7 +188,7 @@ def test_added_lorries_come_from_pairs_that_sum_to_them() -> None:
 def test_the_chain_says_where_lorries_come_from_and_what_they_do() -> None:
     told = part(solved().document, "B4")["chain"]
     assert told[0]["key"] == "chain.whole"
-    assert "detour" in told[0]["en"]
+    assert re.search(r"of which \d+ from \w+ to \w+, \d+ from", told[0]["en"]), told[0]["en"]
     assert "über 30 t" in told[0]["de"]
 
 
@@ -259,6 +274,23 @@ def test_every_sentence_has_the_same_values_in_both_languages() -> None:
     for row in rows("measure_words"):
         found = [sorted(re.findall(r"\{(\w+)\}", row[one])) for one in ("english", "german")]
         assert found[0] == found[1], row["key"]
+
+
+def test_numbers_in_sentences_are_written_as_each_language_does() -> None:
+    text = say("chain.above", vehicles="13,831", limit=30.0)
+    assert "13.831" in text["de"]
+    assert "13,831" in text["en"]
+    assert detail_said("shear at 32.5 m")["de"] == "Querkraft bei 32,5 m"
+
+
+def test_no_sentence_of_an_answer_is_the_same_in_both_languages() -> None:
+    told = [
+        one
+        for asked_for in (solved(), solved(asked("distance_rule", "B1", min_gap_m=50.0), members=5))
+        for one in sentences_in(asked_for.document)
+    ]
+    assert len(told) > 50
+    assert [one["en"] for one in told if one["de"] == one["en"] or not one["de"]] == []
 
 
 def test_every_name_in_the_document_is_readable() -> None:
