@@ -1,8 +1,10 @@
 """Which measures reach a target on a bridge at least traffic cost, each rank with its reason.
 
-Measures are tried one by one; only if none reaches the target, two together, then three. The
-tightest value of a family comes first: if it misses, the looser ones would, too, because a tighter
-limit never raises damage per vehicle (tools A and B), and they are not solved. A closure always
+Measures are tried one by one; only if none reaches the target without overloading another bridge,
+two together, then three. The tightest value of a family that can be had comes first: if it misses,
+the looser ones would, too, because a tighter limit never raises damage per vehicle (tools A and B),
+and they are not solved. Where vehicles are computed together (tool C) that does not hold, and all
+values are. A set that overloads another bridge ranks behind those that do not. A closure always
 turns everybody away; it is shown as the last resort and hides no larger set.
 """
 
@@ -23,6 +25,8 @@ LORRY_CLASSES = ("hgv_3_7", "hgv_7_12", "hgv_12_26", "hgv_26_40", "hgv_over_40")
 GAP_M = 50.0
 """Usual distance of a distance rule."""
 CLOSURE = "closure"
+TOGETHER = frozenset({"distance_rule", "overtaking_ban", "lane_closure"})
+"""Families whose vehicles are computed together: valleys fill, neighbouring spans counteract."""
 LEAST_T = 1e-6
 MOST_TOGETHER = 3
 
@@ -250,19 +254,33 @@ class _Search:
         for chosen in combinations(families, size):
             self._loosen([self._families[name] for name in chosen])
 
-    def _loosen(self, families: Sequence[Sequence[Candidate]]) -> None:
+    def _loosen(self, families: Sequence[list[Candidate]]) -> None:
         """The tightest values of all, then looser ones of one family while the target is kept."""
-        tightest = tuple(family[0] for family in families)
-        rank = self._try(tightest)
+        rank = self._tightest(families)
+        if rank.outcome is None:
+            self.left_out += sum(len(family) - 1 for family in families if family)
+            return
+        is_together = any(one.family in TOGETHER for one in rank.candidates)
         for at, family in enumerate(families):
             for number, looser in enumerate(family[1:], start=1):
-                if rank.outcome is None or not rank.reaches:
+                if not rank.reaches and not is_together:
                     self.left_out += len(family) - number
                     break
-                varied = (*tightest[:at], looser, *tightest[at + 1 :])
-                if not self._try(varied).reaches:
+                varied = (*rank.candidates[:at], looser, *rank.candidates[at + 1 :])
+                if not self._try(varied).reaches and not is_together:
                     self.left_out += len(family) - number - 1
                     break
+
+    def _tightest(self, families: Sequence[list[Candidate]]) -> Rank:
+        """The tightest values together; alone, one that cannot be had makes room for the next."""
+        rank = self._try(tuple(family[0] for family in families))
+        while rank.outcome is None and len(families) == 1:
+            del families[0][0]
+            if not families[0]:
+                self._impossible.add(rank.candidates[0].family)
+                break
+            rank = self._try((families[0][0],))
+        return rank
 
     def _try(self, chosen: tuple[Candidate, ...]) -> Rank:
         self.number += 1
@@ -270,8 +288,6 @@ class _Search:
         try:
             outcome = self._evaluate(tuple(one.intervention for one in chosen))
         except ScenarioError as error:
-            if len(chosen) == 1:
-                self._impossible.add(chosen[0].family)
             why = Phrase("advice.impossible", {"why": str(error)})
             rank = Rank(chosen, None, reaches=False, reason=why)
         else:
@@ -281,17 +297,24 @@ class _Search:
         return rank
 
     def reached_by_less_than_closure(self) -> bool:
-        """Whether a set other than the closure reaches the target."""
-        return any(rank.reaches and not _is_closure(rank) for rank in self.ranks)
+        """Whether a set other than the closure reaches the target and overloads no other bridge."""
+        return any(
+            rank.reaches and not _is_closure(rank) and not _overloads(rank) for rank in self.ranks
+        )
 
     def place(self, rank: Rank) -> tuple[object, ...]:
-        """Sets that reach it by size and cost, the closure behind them; then the closest ones."""
+        """By reach, overloaded bridges, size and cost; closures behind, then the closest sets."""
         size = len(rank.candidates) + (MOST_TOGETHER if _is_closure(rank) else 0)
         names = tuple((one.family, one.order) for one in rank.candidates)
         if rank.outcome is None:
-            return 2, 0.0, size, (0.0, 0.0), names
-        excess = self._target.excess(rank.outcome)
-        return int(not rank.reaches), round(excess, 6), size, rank.outcome.cost, names
+            return 2, 0.0, 0, size, (0.0, 0.0), names
+        excess = round(self._target.excess(rank.outcome), 6)
+        overloaded = len(rank.outcome.overloaded)
+        return int(not rank.reaches), excess, overloaded, size, rank.outcome.cost, names
+
+
+def _overloads(rank: Rank) -> bool:
+    return rank.outcome is not None and bool(rank.outcome.overloaded)
 
 
 def _is_closure(rank: Rank) -> bool:
@@ -356,14 +379,21 @@ def outcome_of(document: Mapping[str, Any], asset_id: str, target: Target) -> Ou
 
 
 def _damage_share(parts: Sequence[Mapping[str, Any]]) -> float | None:
-    known = [one["fatigue"] for one in parts if one["fatigue"]["status"] != "not_assessable"]
-    shares = []
-    for fatigue in known:
-        ends = [fatigue["factor"]]
-        if fatigue["status"] == "relative" and fatigue["band"] is not None:
-            ends.append(fatigue["band"]["high"])
-        shares += [value for value in ends if value is not None]
-    return max(shares, default=None)
+    """Of the worst part; None if one part is not known, for it may be the one that gets worse."""
+    shares = [_share(one["fatigue"]) for one in parts]
+    known = [share for share in shares if share is not None]
+    return max(known) if known and len(known) == len(shares) else None
+
+
+def _share(fatigue: Mapping[str, Any]) -> float | None:
+    """Damage after over before; 1 where there is none on either side, None if it begins."""
+    if fatigue["status"] == "not_assessable":
+        return None
+    if fatigue["factor"] is None:
+        return 1.0 if fatigue["scenario_per_day"] == 0.0 else None
+    if fatigue["status"] == "relative" and fatigue["band"] is not None:
+        return max(fatigue["factor"], fatigue["band"]["high"])
+    return float(fatigue["factor"])
 
 
 def _crossings(

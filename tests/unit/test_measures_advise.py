@@ -76,6 +76,62 @@ def test_what_cannot_be_ordered_is_named_and_in_no_larger_set():
     assert all(is_known(phrase) for rank in found.ranks for phrase in told(rank))
 
 
+def test_a_limit_that_cannot_be_had_makes_room_for_the_next_looser_one():
+    def evaluate(chosen: tuple[Intervention, ...]) -> Outcome:
+        if chosen[0].parameters["mass_t"] == 7.5:
+            raise ScenarioError("7.5 t is in force")
+        return Outcome(0.2, None, 0.0, 1.0, 0.0)
+
+    found = advise(candidates_for("B1", CLASSES)[:5], HALF, evaluate, most=1)
+    assert found.is_reached
+    assert len([rank for rank in found.ranks if rank.reaches]) == 4
+    assert found.left_out == 0
+
+
+def test_a_set_that_overloads_another_bridge_stands_behind_and_larger_ones_are_tried():
+    def evaluate(chosen: tuple[Intervention, ...]) -> Outcome:
+        kinds = {one.kind for one in chosen}
+        if kinds == {"limit_weight"}:
+            return Outcome(0.3, None, 0.0, 1.0, 0.0, ("Nebenbrücke",))
+        share = 0.4 if kinds == {"limit_weight", "distance_rule"} else 0.9
+        return Outcome(share, None, 0.0, 9.0, 0.0)
+
+    chosen = [
+        one
+        for one in candidates_for("B1", CLASSES)
+        if one.family in ("weight_limit", "distance_rule")
+    ]
+    found = advise(chosen, HALF, evaluate, most=2)
+    assert set(families(found.ranks[0])) == {"weight_limit", "distance_rule"}
+    overloaded = [
+        families(rank) for rank in found.ranks if rank.outcome and rank.outcome.overloaded
+    ]
+    assert overloaded
+    assert set(overloaded) == {("weight_limit",)}
+
+
+def test_where_vehicles_are_computed_together_no_looser_value_is_left_out():
+    evaluate, _ = made_up({"limit_weight": 0.9, "close_lane": 0.9})
+    chosen = [
+        one
+        for one in candidates_for("B1", CLASSES)
+        if one.family in ("weight_limit", "lane_closure")
+    ]
+    found = advise(chosen, Target(damage_share=0.01), evaluate, most=2)
+    assert len([rank for rank in found.ranks if len(rank.candidates) == 2]) == 5
+
+
+def test_one_part_that_cannot_be_assessed_leaves_the_damage_of_its_bridge_unknown():
+    known = {"status": "assessed", "factor": 0.2, "band": None, "scenario_per_day": 1e-6}
+    unknown = {"status": "not_assessable", "factor": None, "band": None, "scenario_per_day": None}
+    begins = {"status": "assessed", "factor": None, "band": None, "scenario_per_day": 1e-6}
+    for fatigue, share in (([known], 0.2), ([known, unknown], None), ([known, begins], None)):
+        parts = [
+            {"asset": "B1", "fatigue": one, "crossings_above": [], "by_mass": []} for one in fatigue
+        ]
+        assert outcome_of({"bridges": parts, "kpis": []}, "B1", HALF).damage_share == share
+
+
 def test_an_unknown_figure_never_reaches_a_target():
     def evaluate(_: tuple[Intervention, ...]) -> Outcome:
         return Outcome(None, None, 0.0, 0.0, 0.0)
