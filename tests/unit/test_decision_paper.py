@@ -44,7 +44,12 @@ def tags(node: Any) -> Iterator[DictionaryObject]:
 
 
 def tags_of(reader: PdfReader) -> list[DictionaryObject]:
-    return list(tags(reader.trailer["/Root"]["/StructTreeRoot"]["/K"]))
+    return list(tags(root_of(reader)["/StructTreeRoot"]["/K"]))
+
+
+def root_of(reader: PdfReader) -> Any:
+    """The catalogue: plain names and values, whatever their type in the file."""
+    return reader.trailer["/Root"]
 
 
 def words_of(reader: PdfReader) -> str:
@@ -58,14 +63,14 @@ def flat(text: str) -> str:
 @pytest.mark.parametrize(("language", "tag"), [("de", "de-DE"), ("en", "en-GB")])
 def test_the_pdf_states_its_standard_language_title_and_structure(language: str, tag: str) -> None:
     reader = read(written(paper_source(), texts=Texts(language), form="pdf"))
-    root = reader.trailer["/Root"]
+    root = root_of(reader)
     assert b"pdfuaid:part" in root["/Metadata"].get_object().get_data()
     assert root["/Lang"] == tag
     assert root["/MarkInfo"]["/Marked"]
     assert root["/ViewerPreferences"]["/DisplayDocTitle"]
     assert reader.metadata is not None
     assert reader.metadata.title == "B1 closed"
-    kinds = [one["/S"] for one in tags_of(reader)]
+    kinds = [str(one["/S"]) for one in tags_of(reader)]
     assert kinds.count("/Figure") == 3
     assert {"/Title", "/H1", "/H2", "/Table", "/THead", "/TH", "/TD", "/L", "/LI"} <= set(kinds)
 

@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from weasyprint import HTML, __version__
+from weasyprint import HTML, __version__  # pyrefly: ignore [missing-import] - of the peers
 
 
 def main(page: str, out: str, rounds: int) -> None:
