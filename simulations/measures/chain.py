@@ -49,6 +49,9 @@ def chain(part: PartFound, joint: Joint) -> list[Said]:
     flows, day, name = part.flows, joint.sides.day_factor, part.case.name
     if day is None or not (flows.is_significant or part.role == "target"):
         return []
+    first = next(one for one in joint.parts if one.case.asset_id == part.case.asset_id)
+    if part.is_whole and first is not part:
+        return [say("chain.same", name=first.case.name), *_effects(part)]
     gain = flows.gain_vehh * day
     out: list[Said] = []
     if gain > 0.0:

@@ -233,7 +233,7 @@ def _not_judged(part: PartFound) -> list[Met]:
             "scenario_vehd": None,
             "avoiding_vehd": None,
             "source": one.source,
-            "reason": say("refused.not_judged"),
+            "reason": say("refused.other" if one.kind == "other" else "refused.not_judged"),
         }
         for one in part.case.restrictions
         if one.kind not in JUDGED

@@ -148,6 +148,44 @@ def test_a_limit_above_the_one_in_force_changes_nothing_and_says_so(place: Place
     assert {item["heavy"]["change_vehd"] for item in document["bridges"]} == {0.0}
     assert all(item["change"] in (0.0, None) for item in document["kpis"])
     assert any("stricter" in item["en"] for item in document["warnings"])
+    first = document["findings"][0]["text"]
+    assert first["key"] == "finding.stricter"
+    assert "ändert nichts" in first["de"]
+    assert "15 t is in force there already" in first["en"]
+    answer = place.must("measures", "run", str(LOSCHWITZ), "--here", "--language", "de")
+    assert answer.index("ändert nichts") < answer.index("wird eingehalten")
+
+
+def _statements(found: object) -> Iterator[Mapping[str, Any]]:
+    """Every sentence of a document, wherever it stands."""
+    if isinstance(found, Mapping) and {"de", "en"} <= found.keys() and isinstance(found["en"], str):
+        yield found
+    elif isinstance(found, Mapping | list):
+        for one in found.values() if isinstance(found, Mapping) else found:
+            yield from _statements(one)
+
+
+@pytest.mark.parametrize("file", [CAROLA, LOSCHWITZ])
+def test_no_sentence_of_the_german_answer_is_english(place: Place, file: Path) -> None:
+    told = list(_statements(place.document(file, "--members", "5")))
+    assert len(told) > 100
+    missing = {one["en"] for one in told if not one.get("de") or one["de"] == one["en"]}
+    assert missing == set()
+
+
+def test_parts_that_share_their_vehicles_tell_of_them_once(place: Place, closed: Document) -> None:
+    parts = [item for item in closed["bridges"] if item["asset"] == "B06"]
+    assert [item["carries_whole_bridge"] for item in parts] == [True] * len(parts)
+    keys = [one["key"] for item in parts for one in item["chain"]]
+    assert (keys.count("chain.takes"), keys.count("chain.same")) == (1, len(parts) - 1)
+    german = place.must("measures", "run", str(CAROLA), "--here", "--language", "de")
+    assert "die Fahrzeuge der Zeile darüber" in german
+
+
+def test_restrictions_that_flows_cannot_show_are_listed_with_the_reason(closed: Document) -> None:
+    met = next(one for one in _bridge(closed, "B08")["restrictions"] if one["kind"] == "speed")
+    assert (met["status"], met["scenario_vehd"]) == ("not_assessable", None)
+    assert "flows" in met["reason"]["en"]
 
 
 def test_an_engineer_can_read_the_answer_in_both_languages(place: Place) -> None:
