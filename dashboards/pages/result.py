@@ -9,6 +9,8 @@ from dash.development.base_component import Component
 from dashboards.i18n.translate import Texts
 from dashboards.pages.frame import PageRequest
 from dashboards.pages.requests import read_request
+from dashboards.reports.in_short import in_short
+from dashboards.reports.writing import Writing
 from dashboards.results import Answer, read_answer
 from dashboards.state import ViewState
 from dashboards.view import CityView
@@ -152,10 +154,20 @@ def _content(shown: Shown, request: PageRequest, view: CityView) -> list[Compone
     return [
         *top,
         job,
+        *_in_short(answer, texts),
         *warnings(answer, texts),
         html.Nav(links, className="sections", **label),
         *(html.Section(content, id=key) for key, content in sections.items()),
     ]
+
+
+def _in_short(answer: Answer, texts: Texts) -> list[Component]:
+    """The answer in a few sentences."""
+    if answer.joint is None:
+        return []
+    sentences = in_short(answer.joint, Writing(texts))
+    items = html.Ul([html.Li(one) for one in sentences], id="in-short")
+    return [html.H2(texts("result.in_short")), items]
 
 
 def _waiting(answer: Answer, texts: Texts) -> list[Component]:

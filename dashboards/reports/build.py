@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from dashboards.i18n.translate import NOTHING, Texts
+from dashboards.joint_rows import unit_of
+from dashboards.reports.in_short import in_short
 from dashboards.reports.mapdata import MapData
 from dashboards.reports.paper import (
     Attachment,
@@ -30,6 +32,7 @@ from dashboards.reports.tables import (
     unserved_table,
 )
 from dashboards.reports.writing import Document, Writing, is_known, shown
+from twin.model.statements import in_language
 
 MOST_CHAINS = 10
 """Bridges whose chains are told one by one; the table of bridges holds all."""
@@ -59,6 +62,8 @@ class Source:
         ``result`` and ``document``: where this city shows the run.
     product
         Name and version of the programme.
+    names
+        Readable names of links, by the name in the network.
     """
 
     document: Document
@@ -69,6 +74,7 @@ class Source:
     input_hash: str
     addresses: Mapping[str, str]
     product: str
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def build(source: Source, texts: Texts) -> Paper:
@@ -154,13 +160,14 @@ def _measures(source: Source, write: Writing) -> list[Block]:
 
 
 def _findings(document: Document, write: Writing) -> list[Block]:
+    short = Items(in_short(document, write))
     found = sorted(document["findings"], key=lambda one: SEVERITIES.index(one["severity"]))
     if not found:
-        return [Text(write.word("no_findings"))]
+        return [short, Text(write.word("no_findings"))]
     said: dict[str, str] = {}
     for one in found:
         said.setdefault(write.said(one["text"]), write.named("severity", one["severity"]))
-    return [Items(tuple(said), tuple(said.values()))]
+    return [short, Items(tuple(said), tuple(said.values()))]
 
 
 def _maps(source: Source, write: Writing) -> list[Block]:
@@ -169,15 +176,16 @@ def _maps(source: Source, write: Writing) -> list[Block]:
     found: list[Block] = [*pictures(source.map, write)]
     if source.map.left_out:
         found.append(Text(write.word("map_left_out", n=source.map.left_out), "note"))
-    streets = street_table(source.document["traffic"], write)
+    streets = street_table(source.document["traffic"], write, names=source.names)
     return [*found, *([streets] if streets else [])]
 
 
 def _bridges(document: Document, write: Writing) -> list[Block]:
     if not document["bridges"]:
         return [Text(write.word("no_bridges"))]
+    is_hourly = any(unit_of(one["heavy"]) == "vehh" for one in document["bridges"])
     found: list[Block] = [
-        Text(write.word("bridges_lead")),
+        Text(write.word("bridges_lead_hour" if is_hourly else "bridges_lead")),
         bridge_table(document["bridges"], write),
     ]
     crossings = crossing_table(document["bridges"], write)
@@ -331,7 +339,7 @@ def _origin(base: Document, write: Writing) -> tuple[tuple[str, str], ...]:
     """Where the numbers of the base come from, and of when."""
     made = base.get("made_at")
     when = write.texts.time(datetime.fromisoformat(made), has_date=True) if made else NOTHING
-    origin = base.get("provenance") or {}
+    origin, language = base.get("provenance") or {}, write.texts.language
     rows = [
         (
             write.word("origin.base"),
@@ -339,7 +347,7 @@ def _origin(base: Document, write: Writing) -> tuple[tuple[str, str], ...]:
         ),
         (write.word("origin.made_at"), when),
         (write.word("origin.kind"), write.common(str(origin.get("kind", NOTHING)))),
-        (write.word("origin.by"), shown(str(origin.get("by", "") or NOTHING))),
+        (write.word("origin.by"), shown(in_language(origin.get("by") or NOTHING, language))),
     ]
     units, figures = base.get("units") or {}, base.get("figures") or {}
     rows += [

@@ -10,6 +10,7 @@ from shapely.geometry import Point
 from shapely.geometry.base import BaseGeometry
 
 from dashboards.deck.geometry import Plane, line_of, middle
+from dashboards.joint_rows import repeated
 from dashboards.reports.build import Source
 from dashboards.reports.mapdata import MapBridge, MapData, MapSection, merged
 from twin.city import Twin
@@ -61,6 +62,7 @@ def gather(twin: Twin, settings: Settings, number: int) -> Source:
             "document": f"{below}/api/measures/runs/{run.id}/document",
         },
         product=f"stadtzwilling {version('stadtzwilling')}",
+        names=twin.target_names(),
     )
 
 
@@ -173,9 +175,12 @@ def _bridges(
 
 
 def _placed(
-    bridges: Iterable[Mapping[str, Any]], places: Mapping[str, tuple[float, float]]
+    bridges: Sequence[Mapping[str, Any]], places: Mapping[str, tuple[float, float]]
 ) -> Iterable[MapBridge]:
+    again = repeated(bridges)
     for number, one in enumerate(bridges, 1):
+        if one["part"] in again:
+            continue
         place = places.get(one["asset"])
         is_shown = one["role"] == "target" or (
             one["role"] != UNCHANGED and one["heavy"]["is_significant"]

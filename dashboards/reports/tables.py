@@ -1,6 +1,6 @@
 """Tables of a paper: bridges, restrictions, crossings, causes, figures of the town. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dashboards.i18n.translate import NOTHING
 from dashboards.joint_rows import repeated, source_said, unit_of
@@ -222,13 +222,15 @@ def _kpi(item: Document, write: Writing) -> list[Cell]:
     ]
 
 
-def street_table(traffic: Document, write: Writing) -> Table | None:
+def street_table(traffic: Document, write: Writing, *, names: Mapping[str, str]) -> Table | None:
     """Roads that change most beyond the noise; both directions of one name are two rows."""
-    names: dict[str, list[Document]] = {}
+    roads: dict[str, list[Document]] = {}
     for item in traffic.get("links") or ():
         if abs(item["scenario_vehh"] - item["base_vehh"]) > item["floor_vehh"]:
-            names.setdefault(shown(item.get("name", "")) or str(item["link"]), []).append(item)
-    found = [(name, one) for name, items in names.items() for one in items[:1]]
+            own = str(item.get("name", ""))
+            name = shown(names.get(own, own)) or str(item["link"])
+            roads.setdefault(name, []).append(item)
+    found = [(name, one) for name, items in roads.items() for one in items[:1]]
     rows = [
         [
             Cell(name),
