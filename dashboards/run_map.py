@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dashboards.api_addresses import run_map_address
 from dashboards.i18n.translate import Texts
+from dashboards.joint_rows import unit_of
 from dashboards.live.features import CityFeatures, is_closed
 from dashboards.live.quantise import NO_VALUE, Scale, difference, quantise
 from dashboards.live.table import Column, Table, decode_table, encode_table, point_columns
@@ -335,12 +336,13 @@ def _bridges(
 def _of_joint(item: Mapping[str, object]) -> Mapping[str, object]:
     heavy: Mapping[str, object] = dict(item["heavy"])  # pyrefly: ignore[no-matching-overload]
     met = [one["status"] for one in item["restrictions"]]  # pyrefly: ignore[not-iterable]
+    ending = unit_of(heavy)
     return {
         "id": item["asset"],
-        "base": heavy["base_vehd"],
-        "scenario": heavy["scenario_vehd"],
-        "floor": heavy["floor_vehd"],
-        "unit": "/d",
+        "base": heavy[f"base_{ending}"],
+        "scenario": heavy[f"scenario_{ending}"],
+        "floor": heavy[f"floor_{ending}"],
+        "unit": "/h" if ending == "vehh" else "/d",
         "is_changed": bool(heavy["is_significant"]),
         "has_finding": bool(item["findings"]),
         "meets_restriction": any(status in KNOWN_STATUS for status in met),

@@ -88,7 +88,13 @@ def _newly_loaded(joint: Joint) -> Kpi:
 
 
 def _newly_met(joint: Joint) -> Kpi:
-    count = float(sum(one.is_newly_met for part in joint.parts for one in part.met))
+    found = {
+        (part.case.asset_id if part.is_whole else part.case.part_id, one.restriction)
+        for part in joint.parts
+        for one in part.met
+        if one.is_newly_met
+    }
+    count = float(len(found))
     return _kpi(
         "restrictions_newly_met", "1", 0.0, count, is_significant=count > 0.0, remark=_COUNTED
     )

@@ -65,7 +65,10 @@ def write(
         "findings": _findings(joint),
         "traffic": report,
         "assumptions": [*_texts(report, "assumptions"), *_assumptions(joint, ensemble)],
-        "warnings": _texts(report, "warnings"),
+        "warnings": [
+            *(one["text"] for part in joint.parts for one in without_effect(part)),
+            *_texts(report, "warnings"),
+        ],
         "cannot_say": _cannot(joint, ensemble, len(missing)),
     }
     return document

@@ -196,6 +196,35 @@ def test_bridges_keep_the_order_of_the_document() -> None:
     assert [row[0].text for row in ranked.rows] == [str(n) for n in range(1, len(names) + 1)]
 
 
+def test_without_a_figure_a_day_the_paper_shows_vehicles_per_hour() -> None:
+    source = paper_source()
+    hours = {"base_vehh": 21.0, "scenario_vehh": 63.0, "change_vehh": 42.0, "floor_vehh": 2.0}
+    days = dict.fromkeys(("base_vehd", "scenario_vehd", "change_vehd", "floor_vehd"))
+    bridges = [
+        {**one, "heavy": {**one["heavy"], **days, **hours, "band": None}}
+        for one in source.document["bridges"]
+    ]
+    paper = build(replace(source, document={**source.document, "bridges": bridges}), Texts("de"))
+    blocks = [block for section in paper.sections for block in section.blocks]
+    table = next(one for one in blocks if isinstance(one, Table) and "Schwerverkehr" in one.caption)
+    assert [cell.text for cell in table.rows[0]][2:5] == ["21", "63", "+42"]
+    assert "Fahrzeuge je Stunde" in table.note
+    assert any("Fahrzeugen je Stunde" in getattr(one, "text", "") for one in blocks)
+
+
+def test_vehicles_that_parts_share_are_counted_once() -> None:
+    source = paper_source()
+    first = {**source.document["bridges"][0], "carries_whole_bridge": True}
+    bridges = [first, {**first, "part": "second", "name": "second"}]
+    paper = build(replace(source, document={**source.document, "bridges": bridges}), Texts("en"))
+    blocks = [block for section in paper.sections for block in section.blocks]
+    table = next(
+        one for one in blocks if isinstance(one, Table) and one.rows[-1][1].text == "second"
+    )
+    assert [cell.text for cell in table.rows[1]][2:5] == ["\u2013"] * 3
+    assert table.rows[1][4].note == "the same vehicles, count once"
+
+
 def test_a_run_without_links_says_that_there_is_no_map() -> None:
     page = written(without_map(paper_source()), texts=Texts("en"), form="html").decode()
     assert "<svg" not in page
