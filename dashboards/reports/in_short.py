@@ -34,7 +34,9 @@ def _target(one: Document, write: Writing) -> str:
     heavy, unit = one["heavy"], unit_of(one["heavy"])
     fatigue = one["fatigue"]
     damage = write.word("short.damage_unknown")
-    if fatigue["status"] != "not_assessable" and fatigue["factor"] is not None:
+    if heavy[f"scenario_{unit}"] == 0.0:
+        damage = write.word("short.no_load")
+    elif fatigue["status"] != "not_assessable" and fatigue["factor"] is not None:
         named = write.named("fatigue", fatigue["status"])
         damage = write.word("short.damage", factor=write.factor(fatigue["factor"]), kind=named)
     return write.word(
