@@ -48,6 +48,7 @@ JOB_HELP = {
     "backup": "write a backup of the whole database into a folder: Parquet, GeoPackage, hashes",
     "restore": "restore a backup into an empty database",
     "export": "write the city for others: twin export city|gpkg|geojson|csv|parquet|cityjson|ngsi",
+    "basemap": "roads, water and bridges as vector tiles: twin basemap FILE.pmtiles",
     "backfill": "ask the sources for what is missing, until it is there or lost",
     "quarantine": "what could not be stored: list, show, replay after a fix, discard",
     "inbox": "streams that nobody registered: twin inbox list | accept ID --asset A | dismiss ID",
