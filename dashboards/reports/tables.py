@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dashboards.i18n.translate import NOTHING
 from dashboards.joint_rows import repeated, source_said, unit_of
 from dashboards.reports.paper import Cell, Column, Table, table
-from dashboards.reports.writing import TIMES, Document, Writing, shown
+from dashboards.reports.writing import Document, Writing, shown
 
 MOST_CAUSES = 5
 MOST_STREETS = 12
@@ -73,8 +73,9 @@ def _damage(fatigue: Document, write: Writing) -> Cell:
         return Cell(write.named("fatigue", status))
     band = write.factor_span(fatigue["band"])
     if status == "relative":
-        text = f"{TIMES}\u202f{band}" if band else write.factor(fatigue["factor"])
-        return Cell(text, write.named("fatigue", status))
+        both = fatigue.get("factors") or [fatigue["factor"]]
+        powers = " / ".join(write.factor(one) for one in both)
+        return Cell(powers, " ".join(filter(None, (band, write.named("fatigue", status)))))
     note = " ".join(
         part for part in (band, f"({fatigue['tool']})" if fatigue["tool"] else "") if part
     )
@@ -120,7 +121,7 @@ def crossing_table(bridges: Sequence[Document], write: Writing) -> Table | None:
 
 def restriction_table(bridges: Sequence[Document], write: Writing) -> Table | None:
     """Restrictions in force, what traffic meets first; None without one."""
-    order = ("newly_violated", "violated", "avoided", "kept", "not_assessable")
+    order = ("newly_violated", "violated", "not_above_noise", "avoided", "kept", "not_assessable")
     again = repeated(bridges)
     found = [
         (one, item) for one in bridges if one["part"] not in again for item in one["restrictions"]

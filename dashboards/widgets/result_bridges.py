@@ -182,7 +182,8 @@ def _factor(fatigue: Document, texts: Texts) -> list[Component | str]:
     """Factor of the damage rate with its band; a relative one says so, else the reason."""
     if fatigue["status"] == "not_assessable":
         return [_absent(fatigue, texts)]
-    value = texts.number(fatigue["factor"], FACTOR.decimals)
+    both = fatigue.get("factors") or [fatigue["factor"]]
+    value = " / ".join(texts.number(one, FACTOR.decimals) for one in both)
     band = span(fatigue["band"], FACTOR.decimals, texts)
     kind = texts("result.relative") if fatigue["status"] == "relative" else NOTHING
     return [value, *_below(band, kind)]

@@ -167,12 +167,16 @@ def _fatigue(fatigue: Document, texts: Texts) -> html.Div:
         texts("result.tool"): texts.under("result.tool_").get(fatigue["tool"], NOTHING),
     }
     reason = _reason(fatigue, texts)
-    note = [html.P(reason, className="note")] if reason else []
+    told = [reason, said(fatigue["band_note"], texts) if fatigue.get("band_note") else ""]
+    note = [html.P(one, className="note") for one in told if one]
     return html.Div([heading, html.P(status), definition(facts), *note])
 
 
 def _factor(fatigue: Document, texts: Texts) -> str:
-    value = texts.number(fatigue["factor"], 2)
+    both = fatigue.get("factors") or [fatigue["factor"]]
+    value = " / ".join(texts.number(one, 2) for one in both)
+    if len(both) > 1:
+        value += " (m = 3 / m = 5)"
     if not fatigue["band"]:
         return f"\u00d7 {value}"
     return f"\u00d7 {value} ({span(fatigue['band'], 2, texts)})"
@@ -208,8 +212,8 @@ def _utilisation(part: Document, texts: Texts) -> html.Div:
         texts("result.band"): span(part["band"], 2, texts),
     }
     notes = [html.P(texts("result.no_proof"), className="note")]
-    if part.get("band_note"):
-        notes.append(html.P(said(part["band_note"], texts), className="note"))
+    told = (part.get(name) for name in ("band_note", "week_note"))
+    notes += [html.P(said(one, texts), className="note") for one in told if one]
     return html.Div([heading, definition(facts), *notes])
 
 

@@ -163,7 +163,23 @@ def _bridges(answers: Sequence[Answer], texts: Texts) -> list[Component]:
         ]
     body = [_bridge_row(place, found, texts, is_one_base=is_one_base) for place in ranked]
     caption = texts("result.compare_bridges")
-    return [table(caption, head, body, identity="cmp-bridges", numbers=range(1, len(head)))]
+    told = _other_tools(found, ranked, texts)
+    return [table(caption, head, body, identity="cmp-bridges", numbers=range(1, len(head))), *told]
+
+
+def _other_tools(
+    found: Sequence[Mapping[str, Document]], places: Sequence[str], texts: Texts
+) -> list[html.P]:
+    """Which bridges one run computes alone and another where vehicles meet."""
+    names = []
+    for place in places:
+        bridges = [one[place] for one in found if place in one]
+        damages = [one["fatigue"] for one in bridges]
+        if len({one["tool"] for one in damages if one["status"] != "not_assessable"}) > 1:
+            names.append(bridges[0]["name"] or place)
+    if not names:
+        return []
+    return [html.P(texts("result.compare_tools", bridges=", ".join(names)), className="note")]
 
 
 def _bridge_row(

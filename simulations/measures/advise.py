@@ -19,8 +19,11 @@ from twin.model.findings import Phrase
 from twin.model.interventions import Intervention
 from twin.model.scenarios import Scenario
 
-SIGN_MASSES_T = (7.5, 12.0, 16.0, 24.0, 30.0)
-"""Usual values of sign 262 of the StVO, the tightest first."""
+SIGN_MASSES_T = (7.5, 12.0, 26.0)
+"""Values of sign 262 of the StVO at the bounds of vehicle classes, the tightest first.
+
+The model of traffic keeps away whole classes: between two bounds all limits give the same traffic.
+"""
 LORRY_CLASSES = ("hgv_3_7", "hgv_7_12", "hgv_12_26", "hgv_26_40", "hgv_over_40")
 GAP_M = 50.0
 """Usual distance of a distance rule."""
@@ -162,7 +165,7 @@ def candidates_for(asset_id: str, classes: Sequence[str]) -> tuple[Candidate, ..
 
     Examples
     --------
-    >>> [one.family for one in candidates_for("B1", ("car", "hgv_12_26"))][4:7]
+    >>> [one.family for one in candidates_for("B1", ("car", "hgv_12_26"))][2:5]
     ['weight_limit', 'lorry_ban', 'lane_closure']
     """
     lorries = tuple(name for name in LORRY_CLASSES if name in classes)
@@ -391,8 +394,6 @@ def _share(fatigue: Mapping[str, Any]) -> float | None:
         return None
     if fatigue["factor"] is None:
         return 1.0 if fatigue["scenario_per_day"] == 0.0 else None
-    if fatigue["status"] == "relative" and fatigue["band"] is not None:
-        return max(fatigue["factor"], fatigue["band"]["high"])
     return float(fatigue["factor"])
 
 

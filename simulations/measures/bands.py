@@ -1,4 +1,9 @@
-"""Bands from the members of an ensemble: where 90 % of them lie."""
+"""Bands from the members of an ensemble, which hold 90 % of further members on average.
+
+The ends are order statistics at the positions ``p (N + 1)``: the place of a further member among N
+is uniform, so they hold 90 % from 19 members on; fewer give the smallest and the largest member,
+which hold ``(N - 1) / (N + 1)`` (H. A. David, H. N. Nagaraja: Order Statistics, 3rd ed., 2.5).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +23,9 @@ from twin.model.traffic import BridgeTraffic
 LOW, HIGH = 0.05, 0.95
 """Quantiles at both ends of a band."""
 LEAST_MEMBERS = 5
-"""With fewer members a band of 90 % says nothing."""
+"""With fewer members there is no band."""
+FULL_MEMBERS = 19
+"""With fewer members a band holds less than 90 %, and says so."""
 HEAVY_LIMIT_T = 30.0
 SUMS = ("vehicle_h", "vehicle_km", "delay_h", "heavy_km")
 _FACTOR_STEP = 0.02
@@ -112,6 +119,7 @@ class Ensemble:
         case = part.case
         before, _ = rows_of_case(case, sides.before)
         after, _ = rows_of_case(case, sides.after)
+        before, after = (_weighed(rows, draw.weight_factor) for rows in (before, after))
         flows = part_flows(case, sides, before, after)
         stress = draw.stress_factor(case)
         limits = {
@@ -177,11 +185,10 @@ class Ensemble:
         if len(low_high) < LEAST_MEMBERS:
             return None
         lows, highs = np.array(low_high).T
-        return {
-            "low": float(np.quantile(lows, LOW)),
-            "high": float(np.quantile(highs, HIGH)),
-            "members": len(low_high),
-        }
+        least, most = band(lows.tolist()), band(highs.tolist())
+        if least is None or most is None:
+            return None
+        return {**most, "low": least["low"]}
 
     def utilisation_band(self, part_id: str, scenario: float) -> Band | None:
         """Band of the utilisation after: effects are linear in weights; flows are not drawn."""
@@ -189,17 +196,41 @@ class Ensemble:
 
 
 def band(values: Sequence[float]) -> Band | None:
-    """Quantiles of 5 and 95 %; None from fewer than five members.
+    """Between the order statistics of 5 and 95 %; None from fewer than five members.
 
     Examples
     --------
     >>> band([1.0, 2.0, 3.0, 4.0, 5.0])["low"], band([1.0])
-    (1.2, None)
+    (1.0, None)
     """
     if len(values) < LEAST_MEMBERS:
         return None
-    low, high = np.quantile(np.asarray(values, dtype=np.float64), [LOW, HIGH])
-    return {"low": float(low), "high": float(high), "members": len(values)}
+    low, middle, high = np.quantile(
+        np.asarray(values, dtype=np.float64), [LOW, 0.5, HIGH], method="weibull"
+    )
+    return {
+        "low": float(low), "median": float(middle), "high": float(high), "members": len(values),
+    }  # fmt: skip
+
+
+def coverage(members: int) -> float:
+    """Share of further members that a band holds on average [-].
+
+    Examples
+    --------
+    >>> coverage(50), round(coverage(5), 3)
+    (0.9, 0.667)
+    """
+    return round(min(HIGH - LOW, (members - 1) / (members + 1)), 9)
+
+
+def _weighed(rows: Sequence[BridgeTraffic], factor: float) -> tuple[BridgeTraffic, ...]:
+    """Rows whose limits are those of vehicles before their weights were drawn.
+
+    A vehicle of mass m weighs m times the factor: it is above a limit if m is above the limit over
+    the factor. Infinite limits stay.
+    """
+    return tuple(replace(row, mass_limit_t=row.mass_limit_t / factor) for row in rows)
 
 
 def limits_of(part: PartFound) -> tuple[float, ...]:

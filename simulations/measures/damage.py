@@ -1,5 +1,6 @@
 """Damage of a part structure before and after, or the moment ranges where no detail is known."""
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -50,13 +51,8 @@ class DamageFound:
 
     @property
     def factor(self) -> float | None:
-        """The factor: of damage, or the mean of those of both powers; None from nothing."""
-        if not self.factors:
-            return None
-        product = 1.0
-        for one in self.factors:
-            product *= one
-        return product if len(self.factors) == 1 else product ** (1.0 / len(self.factors))
+        """Of damage, or the larger one of both powers; None from nothing."""
+        return max(self.factors, default=None)
 
 
 def part_tables(case: BridgeCase, distributions: Collection[str], *, part_id: str) -> PartTables:
@@ -164,10 +160,18 @@ def _of_change(
 
 
 def worst(found: Sequence[DamageFound]) -> DamageFound | None:
-    """The detail that a part is told by: highest damage after, by powers the highest factor."""
+    """The detail that a part is told by: highest damage, by powers the highest factor."""
     if not found:
         return None
-    return max(found, key=lambda one: (max(one.scenario, one.base), one.factor or 0.0, one.detail))
+    return max(found, key=_gravity)
+
+
+def _gravity(one: DamageFound) -> tuple[float, float, str]:
+    """Of damage its rate; of powers the factor, endless if loads begin: sections differ in size."""
+    if one.status == "assessed":
+        return max(one.scenario, one.base), one.factor or 0.0, one.detail
+    begins = math.inf if one.scenario > 0.0 else 0.0
+    return begins if one.factor is None else one.factor, one.scenario, one.detail
 
 
 def fatigue_document(
@@ -176,27 +180,27 @@ def fatigue_document(
     refused: Sequence[NotAssessable],
     *,
     band: Band | None = None,
+    note: Said | None = None,
     tool: str = "A",
 ) -> Fatigue:
-    """The block ``fatigue`` of a part."""
+    """The block ``fatigue`` of a part; ``note`` says why it has no band."""
     if found is None:
         return {
             "status": "not_assessable", "detail": "", "base_per_day": None,
-            "scenario_per_day": None, "factor": None, "band": None, "tool": tool,
+            "scenario_per_day": None, "factor": None, "factors": [], "band": None,
+            "band_note": None, "tool": tool,
             "reason": why_not(case, refused),
         }  # fmt: skip
     is_damage = found.status == "assessed"
-    both = found.factors
-    own: Band | None = (
-        {"low": min(both), "high": max(both), "members": 0} if not is_damage and both else None
-    )
     return {
         "status": "assessed" if is_damage else "relative",
         "detail": found.detail,
         "base_per_day": found.base if is_damage and found.is_per_day else None,
         "scenario_per_day": found.scenario if is_damage and found.is_per_day else None,
         "factor": found.factor,
-        "band": band or own,
+        "factors": list(found.factors),
+        "band": band,
+        "band_note": note if band is None else None,
         "tool": tool,
         "reason": None if is_damage else say("refused.no_detail", name=case.name),
     }

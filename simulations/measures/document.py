@@ -12,14 +12,17 @@ from simulations.measures.words import Said
 FORM = 1
 
 Role = Literal["target", "detour", "relieved", "unchanged"]
-RestrictionStatus = Literal["kept", "avoided", "newly_violated", "violated", "not_assessable"]
+RestrictionStatus = Literal[
+    "kept", "avoided", "newly_violated", "violated", "not_above_noise", "not_assessable"
+]
 FatigueStatus = Literal["assessed", "relative", "not_assessable"]
 
 
 class Band(TypedDict):
-    """Where 90 % of the members lie."""
+    """Where 90 % of further members lie on average, less if there are few; median of them."""
 
     low: float
+    median: float
     high: float
     members: int
 
@@ -88,14 +91,20 @@ class Cause(TypedDict):
 
 
 class Fatigue(TypedDict):
-    """Damage rate before and after; the band is that of the factor."""
+    """Damage rate before and after; the band is that of the factor.
+
+    ``factors`` are one of damage, or two of powers of ranges (m = 3 and m = 5), of which ``factor``
+    is the larger. ``band_note`` says why there is no band where members were computed.
+    """
 
     status: FatigueStatus
     detail: str
     base_per_day: float | None
     scenario_per_day: float | None
     factor: float | None
+    factors: list[float]
     band: Band | None
+    band_note: Said | None
     tool: str
     reason: Said | None
 
@@ -103,7 +112,7 @@ class Fatigue(TypedDict):
 class Utilisation(TypedDict):
     """Simulated weekly maximum over the effect of the target load level.
 
-    ``band_note`` says what its band leaves out.
+    ``band_note`` says what its band leaves out, ``week_note`` which hours its week stands for.
     """
 
     status: Literal["computed", "not_computed"]
@@ -116,6 +125,7 @@ class Utilisation(TypedDict):
     scenario: float | None
     band: Band | None
     band_note: Said | None
+    week_note: Said | None
     reason: Said | None
 
 

@@ -10,7 +10,6 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from simulations.measures.cases import BridgeCase
 from simulations.traffic.networksums import is_heavy
@@ -20,13 +19,12 @@ from twin.model.traffic import Demand
 
 Floats = NDArray[np.float64]
 
-STEPS = 9
-"""Equally likely values of weights and of models: tables of damage are made once for each."""
 COMMON_SHARE = 0.5
 """Share of the variance of the demand that all trips have in common; own estimate."""
 _BAND_SIGMA = 1.6448536269514722
 """Half width of a band of 90 % over its standard deviation."""
 LARGEST_SIGMA = 0.5
+"""Most that a band says; also of trips that no band knows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +34,7 @@ class DemandSpread:
     Parameters
     ----------
     sigma : (rows,)
-        Of the logarithm [-]; 0 where the calibration states no band.
+        Of the logarithm [-]; 0 everywhere if the calibration states no band at all.
     group : (rows,)
         Rows with the same number have the same factor: origin, and light or heavy.
     names
@@ -81,24 +79,18 @@ class Draw:
 
     @property
     def weight_factor(self) -> float:
-        """Factor on all gross masses [-]."""
-        return 1.0 + deviation("weights") * self._step("weights")
+        """Factor on all gross masses, median 1 [-]."""
+        return float(np.exp(deviation("weights") * self._normal("weights")))
 
     def stress_factor(self, case: BridgeCase) -> float:
         """Factor on the effects of all vehicles at a part: weights times its model [-]."""
         if not case.level:
             return self.weight_factor
-        return self.weight_factor * (
-            1.0 + deviation(case.level) * self._step("model", case.part_id)
-        )
+        model = np.exp(deviation(case.level) * self._normal("model", case.part_id))
+        return self.weight_factor * float(model)
 
     def _normal(self, *names: str) -> float:
         return float(self._generator(*names).standard_normal())
-
-    def _step(self, *names: str) -> float:
-        """One of a few equally likely values of the standard normal distribution."""
-        row = int(self._generator(*names).integers(STEPS))
-        return float(norm.ppf((row + 0.5) / STEPS))
 
     def _generator(self, *names: str) -> np.random.Generator:
         text = "|".join((str(self.seed), str(self.member), *names))
@@ -116,25 +108,26 @@ def deviation(key: str) -> float:
 def demand_spread(base: TrafficBase) -> DemandSpread:
     """Spread of the demand from the band of the calibration on the links that its trips use.
 
-    A path is known as well as the best known link on its way; the deviation of a row is the mean of
-    its paths, weighted with their flows. Links without a band do not count. Band and result are
-    those of 90 %.
+    A path is known as well as the best known link on its way: of several links with a band the
+    narrowest counts, they are not added up. A path without any such link has `LARGEST_SIGMA`:
+    nobody has looked at it. The deviation of a row is the mean of its paths, weighted with their
+    flows; a row without a path has the largest one, too. Bands are those of 90 %.
     """
     demand, state = base.demand, base.state
     link_sigma = _link_sigma(base)
+    unknown = LARGEST_SIGMA if np.isfinite(link_sigma).any() else 0.0
     paths = state.paths
     order = np.argsort(state.link_id, kind="stable")
     row = order[np.searchsorted(state.link_id, paths.links, sorter=order)]
     size = paths.flow_vehh.size
     best = np.minimum.reduceat(link_sigma[row], paths.start[:-1]) if size else np.empty(0)
-    is_known = np.isfinite(best)
+    best = np.where(np.isfinite(best), best, unknown)
     of_pair: dict[tuple[int, int, int], tuple[float, float]] = {}
     keys = zip(
         paths.class_index.tolist(), paths.origin.tolist(), paths.destination.tolist(), strict=True
     )
-    weight = np.where(is_known, paths.flow_vehh, 0.0)
-    summed = weight * np.where(is_known, best, 0.0)
-    for key, one, two in zip(keys, summed.tolist(), weight.tolist(), strict=True):
+    summed = paths.flow_vehh * best
+    for key, one, two in zip(keys, summed.tolist(), paths.flow_vehh.tolist(), strict=True):
         old = of_pair.get(key, (0.0, 0.0))
         of_pair[key] = (old[0] + one, old[1] + two)
     rows_of = zip(
@@ -142,7 +135,9 @@ def demand_spread(base: TrafficBase) -> DemandSpread:
         strict=True,
     )  # fmt: skip
     sums = np.array([of_pair.get(key, (0.0, 0.0)) for key in rows_of]).reshape(-1, 2)
-    sigma = np.divide(sums[:, 0], sums[:, 1], out=np.zeros(len(sums)), where=sums[:, 1] > 0.0)
+    sigma = np.divide(
+        sums[:, 0], sums[:, 1], out=np.full(len(sums), unknown), where=sums[:, 1] > 0.0
+    )
     heavy = is_heavy(demand.classes)
     labels = [
         f"{origin}/{'heavy' if heavy[index] else 'light'}"

@@ -1,5 +1,8 @@
 """Restrictions that traffic meets: kept, avoided, or violated, before and after.
 
+Vehicles above a limit that are fewer than the noise floor do not show that it is violated, nor that
+it is kept: ``not_above_noise``.
+
 ``*_vehd`` of a restriction are vehicles a day that cross although it forbids them. ``avoiding`` are
 those of the scenario that it keeps away: vehicles above the limit whose cheapest way, at the times
 of the scenario, would lead over the bridge if this restriction alone did not exist for them. A
@@ -25,6 +28,8 @@ from twin.model.traffic import VehicleClass
 Floats = NDArray[np.float64]
 
 JUDGED: tuple[RestrictionKind, ...] = ("gross_weight", "axle_load", "height", "no_passage")
+LEAST_VEHH = 1e-6
+"""Less than this is nobody."""
 NETWORK = "road network"
 MEASURE = "this measure"
 _COLUMNS: tuple[tuple[RestrictionKind, str, str], ...] = (
@@ -124,7 +129,7 @@ def _met(
     ]
     return MetRestriction(
         restriction=one,
-        status=_status(before, after, floor, away[1]),
+        status=judged(before, after, floor, away[1]),
         base_vehh=before,
         scenario_vehh=after,
         avoiding_vehh=away[1],
@@ -146,9 +151,12 @@ def replace_breaking(flows: PartFlows) -> PartFlows:
     return replace(flows, breaking_vehh=np.zeros_like(flows.breaking_vehh))
 
 
-def _status(before: float, after: float, floor: float, away: float) -> RestrictionStatus:
+def judged(before: float, after: float, floor: float, away: float) -> RestrictionStatus:
+    """Status from vehicles [1/h] that break a limit, their noise floor, and those kept away."""
     if after > floor:
         return "violated" if before > floor else "newly_violated"
+    if after > LEAST_VEHH:
+        return "not_above_noise"
     return "avoided" if away > 0.0 else "kept"
 
 

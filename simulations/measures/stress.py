@@ -50,14 +50,15 @@ def utilisations(case: BridgeCase, found: Week) -> UtilisationFound | None:
 
 
 def utilisation_document(
-    found: UtilisationFound | None, reason: Said | None, *, band: Band | None = None
-) -> Utilisation:
-    """The block ``utilisation`` of a part."""
+    found: UtilisationFound | None, reason: Said | None, *, band: Band | None = None,
+    week: Said | None = None,
+) -> Utilisation:  # fmt: skip
+    """The block ``utilisation`` of a part; ``week`` says which hours its week stands for."""
     if found is None:
         return {
             "status": "not_computed", "effect": "", "station_m": None, "unit": "", "target": "",
             "level": None, "base": None, "scenario": None, "band": None, "band_note": None,
-            "reason": reason,
+            "week_note": None, "reason": reason,
         }  # fmt: skip
     target = found.target
     return {
@@ -71,6 +72,7 @@ def utilisation_document(
         "scenario": found.scenario,
         "band": band,
         "band_note": None if band is None else say("assume.band_utilisation"),
+        "week_note": week,
         "reason": None,
     }
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from simulations.measures.bands import Ensemble, limits_of
+from simulations.measures.bands import FULL_MEMBERS, Ensemble, coverage, limits_of
 from simulations.measures.chain import chain, findings, is_of_traffic, without_effect
+from simulations.measures.coarse import coarse_limits, outside
 from simulations.measures.damage import fatigue_document, why_not
 from simulations.measures.document import (
     FORM,
@@ -62,11 +63,11 @@ def write(
         "kpis": kpis(joint, ensemble, report),
         "bridges": bridges,
         "not_assessable": missing,
-        "findings": _findings(joint),
+        "findings": _findings(joint, ensemble),
         "traffic": report,
         "assumptions": [*_texts(report, "assumptions"), *_assumptions(joint, ensemble)],
         "warnings": [
-            *(one["text"] for part in joint.parts for one in without_effect(part)),
+            *(one["text"] for one in _on_limits(joint)),
             *_texts(report, "warnings"),
         ],
         "cannot_say": _cannot(joint, ensemble, len(missing)),
@@ -80,6 +81,8 @@ def bridge_document(part: PartFound, joint: Joint, ensemble: Ensemble | None) ->
     own = case.part_id
     factor_band = None if ensemble is None else ensemble.factor_band(own)
     used = part.utilisation
+    gain_band = None if ensemble is None else ensemble.gain_band(own, day)
+    unbanded = None if ensemble is None or part.tool == "A" else say("assume.no_band_meeting")
     used_band = (
         ensemble.utilisation_band(own, used.scenario) if ensemble and used is not None else None
     )
@@ -88,21 +91,37 @@ def bridge_document(part: PartFound, joint: Joint, ensemble: Ensemble | None) ->
         "part": own,
         "name": case.name,
         "role": part.role,
-        "heavy": _heavy(part, day, None if ensemble is None else ensemble.gain_band(own, day)),
+        "heavy": _heavy(part, day, gain_band),
         "by_mass": _by_mass(part, day),
         "crossings_above": [_crossings(part, limit, day, ensemble) for limit in limits_of(part)],
         "causes": list(part.causes),
         "fatigue": fatigue_document(
-            case, part.damage, part.refused, band=factor_band, tool=part.tool
+            case, part.damage, part.refused, band=factor_band, note=unbanded, tool=part.tool
         ),
-        "utilisation": utilisation_document(used, part.no_utilisation, band=used_band),
+        "utilisation": utilisation_document(
+            used, part.no_utilisation, band=used_band, week=_week_note(part)
+        ),
         "restrictions": [*(one.document(day) for one in part.met), *_not_judged(part)],
         "chain": chain(part, joint),
-        "findings": [one["text"] for one in (*without_effect(part), *findings(part, joint))],
+        "findings": [
+            one["text"]
+            for one in (
+                *coarse_limits(part, day),
+                *without_effect(part),
+                *outside(part, gain_band, day),
+                *findings(part, joint),
+            )
+        ],
         "assumptions": list(part.said),
         "level": case.level,
         "carries_whole_bridge": part.is_whole,
     }
+
+
+def _week_note(part: PartFound) -> Said | None:
+    """Which hours the simulated week of a part stands for."""
+    keys = ("assume.week", "assume.week_reduced")
+    return next((one for one in part.said if one["key"] in keys), None)
 
 
 def _heavy(part: PartFound, day: float | None, found: Band | None) -> Heavy:
@@ -186,17 +205,30 @@ def _not_assessed(joint: Joint) -> list[NotAssessed]:
     return sorted(out, key=lambda one: (one["asset"], one["part"]))
 
 
-def _findings(joint: Joint) -> list[Found]:
+def _on_limits(joint: Joint) -> list[Found]:
+    """What is first to be known of limits: too coarse a model, or no effect; once for a bridge."""
+    day = joint.sides.day_factor
+    told: dict[str, Found] = {}
+    for part in joint.parts:
+        for one in coarse_limits(part, day):
+            told.setdefault(f"{one['asset']}|{one['text']['values'].get('limit')}", one)
+    return [*told.values(), *(one for part in joint.parts for one in without_effect(part))]
+
+
+def _findings(joint: Joint, ensemble: Ensemble | None) -> list[Found]:
     """Findings of all parts, the gravest first, and trips without a way.
 
-    A measure without effect comes before what else is found; parts that carry the same vehicles
-    tell of them once.
+    What is to be known of limits comes before what else is found; parts that carry the same
+    vehicles tell of them once.
     """
-    out = [one for part in joint.parts for one in without_effect(part)]
+    first, out = _on_limits(joint), []
     seen: set[str] = set()
+    day = joint.sides.day_factor
     for part in joint.parts:
         again = part.is_whole and part.case.asset_id in seen
         seen.add(part.case.asset_id)
+        if ensemble is not None and not again:
+            out += outside(part, ensemble.gain_band(part.case.part_id, day), day)
         out += [one for one in findings(part, joint) if not (again and is_of_traffic(one))]
     found = joint.sides.found
     more = float(found.scenario_unserved_vehh.sum() - found.base_unserved_vehh.sum())
@@ -204,7 +236,7 @@ def _findings(joint: Joint) -> list[Found]:
         text = say("finding.unserved", vehicles=f"{round(more):,}")
         out.append({"asset": "", "severity": "critical", "text": text})
     order = ("critical", "warning", "info")
-    return sorted(out, key=lambda one: order.index(one["severity"]))
+    return [*first, *sorted(out, key=lambda one: order.index(one["severity"]))]
 
 
 def _assumptions(joint: Joint, ensemble: Ensemble | None) -> list[Said]:
@@ -219,6 +251,9 @@ def _assumptions(joint: Joint, ensemble: Ensemble | None) -> list[Said]:
         out.append(say("assume.avoided"))
     if ensemble is not None and ensemble.members:
         out.append(say("assume.band", members=f"{len(ensemble.members)}", seed=f"{joint.seed}"))
+        if len(ensemble.members) < FULL_MEMBERS:
+            share = f"{coverage(len(ensemble.members)):.0%}"
+            out.append(say("assume.band_few", members=f"{len(ensemble.members)}", share=share))
         is_known = demand_spread(joint.sides.base).is_known
         out.append(say("assume.band_demand" if is_known else "assume.no_band_demand"))
     return out

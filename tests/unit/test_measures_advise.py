@@ -43,9 +43,9 @@ def test_the_loosest_limit_that_reaches_the_target_costs_least_and_comes_first()
     found = advise(candidates_for("B1", CLASSES), HALF, evaluate)
     assert found.is_reached
     assert families(found.ranks[0]) == ("weight_limit",)
-    assert found.ranks[0].candidates[0].intervention.parameters["mass_t"] == 16.0
+    assert found.ranks[0].candidates[0].intervention.parameters["mass_t"] == 12.0
     assert all(len(chosen) == 1 for chosen in asked)
-    assert found.left_out == 1  # 30 t: 24 t missed already
+    assert found.left_out == 0  # 26 t is tried and misses
     reaching = [families(rank) for rank in found.ranks if rank.reaches]
     assert reaching[-1] == ("closure",)
     assert ("lorry_ban",) in reaching
@@ -82,9 +82,9 @@ def test_a_limit_that_cannot_be_had_makes_room_for_the_next_looser_one():
             raise ScenarioError("7.5 t is in force")
         return Outcome(0.2, None, 0.0, 1.0, 0.0)
 
-    found = advise(candidates_for("B1", CLASSES)[:5], HALF, evaluate, most=1)
+    found = advise(candidates_for("B1", CLASSES)[:3], HALF, evaluate, most=1)
     assert found.is_reached
-    assert len([rank for rank in found.ranks if rank.reaches]) == 4
+    assert len([rank for rank in found.ranks if rank.reaches]) == 2
     assert found.left_out == 0
 
 
@@ -118,7 +118,7 @@ def test_where_vehicles_are_computed_together_no_looser_value_is_left_out():
         if one.family in ("weight_limit", "lane_closure")
     ]
     found = advise(chosen, Target(damage_share=0.01), evaluate, most=2)
-    assert len([rank for rank in found.ranks if len(rank.candidates) == 2]) == 5
+    assert len([rank for rank in found.ranks if len(rank.candidates) == 2]) == 3
 
 
 def test_one_part_that_cannot_be_assessed_leaves_the_damage_of_its_bridge_unknown():

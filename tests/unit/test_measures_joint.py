@@ -20,13 +20,20 @@ from measures_case import (
     town_base,
 )
 
+from simulations.measures.advise import SIGN_MASSES_T
+from simulations.measures.bands import Ensemble, band, coverage
 from simulations.measures.causes import causes
 from simulations.measures.chain import detail_said
+from simulations.measures.coarse import outside
+from simulations.measures.damage import DamageFound, worst
 from simulations.measures.document import Measures
-from simulations.measures.draws import Draw, demand_spread
+from simulations.measures.draws import LARGEST_SIGMA, Draw, demand_spread, deviation
+from simulations.measures.flows import distribution_above
 from simulations.measures.joint import analyse
+from simulations.measures.met import judged
 from simulations.measures.words import say
 from simulations.measures.writing import bridge_document
+from simulations.traffic.classes import classes
 from simulations.traffic.edits import BRIDGE_ALONE
 from twin.errors import ModelError
 from twin.model.interventions import Intervention
@@ -242,7 +249,9 @@ def test_bands_hold_the_plain_answer_and_say_how_many_members() -> None:
         assert change is not None
         assert band["members"] == 10
         assert band["low"] <= change <= band["high"]
-    assert part(document, "B1")["utilisation"]["band"] == {"low": 0.0, "high": 0.0, "members": 10}
+    assert part(document, "B1")["utilisation"]["band"] == {
+        "low": 0.0, "median": 0.0, "high": 0.0, "members": 10,
+    }  # fmt: skip
     assert "cannot.bands" not in [one["key"] for one in document["cannot_say"]]
 
 
@@ -268,6 +277,110 @@ def test_drawn_demand_spreads_as_the_band_of_the_calibration_says() -> None:
     )
     assert drawn.std() == pytest.approx(spread.sigma[0], rel=0.1)
     assert drawn.mean() == pytest.approx(math.log(base.demand.flow_vehh[0]), abs=0.01)
+
+
+def test_trips_that_no_band_knows_have_the_largest_spread() -> None:
+    base = town_base()
+    ids = base.network.link_id
+    on = np.isin(ids, [1, 9])  # R1 alone: trips of the zone north
+    around = base.surroundings
+    narrow = replace(
+        around,
+        band_link=ids[on],
+        band_label=("observed",) * 2,
+        band_low_vehh=around.band_low_vehh[on],
+        band_high_vehh=around.band_high_vehh[on],
+    )
+    sigma = demand_spread(replace(base, surroundings=narrow)).sigma
+    ends = (base.demand.origin == 1) | (base.demand.destination == 1)
+    assert sigma[ends] == pytest.approx(np.full(int(ends.sum()), 0.1 / 1.6448536269514722))
+    assert sigma[~ends].tolist() == [LARGEST_SIGMA] * int((~ends).sum())
+
+
+def test_drawn_weights_have_the_deviation_of_their_table() -> None:
+    drawn = np.log([Draw(2, member).weight_factor for member in range(2000)])
+    assert drawn.std() == pytest.approx(deviation("weights"), rel=0.05)
+    assert np.abs(drawn).max() > 2.5 * deviation("weights")
+
+
+@pytest.mark.parametrize("members", [5, 10, 19, 50])
+def test_a_band_holds_as_many_further_members_as_it_says(members: int) -> None:
+    random = np.random.default_rng(3)
+    held = 0
+    for _ in range(4000):
+        found = band(random.standard_normal(members).tolist())
+        assert found is not None
+        held += found["low"] <= random.standard_normal() <= found["high"]
+    assert held / 4000 == pytest.approx(coverage(members), abs=0.015)
+
+
+def test_drawn_weights_move_limits_and_stress_by_one_factor() -> None:
+    answer = solved(asked("limit_weight", "B1", mass_t=18.0, obey_share=0.5))
+    draw = Draw(4, 1)
+    ensemble = Ensemble(answer.joint)
+    ensemble.add(draw, answer.joint.sides)
+    own = ensemble.of_part("B1")[0]
+    share = distribution_above("hgv_12_26", 18.0 / draw.weight_factor)
+    heavier = distribution_above("hgv_26_40", 18.0 / draw.weight_factor)
+    one = next(item for item in answer.joint.parts if item.case.part_id == "B1")
+    crossing = {
+        item.name: float(flow)
+        for item, flow in zip(one.flows.classes, one.flows.base_vehh, strict=True)
+    }
+    above = share * crossing["hgv_12_26"] + heavier * crossing["hgv_26_40"]
+    assert own.above_vehh[18.0] == pytest.approx(-0.5 * above)
+
+
+def test_a_limit_inside_a_class_says_first_how_many_it_diverts_that_may_pass() -> None:
+    first = [
+        solved(asked("limit_weight", "B1", mass_t=mass)).document["findings"][0]["text"]
+        for mass in (16.0, 24.0)
+    ]
+    assert [one["key"] for one in first] == ["finding.coarse_limit"] * 2
+    assert first[0]["values"]["vehicles"] == first[1]["values"]["vehicles"]
+    share = 1.0 - distribution_above("hgv_12_26", 16.0)
+    assert first[0]["values"]["share"] == f"{share:.0%}"
+    exact = solved(asked("limit_weight", "B1", mass_t=12.0)).document["findings"]
+    assert "finding.coarse_limit" not in [one["text"]["key"] for one in exact]
+
+
+def test_advised_limits_are_bounds_of_classes() -> None:
+    assert set(SIGN_MASSES_T) <= {item.mass_to_t for item in classes()}
+
+
+def test_damage_of_vehicles_that_meet_has_no_band_and_says_why() -> None:
+    found = part(solved(asked("distance_rule", "B1", min_gap_m=50.0), members=5).document, "B1")
+    assert found["fatigue"]["band"] is None
+    assert found["fatigue"]["band_note"]["key"] == "assume.no_band_meeting"
+    assert found["utilisation"]["week_note"]["key"].startswith("assume.week")
+
+
+def test_a_relative_result_shows_both_powers_and_no_band_without_members() -> None:
+    found = part(solved().document, "B4")["fatigue"]
+    assert (found["status"], found["band"], len(found["factors"])) == ("relative", None, 2)
+    assert found["factor"] == max(found["factors"])
+
+
+def test_of_sections_compared_by_powers_the_one_with_the_highest_increase_governs() -> None:
+    def one(name: str, base: float, *factors: float) -> DamageFound:
+        return DamageFound("relative", name, base, base * factors[0], factors, True, ())  # noqa: FBT003
+
+    found = worst([one("large", 100.0, 1.1, 1.2), one("small", 1.0, 2.0, 3.0)])
+    assert found is not None
+    assert found.detail == "small"
+
+
+def test_fewer_vehicles_above_a_limit_than_the_noise_do_not_show_that_it_is_kept() -> None:
+    assert judged(0.0, 2.0, 5.0, 3.0) == "not_above_noise"
+    assert judged(0.0, 0.0, 5.0, 3.0) == "avoided"
+    assert judged(0.0, 6.0, 5.0, 0.0) == "newly_violated"
+
+
+def test_an_answer_outside_of_its_band_says_so() -> None:
+    (one, *_) = solved().joint.parts
+    assert not outside(one, {"low": -1e9, "median": 0.0, "high": 1e9, "members": 20}, 10.0)
+    (told,) = outside(one, {"low": -9.0, "median": -5.0, "high": -1.0, "members": 20}, 10.0)
+    assert told["text"]["key"] == "finding.outside_band"
 
 
 def test_every_sentence_has_the_same_values_in_both_languages() -> None:
