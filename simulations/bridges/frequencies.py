@@ -38,6 +38,8 @@ VERSION = "2"
 OWNER = "stadtzwilling"
 KEPT_BACK_H = 3 * 24
 """The newest days are not trained on: the first judgement needs rows that the model never saw."""
+WARM_UP_H = 96
+"""A new watch first hears so much of what was learned: the lagged temperatures settle."""
 GROWN = timedelta(days=3)
 """In its first year a model learns on twice a week: in spring every week is warmer than all that it
 knows, and it is armed only inside of what it knows (docs/benchmarks/monitoring.md)."""
@@ -77,6 +79,8 @@ def look(bridge: Bridge) -> Found:
     watch = _watch(bridge, model)
     later = channels.time_us > max(watch.position_us, watch.model.period.until_us)
     first = int(np.argmax(later)) if later.any() else len(channels)
+    if not watch.position_us:
+        watch.run(channels.between(max(first - WARM_UP_H, 0), first))
     judged = watch.run(channels.between(first, len(channels)))
     shown = np.arange(len(channels)) >= (first if known else 0)
     name = f"{NAME}.{model.version}"

@@ -317,10 +317,16 @@ def _chart(
 
 
 def _slow_sd(held_out: Floats, rows: int) -> Floats:
-    """Standard deviation of the means of so many consecutive rows, per channel."""
+    """Standard deviation of the means of so many consecutive rows, per channel.
+
+    A stretch in which a channel is silent counts for nothing.
+    """
     whole = len(held_out) // rows * rows
-    means = np.nanmean(held_out[:whole].reshape(-1, rows, held_out.shape[1]), axis=1)
-    return np.sqrt(np.nanmean(means**2, axis=0))
+    parts = held_out[:whole].reshape(-1, rows, held_out.shape[1])
+    there = np.isfinite(parts)
+    count = there.sum(axis=1)
+    means = np.where(there, parts, 0.0).sum(axis=1) / np.maximum(count, 1)
+    return np.sqrt((means**2).sum(axis=0) / np.maximum((count > 0).sum(axis=0), 1))
 
 
 def inverted(covariance: Floats) -> Floats:

@@ -119,7 +119,7 @@ def test_a_drifting_inclination_asks_to_look_at_its_support(sound: HourlyWorld) 
         city.hear(6) if city.heard_h < HOURS else None
 
 
-@pytest.mark.parametrize("days", [20, 100])
+@pytest.mark.parametrize("days", [20, 80])
 def test_a_training_that_is_too_short_is_refused_in_both_languages(
     sound: HourlyWorld, days: int
 ) -> None:
