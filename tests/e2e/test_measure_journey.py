@@ -92,7 +92,7 @@ def test_the_task_of_a_planner_is_done_by_keyboard_alone(
         follow(page, "[data-id='bridges'] tbody th button")
         expect(page.locator(".chain h3")).to_contain_text(overloaded)
         expect(page.locator(".chain .causal li").first).to_contain_text(
-            re.compile(r"\+\d+ Lkw/Tag")
+            re.compile(r"\+[\d.]+ Lkw/Tag")
         )
 
         with page.expect_download(timeout=ANSWER_MS) as download:
