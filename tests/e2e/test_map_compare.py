@@ -129,6 +129,8 @@ def test_a_click_in_either_part_finds_the_feature_there(
     browser: Browser, row: int, layer: str
 ) -> None:
     with opened(browser, two_sided("swipe")) as it:
+        left, right = middle_of(it, 3), middle_of(it, 5)
+        wait_for(lambda: is_left(it, left) and is_right(it, right), "both sides", timeout_s=10)
         it.page.mouse.click(*middle_of(it, row))  # a second click soon after would be a double one
         wait_for(lambda: (it.out("clickData") or {}).get("id") == f"road:{row}", "the click")
         assert it.out("clickData")["layer"] == layer
