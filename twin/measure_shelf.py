@@ -172,7 +172,7 @@ def version_on(facts: BaseFacts) -> str:
     Examples
     --------
     >>> version_on(BaseFacts("today", "ab12", "path_equilibrium", "1", {}))
-    '2 on path_equilibrium 1'
+    '3 on path_equilibrium 1'
     """
     return f"{VERSION} on {facts.engine} {facts.engine_version}"
 
