@@ -9,10 +9,11 @@ from twin.city import Twin
 from twin.errors import ModelError, RegistryError
 from twin.exchange.matching import Link, Listed, Match, axis_deg, classes_of, matches
 from twin.exchange.places import to_degrees
-from twin.exchange.roadsections import ROAD_CLASSES, text_of
+from twin.exchange.roadsections import text_of
 from twin.model.assets import Asset
 from twin.model.bridge import PartStructure, Structure
 from twin.model.records import InventoryRecord, WorkItem
+from twin.model.roads import road_class
 
 SOURCE = "road network"
 """Source of the work items that propose matches."""
@@ -50,7 +51,7 @@ def _unplaced(
     """The best bridge of the map for listed bridges that belong to none."""
     taken = {record.asset_id for record in owner.values()}
     free = [
-        Link(asset.id, asset.geometry, _class_of(asset))
+        Link(asset.id, asset.geometry, road_class(asset))
         for asset in assets.values()
         if asset.asset_class == "bridge" and asset.id not in taken
     ]
@@ -167,12 +168,7 @@ def _listed(
 def _network(assets: Iterable[Asset]) -> Iterable[Link]:
     for asset in assets:
         if asset.asset_class == "road_section" and isinstance(asset.geometry, LineString):
-            yield Link(asset.id, asset.geometry, _class_of(asset))
-
-
-def _class_of(asset: Asset) -> str:
-    name = text_of(asset, "road_class")
-    return ROAD_CLASSES.get(name, name)
+            yield Link(asset.id, asset.geometry, road_class(asset))
 
 
 def _asset_item(match: Match, record: InventoryRecord) -> WorkItem:

@@ -23,8 +23,14 @@ OFFSETS_PX = (-24, 26, -46, 48)
 CROWDED_DEGREES = 0.012  # nearer labels would overlap when the whole city is in view
 START_PITCH = 35.0
 FITTED_PX = (900, 420)
+RING_PX = 13
+SMALLEST_SHARE = 0.2  # of a symbol's full size, where neighbours are nearest
+LABELLED_PX = 60  # names of neighbours take turns in height, so this distance is enough
+COMMON_SPACING_M = 1000.0
+MOST_JUNCTION_LABELS = 500  # the texts of more would be larger than everything else of the page
 EQUATOR_M_PER_PX = 78271.5
 PIXELS = String("pixels")
+METRES = String("meters")
 WHITE = (255, 255, 255)
 INK = (26, 26, 26)
 
@@ -77,11 +83,47 @@ def staggered(labels: Sequence[Label]) -> list[Label]:
     return placed
 
 
+def bridge_label_zoom(spacing_m: float, latitude: float) -> float:
+    """Zoom from which the names of bridges that lie ``spacing_m`` [m] apart can be read.
+
+    Examples
+    --------
+    >>> bridge_label_zoom(1000.0, 51.0), round(bridge_label_zoom(250.0, 51.0), 1)
+    (11.5, 13.5)
+    """
+    equator_px = EQUATOR_M_PER_PX * math.cos(math.radians(latitude)) * LABELLED_PX
+    return max(BRIDGE_LABEL_ZOOM, math.log2(equator_px / max(spacing_m, 1.0)))
+
+
+def bridge_size(radius_px: float, spacing_m: float, *, line_px: float = 0) -> dict[str, Any]:
+    """Radius and line width of the symbols of bridges: as given near by, smaller from far away.
+
+    Symbols shrink with the map where those of neighbours, ``spacing_m`` [m] apart, would cover
+    each other, down to a fifth.
+    """
+    metres_per_px = spacing_m / 3 / RING_PX
+    size: dict[str, Any] = {
+        "radius_units": METRES,
+        "get_radius": radius_px * metres_per_px,
+        "radius_min_pixels": radius_px * SMALLEST_SHARE,
+        "radius_max_pixels": radius_px,
+    }
+    if line_px:
+        size |= {
+            "line_width_units": METRES,
+            "get_line_width": line_px * metres_per_px,
+            "line_width_min_pixels": max(1.0, line_px * SMALLEST_SHARE),
+            "line_width_max_pixels": line_px,
+        }
+    return size
+
+
 def map_spec(
     *,
     sight: Sight,
     layers: Iterable[str],
     channel: str,
+    bridge_spacing_m: float = COMMON_SPACING_M,
     bridge_labels: Sequence[Label] = (),
     junction_labels: Sequence[Label] = (),
     closed_labels: Sequence[Label] = (),
@@ -96,20 +138,26 @@ def map_spec(
         Which of ``dashboards.state.LAYERS`` are shown.
     channel
         ``speed`` or ``flow``: what colours the roads.
+    bridge_spacing_m
+        Common distance of a bridge to the next one [m]; symbols and names are sized by it.
     bridge_labels, junction_labels, closed_labels
-        Names to draw; those of junctions only near by. The last say which roads are closed.
+        Names to draw; those of junctions only near by, and none in a city with very many of them.
+        The last say which roads are closed.
     """
+    if len(junction_labels) > MOST_JUNCTION_LABELS:
+        junction_labels = ()
+    bridge_zoom = bridge_label_zoom(bridge_spacing_m, sight.latitude)
     makers = {
         "water": lambda: [_water()],
         "roads": lambda: [
             *_roads(f"roads.{channel}"),
             _labels("closed-labels", closed_labels, zoom=BRIDGE_LABEL_ZOOM, size=13),
         ],
-        "bridges": lambda: list(_bridges()),
+        "bridges": lambda: list(_bridges(bridge_spacing_m)),
         "sensors": lambda: [_sensors()],
         "labels": lambda: [
             _labels("junction-labels", junction_labels, zoom=JUNCTION_LABEL_ZOOM, size=12),
-            _labels("bridge-labels", staggered(bridge_labels), zoom=BRIDGE_LABEL_ZOOM, size=14),
+            _labels("bridge-labels", staggered(bridge_labels), zoom=bridge_zoom, size=14),
         ],
     }
     wanted = set(layers)
@@ -196,7 +244,7 @@ def _line(
     )
 
 
-def _bridges() -> Iterable[pydeck.Layer]:
+def _bridges(spacing_m: float) -> Iterable[pydeck.Layer]:
     """Shapes in the colour of the condition, and a ring in the colour of the monitoring state.
 
     From far away, where the shape is small, a disc inside the ring has the colour of the condition.
@@ -214,8 +262,7 @@ def _bridges() -> Iterable[pydeck.Layer]:
         "ScatterplotLayer",
         "bridge-disc",
         data=_table("bridge_points"),
-        radius_units=PIXELS,
-        get_radius=11,
+        **bridge_size(11, spacing_m),
         get_fill_color=WHITE,
         pickable=False,
         max_zoom=DISC_ZOOM,
@@ -226,16 +273,13 @@ def _bridges() -> Iterable[pydeck.Layer]:
         "data": _table("bridge_points"),
         "filled": False,
         "stroked": True,
-        "radius_units": PIXELS,
-        "line_width_units": PIXELS,
         "parameters": {"depthCompare": "always"},
     }
     yield _layer(
         "ScatterplotLayer",
         "bridge-ring-casing",
         **ring,
-        get_radius=13,
-        get_line_width=7,
+        **bridge_size(RING_PX, spacing_m, line_px=7),
         get_line_color=theme.rgb(theme.CASING),
         pickable=False,
     )
@@ -243,8 +287,7 @@ def _bridges() -> Iterable[pydeck.Layer]:
         "ScatterplotLayer",
         "bridge-ring",
         **ring,
-        get_radius=13,
-        get_line_width=4,
+        **bridge_size(RING_PX, spacing_m, line_px=4),
         get_line_color=WHITE,
         pickable=True,
         extensions=_live("bridges.monitoring", "monitoring", "class"),

@@ -4,9 +4,12 @@ Offsets and widths here only separate things on the screen; nothing is measured 
 are made in a plane that touches the earth at the city, off by less than one per mille within 50 km.
 """
 
+import math
+import statistics
 from dataclasses import dataclass
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 from shapely import affinity
 from shapely.geometry import LineString, MultiLineString, MultiPolygon, Point, Polygon
@@ -97,6 +100,21 @@ def footprint(geometry: BaseGeometry, plane: Plane, *, width_m: float | None) ->
     if isinstance(shape, MultiPolygon):
         shape = max(shape.geoms, key=lambda part: part.area)
     return np.asarray(plane.to_degrees(shape).exterior.coords, dtype=np.float64)[:, :2]
+
+
+def spacing_m(places: Degrees, plane: Plane) -> float:
+    """Distance from a place to the nearest other one [m], the median; infinite for fewer than two.
+
+    Parameters
+    ----------
+    places
+        Longitude and latitude, shape (places, 2) [degree].
+    """
+    points = [plane.to_metres(Point(*place)) for place in places.tolist()]
+    tree = shapely.STRtree(points)
+    found = tree.query_nearest(points, exclusive=True, all_matches=False, return_distance=True)
+    distance = [float(metres) for metres in found[1]]
+    return statistics.median(distance) if distance else math.inf
 
 
 def middle(geometry: BaseGeometry) -> tuple[float, float]:

@@ -13,7 +13,17 @@ import pydeck
 from pydeck.types import String
 
 from dashboards import theme
-from dashboards.deck.builder import INK, PIXELS, WHITE, Label, Sight, staggered
+from dashboards.deck.builder import (
+    BRIDGE_LABEL_ZOOM,
+    INK,
+    PIXELS,
+    WHITE,
+    Label,
+    Sight,
+    bridge_label_zoom,
+    bridge_size,
+    staggered,
+)
 
 QUIET = "#8c8c8c"
 """Links that did not change above the noise: 3.3:1 on the basemap."""
@@ -56,8 +66,14 @@ def run_spec(*, sight: Sight, show: str, labels: Sequence[Label] = ()) -> dict[s
     return _spec(layers, sight)
 
 
-def pick_spec(*, sight: Sight, labels: Sequence[Label] = ()) -> dict[str, Any]:
-    """Specification of the map on which links and bridges are picked."""
+def pick_spec(
+    *, sight: Sight, bridge_spacing_m: float, labels: Sequence[Label] = ()
+) -> dict[str, Any]:
+    """Specification of the map on which links and bridges are picked.
+
+    ``bridge_spacing_m`` is the common distance of a bridge to the next one [m].
+    """
+    nearer = bridge_label_zoom(bridge_spacing_m, sight.latitude) - BRIDGE_LABEL_ZOOM
     closed = {"data": _table("closed"), "width_units": PIXELS, "pickable": False}
     layers = [
         _water(),
@@ -74,12 +90,12 @@ def pick_spec(*, sight: Sight, labels: Sequence[Label] = ()) -> dict[str, Any]:
             get_width=CLOSED_PX, get_color=theme.rgb(theme.CLOSED),
         ),
         _layer(
-            "ScatterplotLayer", "pick-bridges", data=_table("bridge_points"), radius_units=PIXELS,
-            get_radius=9, filled=True, stroked=True, line_width_units=PIXELS, get_line_width=2,
+            "ScatterplotLayer", "pick-bridges", data=_table("bridge_points"),
+            **bridge_size(9, bridge_spacing_m, line_px=2), filled=True, stroked=True,
             get_fill_color=theme.rgb(BRIDGE), get_line_color=theme.rgb(theme.CASING),
             pickable=True, parameters=OVER,
         ),
-        _labels("bridge-labels", staggered(labels)),
+        _labels("bridge-labels", staggered(labels), zoom=LABEL_ZOOM + nearer),
     ]  # fmt: skip
     return _spec(layers, sight)
 
@@ -209,7 +225,7 @@ def _bridges() -> Iterable[pydeck.Layer]:
     )  # fmt: skip
 
 
-def _labels(identity: str, labels: Sequence[Label]) -> pydeck.Layer:
+def _labels(identity: str, labels: Sequence[Label], *, zoom: float = LABEL_ZOOM) -> pydeck.Layer:
     data = [
         {
             "text": label.text,
@@ -233,6 +249,6 @@ def _labels(identity: str, labels: Sequence[Label]) -> pydeck.Layer:
         get_background_color=[255, 255, 255, 215],
         background_padding=[4, 2],
         pickable=False,
-        min_zoom=LABEL_ZOOM,
+        min_zoom=zoom,
         parameters=OVER,
     )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from shapely.geometry import LineString
 from shapely.geometry.base import BaseGeometry
 
-from dashboards.deck.geometry import Plane, beside, footprint, line_of, middle
+from dashboards.deck.geometry import Plane, beside, footprint, line_of, middle, spacing_m
 from dashboards.live.channels import StreamIndex
 from dashboards.live.quantise import NO_VALUE
 from dashboards.live.table import (
@@ -29,6 +29,7 @@ from twin.model.datastreams import Datastream
 from twin.model.monitoring import ANALYSIS_SOURCE
 from twin.model.provenance import Reference
 from twin.model.quantities import quantity
+from twin.model.roads import MAIN, road_class
 
 GRADE = "condition_grade"
 GRADE_TEXT = "condition_text"
@@ -38,7 +39,8 @@ FAR_OFFSET_M = 30.0
 FAR_TOLERANCE_M = 6.0
 BRIDGE_HEIGHT_M = 30.0
 """Height of the extruded shapes: a symbol, not a measure."""
-MAIN_CLASSES = frozenset({"motorway", "trunk", "primary", "federal"})
+LARGEST_SPACING_M = 5000.0
+"""Bridges further apart than this are drawn as if they were this far apart."""
 CLOSED = "closed"
 """Value of the attribute ``traffic_status`` that closes an asset to all traffic."""
 TRAFFIC = {"speed": "speed", "flow": "traffic_flow"}
@@ -85,6 +87,7 @@ class CityFeatures:
     tables: Mapping[str, TableBody]
     index: StreamIndex
     is_simulated: bool
+    bridge_spacing_m: float
 
     def feature(self, kind: str, key: str) -> Feature | None:
         """Row of a kind (``bridge``, ``road``, ``sensor``) with this id."""
@@ -139,6 +142,7 @@ def build_features(
         tables=MappingProxyType({table.name: table for table in made}),
         index=index,
         is_simulated=any(stream.provenance == "simulated" for stream in streams),
+        bridge_spacing_m=min(spacing_m(_places(bridges), plane), LARGEST_SPACING_M),
     )
 
 
@@ -257,12 +261,12 @@ def _tables(
     axes = [_axis(row.asset, row.component) for row in roads]
     near = [beside(axis, plane, offset_m=NEAR_OFFSET_M) for axis in axes]
     far = [beside(a, plane, offset_m=FAR_OFFSET_M, tolerance_m=FAR_TOLERANCE_M) for a in axes]
-    main = [row for row, feature in enumerate(roads) if _is_main(feature.asset)]
+    main = [row for row, feature in enumerate(roads) if road_class(feature.asset) in MAIN]
     closed = [row for row, feature in enumerate(roads) if is_closed(feature.asset)]
     yield _body("roads", {**path_columns(near, origin), **_texts(roads)}, plane, near)
     for name, lines, rows in (
         ("roads_far", far, range(len(far))),
-        ("roads_main", far, main),
+        ("roads_main", far, main or range(len(far))),
         ("counted", near, counted),
         ("counted_far", far, counted),
         ("closed", near, closed),
@@ -306,11 +310,6 @@ def is_closed(asset: Asset) -> bool:
     """Whether the asset is closed to all traffic according to its attribute ``traffic_status``."""
     found = asset.attribute("traffic_status")
     return found is not None and found.value == CLOSED
-
-
-def _is_main(asset: Asset) -> bool:
-    found = asset.attribute("road_class")
-    return found is None or str(found.value) in MAIN_CLASSES
 
 
 def _texts(rows: Sequence[Feature]) -> dict[str, Column]:

@@ -156,6 +156,7 @@ def spec_of(state: ViewState, view: CityView, texts: Texts) -> dict[str, Any]:
         sight=_sight(state, view),
         layers=state.layers,
         channel=state.kpi,
+        bridge_spacing_m=features.bridge_spacing_m,
         bridge_labels=[Label(_marked(row, texts), *row.place) for row in features.bridges],
         junction_labels=_junctions(features),
         closed_labels=_closures(features, texts),

@@ -112,7 +112,11 @@ def pick_map(
     seen = _city_sight(view)
     drawn = TwinMap(
         id=PICK,
-        spec=pick_spec(sight=replace(seen, zoom=seen.zoom - PICK_WIDER), labels=labels),
+        spec=pick_spec(
+            sight=replace(seen, zoom=seen.zoom - PICK_WIDER),
+            bridge_spacing_m=features.bridge_spacing_m,
+            labels=labels,
+        ),
         tables=_city_tables(features, PICK_TABLES),
         channels={"pick": Channel(table="roads", facts=[])},
         selection=list(selected),

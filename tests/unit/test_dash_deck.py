@@ -10,8 +10,17 @@ from shapely.geometry import LineString, Point, Polygon
 from town import SOURCED, Town, numbers, town
 
 from dashboards.components.twin_map import TwinMap
-from dashboards.deck.builder import Label, Sight, map_spec, sight_of, staggered
-from dashboards.deck.geometry import Plane, beside, footprint, middle
+from dashboards.deck.builder import (
+    MOST_JUNCTION_LABELS,
+    Label,
+    Sight,
+    bridge_label_zoom,
+    bridge_size,
+    map_spec,
+    sight_of,
+    staggered,
+)
+from dashboards.deck.geometry import Plane, beside, footprint, middle, spacing_m
 from dashboards.live.channels import CHANNELS
 from dashboards.live.features import read_features
 from dashboards.live.table import decode_table
@@ -137,6 +146,44 @@ def test_crowded_names_take_turns_in_height():
         ("c", -46),
         ("far", -24),
     ]
+
+
+def test_the_spacing_of_bridges_is_that_to_their_nearest_neighbours():
+    row = np.array([(13.7 + 0.01 * place, 51.05) for place in range(5)])
+    assert spacing_m(row, PLANE) == pytest.approx(700.0, rel=0.01)
+    assert spacing_m(row[:1], PLANE) == np.inf
+
+
+def test_symbols_of_bridges_that_lie_close_shrink_sooner_and_are_named_later():
+    wide, close = bridge_size(13, 1000.0, line_px=4), bridge_size(13, 250.0, line_px=4)
+    assert close["get_radius"] == wide["get_radius"] / 4
+    assert close["radius_max_pixels"] == wide["radius_max_pixels"] == 13
+    assert bridge_label_zoom(250.0, 51.0) == pytest.approx(bridge_label_zoom(1000.0, 51.0) + 2)
+
+
+def test_junctions_are_named_unless_there_are_very_many():
+    def named(count):
+        labels = [Label("A / B", 13.7, 51.05)] * count
+        found = map_spec(sight=SIGHT, layers=LAYERS, channel="speed", junction_labels=labels)
+        return next(one for one in found["layers"] if one["id"] == "junction-labels")["data"]
+
+    assert len(named(MOST_JUNCTION_LABELS)) == MOST_JUNCTION_LABELS
+    assert named(MOST_JUNCTION_LABELS + 1) == []
+
+
+@pytest.mark.parametrize(("kinds", "main"), [(("primary", "residential"), 1), (("", ""), 2)])
+def test_from_far_away_main_roads_are_drawn_or_all_where_none_is_one(kinds, main):
+    city = town()
+    classes = dict(zip(("L1", "L2"), kinds, strict=True))
+    assets = tuple(
+        replace(asset, attributes=(Attribute("road_class", classes[asset.id], "", SOURCED),))
+        if classes.get(asset.id)
+        else asset
+        for asset in city.assets
+    )
+    features = read_features(Town(replace(city, assets=assets)).twin)
+    drawn = decode_table(features.tables["roads_main"].body).columns["feature"].tolist()
+    assert len({features.roads[row].asset.id for row in drawn}) == main
 
 
 def test_tables_of_a_city_without_assets_are_empty_and_readable():

@@ -19,6 +19,7 @@ from twin.errors import CityError
 from twin.exchange.pmtiles import Tile, pmtiles
 from twin.model.assets import Asset
 from twin.model.provenance import Reference
+from twin.model.roads import COLLECTING, MAIN, road_class
 
 ZOOMS = (8, 14)
 """A map draws the tiles of the last zoom larger beyond it."""
@@ -26,9 +27,6 @@ HALF_PIXEL = 8
 """Half of 1/256 of a tile, in units of a tile (4096)."""
 TILE_BYTES = 500_000
 """Of one layer, compressed: GDAL leaves out detail of a tile that would be larger."""
-MAIN = ("motorway", "ramp", "rural", "arterial")
-OTHER = ("collector",)
-"""Keys of ``road_classes.csv``; every other class is local."""
 ASSET_CLASSES = ("water", "road_section", "bridge")
 
 
@@ -115,12 +113,6 @@ def attribution(assets: Iterable[Asset], references: Iterable[Reference]) -> str
     return "; ".join(f"{one.title} ({one.licence})" if one.licence else one.title for one in chosen)
 
 
-def road_class(asset: Asset) -> str:
-    """Class of a road section as the city says it; empty if it does not."""
-    said = asset.attribute("road_class")
-    return str(said.value) if said is not None else ""
-
-
 def _layers(assets: Iterable[Asset]) -> Mapping[str, Sequence[Asset]]:
     found: dict[str, list[Asset]] = {key: [] for key in LAYERS}
     for asset in sorted(assets, key=lambda one: one.id):
@@ -139,7 +131,7 @@ def _layer_of(asset: Asset) -> str:
     if asset.asset_class != "road_section":
         return ""
     kind = road_class(asset)
-    return "roads_main" if kind in MAIN else "roads_other" if kind in OTHER else "roads_local"
+    return "roads_main" if kind in MAIN else "roads_other" if kind in COLLECTING else "roads_local"
 
 
 def _tiles(key: str, members: Sequence[Asset], folder: Path) -> Mapping[Tile, bytes]:

@@ -9,8 +9,8 @@ from typing import Any, cast
 from twin.errors import CityError
 from twin.exchange.citations import ATTRIBUTE_NAME, attribute_units
 from twin.exchange.problems import suggestion
-from twin.exchange.roadsections import ROAD_CLASSES
 from twin.exchange.widelayers import PLAIN_NUMBER, unit_of_name
+from twin.model.roads import ROAD_CLASSES
 from twin.model.tables import rows
 
 FIELDS = ("id", "name", "road_class", "lanes", "maxspeed", "oneway")

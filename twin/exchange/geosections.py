@@ -32,8 +32,8 @@ from twin.exchange.geovalues import (
     Findings,
     missing_columns,
 )
-from twin.exchange.roadsections import ROAD_CLASSES
 from twin.exchange.widelayers import PROVENANCE, UNIT, provenance_text
+from twin.model.roads import ROAD_CLASSES
 from twin.model.tables import rows
 
 OF_CLASS = provenance_text("estimated", note="default of its class")

@@ -10,6 +10,7 @@ import numpy as np
 from twin.model.assets import Asset
 from twin.model.network import LinkProvenance
 from twin.model.provenance import ProvenanceKind
+from twin.model.roads import ROAD_CLASSES, road_class
 from twin.model.tables import rows
 
 CODES: Mapping[ProvenanceKind, LinkProvenance] = MappingProxyType(
@@ -26,16 +27,6 @@ CLOSED = "closed"
 CLOSED_TO_CARS = "closed to cars"
 ONE_LANE = "one lane per direction"
 STATUSES = ("", ONE_LANE, CLOSED_TO_CARS, CLOSED)
-# Words of other road registers for the classes of road_classes.csv.
-ROAD_CLASSES: Mapping[str, str] = MappingProxyType(
-    {
-        "trunk": "motorway",
-        "primary": "arterial",
-        "secondary": "collector",
-        "tertiary": "collector",
-        "unclassified": "residential",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +75,19 @@ def _section(
     before = len(problems)
     for end in ("from_junction", "to_junction"):
         check_junction(asset, end, assets, problems)
-    road_class = _road_class(asset, problems)
+    row = _row_of_class(asset, problems)
     names = text_of(asset, "bridge").replace(";", " ").split()
     problems.extend(
         f"{asset.id}: bridge {name!r} is not in the registry; correct the id"
         for name in names
         if name not in assets
     )
-    if len(problems) > before or road_class is None:
+    if len(problems) > before or row is None:
         return None
     bridges = tuple(assets[name] for name in names)
-    lanes = fact_of(asset, "lanes_per_direction", default=float(road_class["lanes"]))
-    speed = fact_of(asset, "max_speed_km_h", default=float(road_class["speed_kmh"]))
-    of_lanes = lanes.value * float(road_class["capacity_pceh_lane"])
+    lanes = fact_of(asset, "lanes_per_direction", default=float(row["lanes"]))
+    speed = fact_of(asset, "max_speed_km_h", default=float(row["speed_kmh"]))
+    of_lanes = lanes.value * float(row["capacity_pceh_lane"])
     length = fact_of(asset, "length_estimate_m", "length_m", default=float("nan"))
     for fact, word in ((lanes, "lanes"), (speed, "speed"), (length, "length")):
         if not fact.value > 0:
@@ -105,7 +96,7 @@ def _section(
         asset=asset,
         tail=text_of(asset, "from_junction"),
         head=text_of(asset, "to_junction"),
-        road_class=road_class,
+        road_class=row,
         length=length,
         speed=speed,
         lanes=lanes,
@@ -119,11 +110,11 @@ def _section(
     )
 
 
-def _road_class(asset: Asset, problems: list[str]) -> Mapping[str, str] | None:
+def _row_of_class(asset: Asset, problems: list[str]) -> Mapping[str, str] | None:
     table = {row["key"]: row for row in rows("road_classes")}
-    name = text_of(asset, "road_class")
-    found = table.get(ROAD_CLASSES.get(name, name))
+    found = table.get(road_class(asset))
     if found is None:
+        name = text_of(asset, "road_class")
         problems.append(
             f"{asset.id}: road class {name!r} is unknown; use one of "
             f"{', '.join(sorted({*table, *ROAD_CLASSES}))}"
