@@ -25,12 +25,16 @@ if TYPE_CHECKING:
     from simulations.effects import Sides
     from simulations.measures.draws import Draw
     from simulations.measures.flows import TrafficSides
+    from simulations.measures.joint import Joint
+    from simulations.reporting import RunReport
     from simulations.traffic.edits import Edited
 
 SNAPSHOT_PART = "snapshot"
 """File of a run that holds all that was read of the bridges, packed."""
 _SOLVED, _ANALYSED = 0.2, 0.35
 """Shares of the work after the equilibrium and after the bridges, if there are members."""
+_ALL_SOLVED = 0.7
+"""Share of the work after the equilibrium without members."""
 LINKS_WORTH_THREADS = 5_000
 """Below, a warm equilibrium takes milliseconds; threads would wait for each other longer."""
 _TIMES = ("seconds", "peak_memory_bytes", "threads")
@@ -83,11 +87,18 @@ class MeasureRuns:
         TwinError
             What the traffic engine says of the scenario.
         """
-        asked = self._asked(twin, run)
+        asked = self.asked(twin, run)
         executor: Executor = OnCluster(self.cluster) if self.cluster else Here()
         return answer_measures(asked, watch, executor=executor)
 
-    def _asked(self, twin: Twin, run: Run) -> Asked:
+    def asked(self, twin: Twin, run: Run) -> Asked:
+        """Everything that a run follows from, as it is stored now.
+
+        Raises
+        ------
+        SolveError
+            If it is not what the question was asked of, or too large for this machine.
+        """
         stored = twin.traffic.base(run.base)
         engine = engine_of(stored.facts)
         _require_version(run, stored.facts)
@@ -157,15 +168,52 @@ def answer_measures(
     TwinError
         What the traffic engine says of the scenario.
     """
-    from simulations.measure_cases import cases_of  # noqa: PLC0415 - kernels need a prepared process
-    from simulations.measures.bands import Ensemble  # noqa: PLC0415 - as above
-    from simulations.measures.joint import analyse  # noqa: PLC0415 - as above
+    from simulations.measures.bands import Ensemble  # noqa: PLC0415 - kernels need a prepared process
     from simulations.measures.writing import write  # noqa: PLC0415 - as above
+
+    found = analysed(asked, watch, until=_SOLVED if asked.members else _ALL_SOLVED)
+    ensemble = None
+    if asked.members:
+        _tell(watch, _ANALYSED, f"0 of {asked.members} members")
+        ensemble = Ensemble(found.joint)
+        for draw, drawn in _members(asked, found.sides, found.parts, watch, executor=executor):
+            ensemble.add(draw, drawn)
+    about = {"base": base_document(asked.stored), "input_hash": asked.run.input_hash}
+    answer = answer_of(found.report, found.result, asked.engine, about=about)
+    report = plain_report(found.report.document)
+    document = write(found.joint, ensemble, report=report, inputs=_inputs(asked))
+    content = json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
+    own = replace(
+        answer.result(asked.run.id), provenance=Provenance("simulated", by=f"{ENGINE} {VERSION}")
+    )
+    return own, {**answer.parts, SNAPSHOT_PART: pack(asked.snapshot), DOCUMENT_PART: content}
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """A scenario solved and analysed; ``parts`` names the part structure of links."""
+
+    result: TrafficResult
+    sides: "Sides"
+    parts: Mapping[int, str]
+    report: "RunReport"
+    joint: "Joint"
+
+
+def analysed(asked: Asked, watch: RunWatch, *, until: float) -> Analysed:
+    """What the scenario of a run does, without bands; ``until`` is the share of the equilibrium.
+
+    Raises
+    ------
+    SolveError, TwinError
+        As `answer_measures`.
+    """
+    from simulations.measure_cases import cases_of  # noqa: PLC0415 - kernels need a prepared process
+    from simulations.measures.joint import analyse  # noqa: PLC0415 - as above
     from simulations.reporting import report_of, sides_of  # noqa: PLC0415 - as above
     from simulations.traffic.edits import apply  # noqa: PLC0415 - as above
 
     base, scenario = asked.base, asked.run.scenario
-    until = _SOLVED if asked.members else 0.7
     edited = apply(base.network, base.demand, scenario, must_change=False)
     control = Stage(watch, until=until, target=asked.options.relative_gap)
     result = base.state if _is_idle(edited) else _solved(asked, control)
@@ -176,20 +224,7 @@ def answer_measures(
     joint = analyse(
         cases, with_rows(sides, parts), scenario=scenario, seed=asked.seed, names=asked.names
     )
-    found = None
-    if asked.members:
-        _tell(watch, _ANALYSED, f"0 of {asked.members} members")
-        found = Ensemble(joint)
-        for draw, drawn in _members(asked, sides, parts, watch, executor=executor):
-            found.add(draw, drawn)
-    about = {"base": base_document(asked.stored), "input_hash": asked.run.input_hash}
-    answer = answer_of(report, result, asked.engine, about=about)
-    document = write(joint, found, report=plain_report(report.document), inputs=_inputs(asked))
-    content = json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
-    own = replace(
-        answer.result(asked.run.id), provenance=Provenance("simulated", by=f"{ENGINE} {VERSION}")
-    )
-    return own, {**answer.parts, SNAPSHOT_PART: pack(asked.snapshot), DOCUMENT_PART: content}
+    return Analysed(result, sides, parts, report, joint)
 
 
 def _is_idle(edited: "Edited") -> bool:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
+from simulations.advising import AdviceRuns
 from simulations.capacity import capacity_of, prepare_process
 from simulations.currenttraffic import LiveWatch
 from simulations.measuring import MeasureRuns
@@ -17,6 +18,7 @@ from simulations.running import (
     is_traffic_engine,
     solve,
 )
+from twin.advice_shelf import ADVICE_ENGINE
 from twin.city import Twin
 from twin.errors import StoreUnavailableError
 from twin.measure_shelf import ENGINE
@@ -69,6 +71,7 @@ def installed_solvers(limits: Limits, bases: OpenBases | None = None) -> Mapping
             logger.error("engine_unfit", extra={"plugin": name, "group": TRAFFIC_GROUP})
     if solvers:
         solvers[ENGINE] = MeasureRuns(limits, bases)
+        solvers[ADVICE_ENGINE] = AdviceRuns(limits, bases)
     models, more_broken = load_all(STRUCTURAL_GROUP)
     solvers |= {name: cast("Solver", model) for name, model in models.items()}
     for plugin in (*broken, *more_broken):

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from uuid import UUID
 
+from twin.advice_shelf import AdviceShelf
 from twin.decision_shelf import DecisionShelf
 from twin.errors import ModelError, RegistryError, ScenarioError
 from twin.measure_shelf import MeasureShelf
@@ -377,7 +378,7 @@ class Twin:
     def expire(self, rule: UpkeepRule) -> Sequence[Deletion] | None:
         """Delete what is too old; the new entries of the proof, or None as in `roll_up`.
 
-        Runs and old bases go without a proof: they hold no person.
+        Runs, old bases and states of analyses go without a proof: they hold no person.
         """
         now = self._clock()
         deletions = self._store.upkeep.expire(rule, at=now)
@@ -388,6 +389,9 @@ class Twin:
                 kept_bases=KEPT_BASES,
                 answers_before=now - timedelta(days=days) if days else None,
             )
+            if rule.retention.state_days:
+                limit = now - timedelta(days=rule.retention.state_days)
+                self._store.bridges.expire_states(before=limit)
         return deletions
 
     def compress(self, rule: UpkeepRule) -> Compression:
@@ -504,6 +508,11 @@ class Twin:
             clock=self._clock,
             check=partial(self.check_scenario, on_bridges=True),
         )
+
+    @property
+    def advice(self) -> AdviceShelf:
+        """Questions which measures reach a target on a bridge, and their answers."""
+        return AdviceShelf(self._store, clock=self._clock, measures=self.measures, asset=self.asset)
 
     @property
     def decisions(self) -> DecisionShelf:

@@ -6,6 +6,7 @@ from functools import partial
 from fastapi import APIRouter, Request, Response
 
 from dashboards.api import decisions, whatif
+from dashboards.api.advice import ask_advice, fetch_ranks
 from dashboards.api.obedience import fetch_obedience
 from dashboards.api.paper import fetch_paper
 from dashboards.api.series import FieldError
@@ -31,10 +32,12 @@ def offer(twin: Twin, settings: Settings) -> RouterOffer:
         "measures_obedience": ("/obedience/{asset}", fetch_obedience),
         "measures_document": ("/runs/{number}/document", fetch_document),
         "measures_paper": ("/runs/{number}/paper.{form}", fetch_paper),
+        "measures_ranks": ("/runs/{number}/advice.csv", fetch_ranks),
     }
     changing = {
         "measures_check": ("/check", check_measures),
         "measures_submit": ("/runs", submit_measures),
+        "measures_advise": ("/advise", ask_advice),
         "measures_cancel": ("/runs/{number}/cancel", whatif.cancel_run),
     }
     for name, (path, route) in reading.items():
@@ -42,8 +45,11 @@ def offer(twin: Twin, settings: Settings) -> RouterOffer:
     for name, (path, route) in changing.items():
         router.add_api_route(path, route, methods=["POST"], name=name)
     permissions = dict.fromkeys((*reading, "measures_check"), "state.read")
-    permissions |= dict.fromkeys(("measures_submit", "measures_cancel"), "run.submit")
-    permissions |= {"measures_paper": "export.view"} | decisions.add_routes(router)
+    permissions |= dict.fromkeys(
+        ("measures_submit", "measures_advise", "measures_cancel"), "run.submit"
+    )
+    permissions |= dict.fromkeys(("measures_paper", "measures_ranks"), "export.view")
+    permissions |= decisions.add_routes(router)
     return RouterOffer("/api/measures", router, permissions)
 
 
@@ -65,7 +71,7 @@ async def submit_measures(request: Request) -> Response:
 
 
 async def fetch_document(number: str, request: Request) -> Response:
-    """Everything that a person reads of an answer; 404 while there is none."""
+    """Everything that a person reads of an answer, of advice too; 404 while there is none."""
     return await whatif.answered(request, lambda view: _document(view, number))
 
 
@@ -100,7 +106,7 @@ def _whole(text: str, field: str, most: int) -> int:
 
 def _document(view: CityView, number: str) -> tuple[int, object]:
     run = view.twin.run(whatif.number_of(number))
-    found = view.twin.measures.document(run.id)
+    found = view.twin.measures.document(run.id) or view.twin.advice.document(run.id)
     if found is None:
         raise RegistryError(
             f"run {run.id} is {run.status} and has no document; follow it until it is done"

@@ -19,6 +19,7 @@ from fastapi.responses import JSONResponse, Response
 
 from dashboards.view import view_of
 from twin.city import Twin
+from twin.model import advice
 from twin.model.scenario_schema import schema
 from twin.plugins import RouterOffer
 from twin.settings import Settings
@@ -85,6 +86,8 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
 def _body(path: str) -> Mapping[str, Any] | None:
     if path in SCENARIO_BODIES:
         return {key: value for key, value in schema().items() if not key.startswith("$")}
+    if path == "/api/measures/advise":
+        return advice.schema()
     if path.startswith("/api/bridges/findings/") and path.rpartition("/")[2] in MOVES:
         texts = {name: {"type": "string"} for name in ("person", "reason", "verdict")}
         return {"type": "object", "properties": texts, "additionalProperties": False}

@@ -9,12 +9,12 @@ turns everybody away; it is shown as the last resort and hides no larger set.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any
 
 from twin.errors import ScenarioError
+from twin.model.advice import Target
 from twin.model.findings import Phrase
 from twin.model.interventions import Intervention
 from twin.model.scenarios import Scenario
@@ -30,44 +30,18 @@ GAP_M = 50.0
 CLOSURE = "closure"
 TOGETHER = frozenset({"distance_rule", "overtaking_ban", "lane_closure"})
 """Families whose vehicles are computed together: valleys fill, neighbouring spans counteract."""
-LEAST_T = 1e-6
 MOST_TOGETHER = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is to be reached.
-
-    Parameters
-    ----------
-    damage_share
-        Damage rate afterwards over that of today, at most [-]; None if it does not matter.
-    above_t, crossings_vehd
-        Gross mass, and how many crossings a day above it are accepted; None together.
-    """
-
-    damage_share: float | None = None
-    above_t: float | None = None
-    crossings_vehd: float | None = None
-
-    def __post_init__(self) -> None:
-        if (self.above_t is None) != (self.crossings_vehd is None):
-            raise ScenarioError("a target of crossings needs a mass and a number a day")
-        if self.damage_share is None and self.above_t is None:
-            raise ScenarioError("name a target: a damage rate, crossings above a mass, or both")
-        given = (self.damage_share, self.above_t, self.crossings_vehd)
-        if any(value is not None and not 0.0 <= value < math.inf for value in given):
-            raise ScenarioError(f"targets are finite and not negative, got {given}")
-
-    def excess(self, outcome: "Outcome") -> float:
-        """How far an outcome misses it: 0 if reached; infinite if the figure is not known."""
-        missed = 0.0
-        if self.damage_share is not None:
-            missed += _over(outcome.damage_share, self.damage_share, scale=1.0)
-        if self.above_t is not None and self.crossings_vehd is not None:
-            scale = max(self.crossings_vehd, 1.0)
-            missed += _over(outcome.crossings_vehd, self.crossings_vehd, scale=scale)
-        return missed
+def excess(target: Target, outcome: "Outcome") -> float:
+    """How far an outcome misses a target: 0 if reached; infinite if the figure is not known."""
+    missed = 0.0
+    if target.damage_share is not None:
+        missed += _over(outcome.damage_share, target.damage_share, scale=1.0)
+    if target.above_t is not None and target.crossings_vehd is not None:
+        scale = max(target.crossings_vehd, 1.0)
+        missed += _over(outcome.crossings_vehd, target.crossings_vehd, scale=scale)
+    return missed
 
 
 def _over(value: float | None, limit: float, *, scale: float) -> float:
@@ -88,6 +62,8 @@ class Outcome:
         Changes of the traffic in the hour of the base.
     today_vehd
         Crossings a day above that mass without the measures.
+    is_noise
+        Whether the change of vehicle-hours lies within the noise of both equilibria.
     overloaded
         Bridges that break a restriction or lie beyond the target load level only now.
     """
@@ -99,6 +75,7 @@ class Outcome:
     heavy_km: float
     overloaded: tuple[str, ...] = ()
     today_vehd: float | None = None
+    is_noise: bool = False
 
     @property
     def today(self) -> "Outcome":
@@ -106,9 +83,10 @@ class Outcome:
         return Outcome(1.0, self.today_vehd, 0.0, 0.0, 0.0)
 
     @property
-    def cost(self) -> tuple[float, float]:
-        """Trips that fail first, then time; rounded, so that noise ranks nothing."""
-        return round(max(self.unserved_vehh, 0.0), 0), round(self.vehicle_h, 1)
+    def cost(self) -> tuple[float, float, float]:
+        """Trips that fail first, then time, then detours of lorries; without what is noise."""
+        hours = 0.0 if self.is_noise else round(self.vehicle_h, 1)
+        return round(max(self.unserved_vehh, 0.0), 0), hours, round(max(self.heavy_km, 0.0), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +102,15 @@ class Candidate:
 class Rank:
     """A set of measures with what it does, and why it stands where it does.
 
-    ``outcome`` is None where it could not be evaluated; the reason says why.
+    ``outcome`` is None where it could not be evaluated; the reason says why. ``behind`` says what
+    the set before does better.
     """
 
     candidates: tuple[Candidate, ...]
     outcome: Outcome | None
     reaches: bool
     reason: Phrase
+    behind: Phrase | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +125,19 @@ class Advice:
     evaluated: int
     left_out: int
     is_met_today: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A set about to be evaluated: its number, its families, and the share of the search done.
+
+    How many sets there will be is not known before: the share tells how many of the families of a
+    size, and how many of the sizes, have been looked at.
+    """
+
+    number: int
+    families: tuple[str, ...]
+    share: float
 
 
 Evaluate = Callable[[tuple[Intervention, ...]], Outcome]
@@ -196,7 +189,7 @@ def advise(
     evaluate: Evaluate,
     *,
     most: int = MOST_TOGETHER,
-    tell: Callable[[int, str], None] | None = None,
+    tell: Callable[[Step], None] | None = None,
 ) -> Advice:
     """Sets of measures by rank: those that reach the target first, smaller ones before larger ones.
 
@@ -211,9 +204,9 @@ def advise(
     most
         Measures together at most.
     tell
-        Told the number of a set and its measures before it is evaluated; may raise to end it.
+        Told each set before it is evaluated; may raise to end the search.
     """
-    search = _Search(candidates, target, evaluate, tell or _silent)
+    search = _Search(candidates, target, evaluate, tell or _silent, most)
     for size in range(1, most + 1):
         search.try_size(size)
         if search.reached_by_less_than_closure():
@@ -221,28 +214,44 @@ def advise(
     ranks = sorted(search.ranks, key=search.place)
     known = [rank.outcome for rank in ranks if rank.outcome is not None]
     return Advice(
-        tuple(ranks),
+        tuple(_with_reasons(ranks, search)),
         any(rank.reaches for rank in ranks),
         search.number,
         search.left_out,
-        is_met_today=bool(known) and target.excess(known[0].today) == 0.0,
+        is_met_today=bool(known) and excess(target, known[0].today) == 0.0,
     )
 
 
-def _silent(number: int, what: str) -> None:
+def _silent(step: Step) -> None:
     """Nobody is told."""
-    del number, what
+    del step
+
+
+def _with_reasons(ranks: Sequence[Rank], search: "_Search") -> Iterator[Rank]:
+    """Each rank with what the one before does better."""
+    before: Rank | None = None
+    for rank in ranks:
+        if rank.outcome is None:
+            yield rank
+            continue
+        yield replace(rank, behind=_first(rank) if before is None else search.behind(rank, before))
+        before = rank
+
+
+def _first(rank: Rank) -> Phrase | None:
+    return Phrase("advice.first_reaches" if rank.reaches else "advice.first_misses")
 
 
 class _Search:
     def __init__(
         self, candidates: Sequence[Candidate], target: Target, evaluate: Evaluate,
-        tell: Callable[[int, str], None],
+        tell: Callable[[Step], None], most: int,
     ) -> None:  # fmt: skip
         self._families: dict[str, list[Candidate]] = {}
         for one in candidates:
             self._families.setdefault(one.family, []).append(one)
         self._target, self._evaluate, self._tell = target, evaluate, tell
+        self._most, self._share = most, 0.0
         self._impossible: set[str] = set()
         self.ranks: list[Rank] = []
         self.number = self.left_out = 0
@@ -254,7 +263,9 @@ class _Search:
             for name in self._families
             if name not in self._impossible and (name != CLOSURE or size == 1)
         ]
-        for chosen in combinations(families, size):
+        every = list(combinations(families, size))
+        for number, chosen in enumerate(every):
+            self._share = (size - 1 + number / len(every)) / self._most
             self._loosen([self._families[name] for name in chosen])
 
     def _loosen(self, families: Sequence[list[Candidate]]) -> None:
@@ -287,15 +298,15 @@ class _Search:
 
     def _try(self, chosen: tuple[Candidate, ...]) -> Rank:
         self.number += 1
-        self._tell(self.number, " + ".join(one.family for one in chosen))
+        self._tell(Step(self.number, tuple(one.family for one in chosen), self._share))
         try:
             outcome = self._evaluate(tuple(one.intervention for one in chosen))
         except ScenarioError as error:
             why = Phrase("advice.impossible", {"why": str(error)})
             rank = Rank(chosen, None, reaches=False, reason=why)
         else:
-            excess = self._target.excess(outcome)
-            rank = Rank(chosen, outcome, excess == 0.0, _reason(chosen, outcome, excess))
+            missed = excess(self._target, outcome)
+            rank = Rank(chosen, outcome, missed == 0.0, _reason(chosen, missed))
         self.ranks.append(rank)
         return rank
 
@@ -306,14 +317,49 @@ class _Search:
         )
 
     def place(self, rank: Rank) -> tuple[object, ...]:
-        """By reach, overloaded bridges, size and cost; closures behind, then the closest sets."""
+        """By reach, overloaded bridges, size and cost; closures behind, then the closest sets.
+
+        Of equal ones the mildest comes first: a sign forbids no more than it must.
+        """
         size = len(rank.candidates) + (MOST_TOGETHER if _is_closure(rank) else 0)
-        names = tuple((one.family, one.order) for one in rank.candidates)
+        names = tuple((-one.order, one.family) for one in rank.candidates)
         if rank.outcome is None:
-            return 2, 0.0, 0, size, (0.0, 0.0), names
-        excess = round(self._target.excess(rank.outcome), 6)
+            return 2, 0.0, 0, size, (0.0, 0.0, 0.0), names
+        missed = round(excess(self._target, rank.outcome), 6)
         overloaded = len(rank.outcome.overloaded)
-        return int(not rank.reaches), excess, overloaded, size, rank.outcome.cost, names
+        return int(not rank.reaches), missed, overloaded, size, rank.outcome.cost, names
+
+    def behind(self, rank: Rank, before: Rank) -> Phrase:
+        """The first thing by which the rank before is better: what decided on the order."""
+        own, other = self.place(rank)[:4], self.place(before)[:4]
+        keys = ("reach", "excess", "overload", "size")
+        decided = next((k for k, a, b in zip(keys, own, other, strict=True) if a != b), "")
+        if decided == "excess" and math.isinf(excess(self._target, _outcome(rank))):
+            decided = "unknown"
+        if decided:
+            is_last = decided == "size" and _is_closure(rank)
+            return Phrase(f"advice.behind_{'closure' if is_last else decided}")
+        unserved, hours, heavy_km = (
+            a - b for a, b in zip(_outcome(rank).cost, _outcome(before).cost, strict=True)
+        )
+        if unserved:
+            return Phrase("advice.behind_unserved", {"more": unserved})
+        if hours:
+            return Phrase("advice.behind_hours", {"more": hours})
+        if heavy_km:
+            return Phrase("advice.behind_heavy", {"more": heavy_km})
+        is_mildest = _strictness(rank) == _strictness(before)
+        return Phrase("advice.behind_name" if is_mildest else "advice.behind_strict")
+
+
+def _strictness(rank: Rank) -> tuple[int, ...]:
+    return tuple(one.order for one in rank.candidates)
+
+
+def _outcome(rank: Rank) -> Outcome:
+    if rank.outcome is None:
+        raise ValueError("a set without outcome has no cost")
+    return rank.outcome
 
 
 def _overloads(rank: Rank) -> bool:
@@ -324,26 +370,15 @@ def _is_closure(rank: Rank) -> bool:
     return any(one.family == CLOSURE for one in rank.candidates)
 
 
-def _reason(chosen: tuple[Candidate, ...], outcome: Outcome, excess: float) -> Phrase:
-    unserved, hours = outcome.cost
-    values: dict[str, float | str] = {
-        "size": float(len(chosen)),
-        "hours": hours,
-        "unserved": unserved,
-        "share": _shown(outcome.damage_share, 100.0),
-        "crossings": _shown(outcome.crossings_vehd, 1.0),
-    }
-    if math.isinf(excess):
+def _reason(chosen: tuple[Candidate, ...], missed: float) -> Phrase:
+    values: dict[str, float | str] = {"size": float(len(chosen))}
+    if math.isinf(missed):
         return Phrase("advice.unknown", values)
-    if excess > 0.0:
+    if missed > 0.0:
         return Phrase("advice.misses", values)
     if chosen[0].family == CLOSURE:
-        return Phrase("advice.closure", values)
+        return Phrase("advice.closure")
     return Phrase("advice.reaches", values)
-
-
-def _shown(value: float | None, factor: float) -> float | str:
-    return "-" if value is None else factor * value
 
 
 def scenario_of(chosen: Sequence[Intervention], *, name: str, base: str) -> Scenario:
@@ -351,83 +386,29 @@ def scenario_of(chosen: Sequence[Intervention], *, name: str, base: str) -> Scen
     return Scenario(name, base, tuple(chosen))
 
 
-def outcome_of(document: Mapping[str, Any], asset_id: str, target: Target) -> Outcome:
-    """Outcome in the document of a measures run.
-
-    Parameters
-    ----------
-    document
-        Form 1.
-    asset_id
-        The bridge; its worst part counts. Of a damage that can only be compared the less
-        favourable end counts.
-    target
-        Whose mass is looked up.
-    """
-    parts = [one for one in document["bridges"] if one["asset"] == asset_id]
-    kpi = {one["key"]: one["change"] or 0.0 for one in document["kpis"]}
-    return Outcome(
-        damage_share=_damage_share(parts),
-        crossings_vehd=_crossings(parts, target.above_t, side="scenario_vehd"),
-        today_vehd=_crossings(parts, target.above_t, side="base_vehd"),
-        unserved_vehh=kpi.get("unserved", 0.0),
-        vehicle_h=kpi.get("vehicle_h", 0.0),
-        heavy_km=kpi.get("heavy_km", 0.0),
-        overloaded=tuple(
-            one["name"]
-            for one in document["bridges"]
-            if one["asset"] != asset_id and _is_overloaded(one)
-        ),
-    )
-
-
-def _damage_share(parts: Sequence[Mapping[str, Any]]) -> float | None:
-    """Of the worst part; None if one part is not known, for it may be the one that gets worse."""
-    shares = [_share(one["fatigue"]) for one in parts]
-    known = [share for share in shares if share is not None]
-    return max(known) if known and len(known) == len(shares) else None
-
-
-def _share(fatigue: Mapping[str, Any]) -> float | None:
-    """Damage after over before; 1 where there is none on either side, None if it begins."""
-    if fatigue["status"] == "not_assessable":
-        return None
-    if fatigue["factor"] is None:
-        return 1.0 if fatigue["scenario_per_day"] == 0.0 else None
-    return float(fatigue["factor"])
-
-
-def _crossings(
-    parts: Sequence[Mapping[str, Any]], above_t: float | None, *, side: str
-) -> float | None:
-    """Crossings above a mass; None where the document has no such limit or no day."""
-    found = [_above(part, above_t, side) for part in parts if above_t is not None]
-    known = [value for value in found if value is not None]
-    return max(known) if known and len(known) == len(found) else None
-
-
-def _above(part: Mapping[str, Any], above_t: float, side: str) -> float | None:
-    """Of one part: a limit that is counted, or bands of mass that begin there."""
-    for row in part["crossings_above"]:
-        if math.isclose(row["limit_t"], above_t):
-            return row[side]
-    bands = part["by_mass"]
-    if not any(math.isclose(row["from_t"], above_t) for row in bands):
-        return None
-    values = [row[side] for row in bands if row["from_t"] > above_t - LEAST_T]
-    return None if None in values else math.fsum(values)
-
-
-def _is_overloaded(bridge: Mapping[str, Any]) -> bool:
-    if any(one["status"] == "newly_violated" for one in bridge["restrictions"]):
-        return True
-    used = bridge["utilisation"]
-    before, after = used["base"], used["scenario"]
-    return before is not None and after is not None and before <= 1.0 < after
-
-
-def told(rank: Rank) -> Iterator[Phrase]:
-    """What is said of a rank: its reason, and the bridges that it overloads."""
+def told(rank: Rank, target: Target) -> Iterator[Phrase]:
+    """What is said of a rank: its reason, its figures, what it overloads, what decided."""
     yield rank.reason
-    if rank.outcome is not None and rank.outcome.overloaded:
-        yield Phrase("advice.overloads", {"bridges": ", ".join(rank.outcome.overloaded)})
+    outcome = rank.outcome
+    if outcome is None:
+        return
+    if target.damage_share is not None and outcome.damage_share is not None:
+        percent = {"share": 100.0 * outcome.damage_share, "most": 100.0 * target.damage_share}
+        yield Phrase("advice.damage", percent)
+    if target.above_t is not None and outcome.crossings_vehd is not None:
+        figures = {"crossings": outcome.crossings_vehd, "mass": target.above_t}
+        yield Phrase("advice.crossings", {**figures, "most": target.crossings_vehd or 0.0})
+    yield _price(outcome)
+    if outcome.overloaded:
+        yield Phrase("advice.overloads", {"bridges": ", ".join(outcome.overloaded)})
+    if rank.behind is not None:
+        yield rank.behind
+
+
+def _price(outcome: Outcome) -> Phrase:
+    """What traffic pays, or saves: who drives elsewhere may make room for others."""
+    unserved, hours, heavy_km = outcome.cost
+    if not any((unserved, hours, heavy_km)):
+        return Phrase("advice.cost_nothing")
+    values = {"hours": abs(hours), "unserved": unserved, "heavy": heavy_km}
+    return Phrase("advice.saves" if hours < 0.0 else "advice.cost", values)

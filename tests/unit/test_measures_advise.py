@@ -3,8 +3,10 @@
 import pytest
 from measures_case import solved, town_base
 
-from simulations.measures.advise import Outcome, Target, advise, candidates_for, outcome_of, told
-from twin.errors import ScenarioError
+from simulations.measures.advice_outcome import outcome_in, outcome_of
+from simulations.measures.advise import Outcome, advise, candidates_for, told
+from twin.errors import ScenarioError, SolveError
+from twin.model.advice import Target
 from twin.model.interventions import Intervention
 from twin.model.phrases import is_known
 from twin.model.scenarios import Scenario
@@ -73,7 +75,7 @@ def test_what_cannot_be_ordered_is_named_and_in_no_larger_set():
     refused = [rank for rank in found.ranks if rank.outcome is None]
     assert [families(rank) for rank in refused] == [("lane_closure",)]
     assert sum("close_lane" in {one.kind for one in chosen} for chosen in asked) == 1
-    assert all(is_known(phrase) for rank in found.ranks for phrase in told(rank))
+    assert all(is_known(phrase) for rank in found.ranks for phrase in told(rank, HALF))
 
 
 def test_a_limit_that_cannot_be_had_makes_room_for_the_next_looser_one():
@@ -142,7 +144,12 @@ def test_an_unknown_figure_never_reaches_a_target():
 
 
 def test_a_target_must_say_something():
-    for arguments in ((None, None, None), (None, 30.0, None), (-0.1, None, None)):
+    for arguments in (
+        (None, None, None),
+        (None, 30.0, None),
+        (-0.1, None, None),
+        (1.0, None, None),
+    ):
         with pytest.raises(ScenarioError):
             Target(*arguments)
 
@@ -151,7 +158,8 @@ def test_the_best_answer_of_a_small_town_is_found_by_the_real_analysis():
     target = Target(damage_share=0.4)
 
     def evaluate(chosen: tuple[Intervention, ...]) -> Outcome:
-        return outcome_of(solved(Scenario("try", "town", chosen)).document, "B1", target)
+        found = solved(Scenario("try", "town", chosen))
+        return outcome_in(found.joint, found.report.document, "B1", target)
 
     classes = [one.name for one in town_base().demand.classes]
     found = advise(candidates_for("B1", classes), target, evaluate, most=1)
@@ -169,7 +177,8 @@ def test_a_target_that_is_met_today_is_said():
     target = Target(above_t=30.0, crossings_vehd=1e6)
 
     def evaluate(chosen: tuple[Intervention, ...]) -> Outcome:
-        return outcome_of(solved(Scenario("try", "town", chosen)).document, "B1", target)
+        found = solved(Scenario("try", "town", chosen))
+        return outcome_in(found.joint, found.report.document, "B1", target)
 
     found = advise(candidates_for("B1", CLASSES)[2:3], target, evaluate, most=1)
     assert found.is_met_today
@@ -177,3 +186,57 @@ def test_a_target_that_is_met_today_is_said():
     assert outcome is not None
     assert outcome.crossings_vehd == pytest.approx(0.0)
     assert outcome.today_vehd is None or outcome.today_vehd > 0.0
+
+
+def test_each_rank_says_what_the_one_before_does_better():
+    evaluate, _ = made_up({"limit_weight": 0.2, "class_ban": 0.05, "close_asset": 0.0})
+    found = advise(candidates_for("B1", CLASSES), HALF, evaluate)
+    keys = [rank.behind.key for rank in found.ranks if rank.behind is not None]
+    assert keys[0] == "advice.first_reaches"
+    assert "advice.behind_hours" in keys
+    assert "advice.behind_closure" in keys
+    assert "advice.behind_reach" in keys
+    assert all(is_known(phrase) for rank in found.ranks for phrase in told(rank, HALF))
+
+
+def test_a_change_within_the_noise_costs_nothing_and_the_milder_value_comes_first():
+    def evaluate(chosen: tuple[Intervention, ...]) -> Outcome:
+        mass_t = float(str(chosen[0].parameters["mass_t"]))
+        return Outcome(0.2, None, 0.0, -mass_t, 0.0, is_noise=True)
+
+    found = advise(candidates_for("B1", CLASSES)[:3], HALF, evaluate, most=1)
+    masses = [rank.candidates[0].intervention.parameters["mass_t"] for rank in found.ranks]
+    assert masses == [26.0, 12.0, 7.5]
+    assert [rank.behind.key for rank in found.ranks if rank.behind] == [
+        "advice.first_reaches", "advice.behind_strict", "advice.behind_strict",
+    ]  # fmt: skip
+
+
+def test_the_share_of_the_search_grows_and_an_interrupt_ends_it():
+    evaluate, _ = made_up({"limit_weight": 0.9, "class_ban": 0.8, "close_asset": 0.95})
+    shares: list[float] = []
+    advise(
+        candidates_for("B1", CLASSES), Target(damage_share=0.1), evaluate,
+        tell=lambda step: shares.append(step.share),
+    )  # fmt: skip
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1] < 1.0) == (0.0, True)
+
+    def stop(step: object) -> None:
+        raise SolveError(str(step))
+
+    with pytest.raises(SolveError):
+        advise(candidates_for("B1", CLASSES), HALF, evaluate, tell=stop)
+
+
+def test_crossings_are_counted_above_any_mass():
+    found = solved(
+        Scenario("try", "town", (Intervention("limit_weight", ("B1",), {"mass_t": 12.0}),))
+    )
+    today = [
+        outcome_in(found.joint, found.report.document, "B1", Target(None, mass_t, 10.0)).today_vehd
+        for mass_t in (3.5, 17.3, 30.0, 39.0)
+    ]
+    assert None not in today
+    assert today == sorted(today, reverse=True)  # type: ignore[type-var]
+    assert today[0] != today[1] != today[2]
