@@ -69,6 +69,7 @@ def rule_of(settings: Settings) -> UpkeepRule:
             quarantine_bytes=store.quarantine_bytes,
             arrival_days=store.arrival_days,
             answer_days=settings.traffic.answer_days,
+            state_days=store.state_days,
         ),
         is_compressed=store.compression == "auto",
         made_by=f"stadtzwilling {version('stadtzwilling')}",

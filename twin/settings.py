@@ -86,6 +86,7 @@ class StoreSettings:
     quarantine_days: int = 90
     quarantine_bytes: int = 1024**3
     arrival_days: int = 7
+    state_days: int = 365
     partition_days: Literal[1, 7] = 1
     compression: Literal["auto", "off"] = "off"
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from bridge_samples import trained_model
 from services import open_folder
 from store_samples import batch, city, stream
 from store_servers import Database, Server, running_server
@@ -21,6 +22,7 @@ from waiting import wait_for
 from twin.city import Twin
 from twin.maintain import maintain_once, prove, rule_of
 from twin.model.jobs import JobStatus
+from twin.model.monitoring import AnalysisOutcome, StateRecord
 from twin.model.times import to_us, utc_now
 from twin.model.upkeep import Retention, UpkeepRule
 from twin.settings import load_settings
@@ -185,6 +187,26 @@ def test_the_proof_is_printed_and_breaks_when_it_is_edited(bench: Bench) -> None
     assert "the chain is broken at entry 1" in said
 
 
+def test_once_thins_superseded_states_of_analyses_after_the_days_of_the_setting(
+    bench: Bench,
+) -> None:
+    begun = utc_now().replace(day=1) - timedelta(days=500)
+    store = open_store(bench.database.dsn("twin_work"))
+    for version in range(1, 5):
+        at = begun + timedelta(hours=version)
+        model = replace(trained_model("bridge", at=at), version=version)
+        state = StateRecord(f"compensation.{version}", "bridge", 1, to_us(at), b"x")
+        store.bridges.keep(AnalysisOutcome(models=(model,), states=(state,)), at=at)
+    store.close()
+    names = "SELECT name FROM bridge_state ORDER BY name"
+    bench.write_settings("state_days = 0")
+    assert bench.run("--once")[0] == 0
+    assert len(bench.database.run(names)) == 4
+    bench.write_settings()
+    assert bench.run("--once")[0] == 0
+    assert bench.database.run(names) == [("compensation.3",), ("compensation.4",)]
+
+
 def test_nobody_edits_the_proof_through_the_front_door(bench: Bench) -> None:
     bench.record([(2, to_us(utc_now()) - 86_400_000_000 * 100, 1.0)])
     bench.run("--once")
@@ -216,6 +238,8 @@ def test_the_job_can_neither_delete_unproved_nor_prove_what_it_did_not_delete(be
         ("SELECT twin_expire_room('reading', now(), now(), '', '')", "younger than a day"),
         ("SELECT twin_expire_quarantine(now(), NULL, '', '')", "younger than a day"),
         ("SELECT twin_bound_quarantine(0, '', '')", "a bound of 0 bytes"),
+        ("DELETE FROM bridge_state", "permission denied"),
+        ("SELECT twin_expire_states(now())", "younger than a day"),
     ):
         with pytest.raises(psycopg.Error, match=refusal):
             bench.database.run(statement, role="twin_keep")

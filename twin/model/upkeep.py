@@ -39,6 +39,8 @@ class Retention:
         Times of arrival of readings without a clock.
     answer_days
         Answered questions to the traffic model; 0 keeps them for ever.
+    state_days
+        Superseded states of analyses (`twin.model.state_keeping`); 0 keeps them for ever.
     """
 
     reading_days: int = 730
@@ -51,6 +53,7 @@ class Retention:
     quarantine_bytes: int = 1024**3
     arrival_days: int = 7
     answer_days: int = 365
+    state_days: int = 365
 
     def class_days(self, privacy_class: str) -> tuple[str, int]:
         """Setting and days of the readings of a privacy class.

@@ -122,6 +122,13 @@ class BridgeShelf(Protocol):
         """Return the states of this name, by asset."""
         ...
 
+    def expire_states(self, *, before: datetime) -> int:
+        """Delete superseded states that were not kept anew since; how many (ADR 0060).
+
+        What stays is told by `twin.model.state_keeping`.
+        """
+        ...
+
     def events(
         self,
         asset_id: str,

@@ -16,6 +16,7 @@ from twin.model.monitoring import (
     TrainedModel,
 )
 from twin.model.observations import Batch, RecordResult
+from twin.model.state_keeping import ModelVersion, spare_states, spare_versions
 from twin.store import keeping
 from twin.store.memory_book import MemoryBook
 from twin.store.text import require_storable
@@ -44,6 +45,7 @@ class MemoryBridges:
         self._batches = keeping.OutcomeBatches()
         self._events: dict[tuple[str, str, str], BridgeEvent] = {}
         self._states: dict[tuple[str, str], StateRecord] = {}
+        self._kept_at: dict[tuple[str, str], datetime] = {}
         self._models: dict[tuple[str, str, int], TrainedModel] = {}
         self._findings: dict[int, StoredFinding] = {}
 
@@ -64,7 +66,7 @@ class MemoryBridges:
                 corrected=result.corrected,
                 quarantined=result.quarantined,
                 events=self._add_events(outcome.events),
-                states=sum(self._take_state(state) for state in outcome.states),
+                states=sum(self._take_state(state, at) for state in outcome.states),
                 models=self._add_models(outcome.models),
                 findings=tuple(
                     number
@@ -82,6 +84,23 @@ class MemoryBridges:
         """States of this name, by asset."""
         with self._lock:
             return tuple(self._states[key] for key in sorted(self._states) if key[1] == name)
+
+    def expire_states(self, *, before: datetime) -> int:
+        """Delete superseded states that were not kept anew since; how many."""
+        with self._lock:
+            versions = [
+                ModelVersion(one.asset_id, one.name, one.version, one.trained_at)
+                for one in self._models.values()
+            ]
+            spoken: dict[str, list[datetime]] = {}
+            for stored in self._findings.values():
+                times = (stored.opened_at, stored.finding.at, *(step.at for step in stored.steps))
+                spoken.setdefault(stored.finding.asset_id, []).extend(times)
+            spare = spare_versions(versions, spoken)
+            gone = spare_states(self._kept_at, spare, before=before)
+            for key in gone:
+                del self._states[key], self._kept_at[key]
+            return len(gone)
 
     def events(
         self,
@@ -159,12 +178,13 @@ class MemoryBridges:
         self._models |= {_model_key(model): model for model in models}
         return len(self._models) - before
 
-    def _take_state(self, state: StateRecord) -> bool:
+    def _take_state(self, state: StateRecord, at: datetime) -> bool:
         known = self._states.get((state.asset_id, state.name))
         order = (state.format_version, state.position_us)
         if known is not None and order <= (known.format_version, known.position_us):
             return False
         self._states[state.asset_id, state.name] = state
+        self._kept_at[state.asset_id, state.name] = at
         return True
 
     def _state_finding(self, finding: Finding, at: datetime) -> int | None:

@@ -87,6 +87,12 @@ class PostgresBridges:
             found = cursor.execute(query("select_bridge_states"), {"name": name}).fetchall()
         return tuple(sorted(found, key=lambda state: state.asset_id))
 
+    def expire_states(self, *, before: datetime) -> int:
+        """Delete superseded states that were not kept anew since; how many."""
+        with self._connections.use() as connection:
+            row = connection.execute(query("expire_states"), {"before": before}).fetchone()
+        return 0 if row is None else int(str(row[0]))
+
     def events(
         self,
         asset_id: str,

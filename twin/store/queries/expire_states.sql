@@ -1,0 +1,1 @@
+SELECT twin_expire_states(%(before)s)
