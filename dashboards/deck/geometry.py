@@ -6,12 +6,13 @@ are made in a plane that touches the earth at the city, off by less than one per
 
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely import affinity
 from shapely.geometry import LineString, MultiLineString, MultiPolygon, Point, Polygon
 from shapely.geometry.base import BaseGeometry
 
@@ -21,6 +22,7 @@ SYMBOL_RADIUS_M = 45.0
 DEFAULT_WIDTH_M = 12.0
 
 Degrees = NDArray[np.float64]
+LINE = shapely.GeometryType.LINESTRING
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +33,29 @@ class Plane:
     latitude: float
 
     @property
-    def _scale(self) -> tuple[float, float]:
-        return METRES_PER_DEGREE * float(np.cos(np.radians(self.latitude))), METRES_PER_DEGREE
+    def _origin(self) -> Degrees:
+        return np.array([self.longitude, self.latitude])
+
+    @property
+    def _scale(self) -> Degrees:
+        east = METRES_PER_DEGREE * np.cos(np.radians(self.latitude))
+        return np.array([east, METRES_PER_DEGREE])
+
+    def metres(self, places: Degrees) -> NDArray[np.float64]:
+        """Coordinates (n, 2) [degree] in metres about the origin."""
+        return (places - self._origin) * self._scale
+
+    def degrees(self, places: NDArray[np.float64]) -> Degrees:
+        """Coordinates (n, 2) [m] in degrees again."""
+        return places / self._scale + self._origin
 
     def to_metres(self, geometry: BaseGeometry) -> BaseGeometry:
         """Geometry in metres about the origin."""
-        x, y = self._scale
-        return affinity.affine_transform(
-            geometry, [x, 0, 0, y, -self.longitude * x, -self.latitude * y]
-        )
+        return cast("BaseGeometry", shapely.transform(geometry, self.metres))
 
     def to_degrees(self, geometry: BaseGeometry) -> BaseGeometry:
         """Geometry in degrees again."""
-        x, y = self._scale
-        return affinity.affine_transform(
-            geometry, [1 / x, 0, 0, 1 / y, self.longitude, self.latitude]
-        )
+        return cast("BaseGeometry", shapely.transform(geometry, self.degrees))
 
 
 def line_of(geometry: BaseGeometry) -> LineString:
@@ -60,25 +69,34 @@ def line_of(geometry: BaseGeometry) -> LineString:
     return LineString([geometry.centroid, geometry.centroid])
 
 
-def beside(line: LineString, plane: Plane, *, offset_m: float, tolerance_m: float = 0.0) -> Degrees:
-    """Vertices of a line moved to the right of its direction, shape (vertices, 2) [degree].
+def beside(
+    lines: Sequence[LineString], plane: Plane, *, offset_m: float, tolerance_m: float = 0.0
+) -> list[Degrees]:
+    """Vertices of lines moved to the right of their direction, each (vertices, 2) [degree].
 
     Parameters
     ----------
-    line
+    lines
         In degrees, in the direction of travel.
     offset_m
         Distance to the right [m].
     tolerance_m
         Simplification [m]; 0 keeps every vertex.
     """
-    local = plane.to_metres(line)
+    if not lines:
+        return []
+    local = shapely.transform(np.array(lines, dtype=object), plane.metres)
     if tolerance_m > 0:
-        local = local.simplify(tolerance_m)
-    moved = local if offset_m == 0 or local.length == 0 else local.offset_curve(-offset_m)
-    if moved.is_empty or not moved.length:
-        moved = local
-    return np.asarray(plane.to_degrees(line_of(moved)).coords, dtype=np.float64)[:, :2]
+        local = shapely.simplify(local, tolerance_m)
+    moved = local if offset_m == 0 else shapely.offset_curve(local, -offset_m)
+    is_lost = shapely.is_empty(moved) | (shapely.length(moved) == 0)
+    moved = np.where(is_lost, local, moved)
+    for place in np.flatnonzero(shapely.get_type_id(moved) != LINE).tolist():
+        moved[place] = line_of(moved[place])
+    degrees = shapely.transform(moved, plane.degrees)
+    vertices = shapely.get_coordinates(degrees)
+    ends = np.cumsum(shapely.get_num_coordinates(degrees))
+    return np.split(vertices, ends[:-1])
 
 
 def footprint(geometry: BaseGeometry, plane: Plane, *, width_m: float | None) -> Degrees:

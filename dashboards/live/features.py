@@ -223,7 +223,7 @@ def _place(asset: Asset, component: Component | None) -> tuple[float, float]:
         return middle(asset.geometry)
     if component.kind == "direction":
         axis = _axis(asset, component)
-        return tuple(beside(axis, Plane(*middle(axis)), offset_m=NEAR_OFFSET_M).mean(axis=0))
+        return tuple(beside([axis], Plane(*middle(axis)), offset_m=NEAR_OFFSET_M)[0].mean(axis=0))
     if component.geometry is not None:
         return middle(component.geometry)
     if component.station_m is None or asset.geometry.geom_type != "LineString":
@@ -259,8 +259,8 @@ def _tables(
     """
     origin = (plane.longitude, plane.latitude)
     axes = [_axis(row.asset, row.component) for row in roads]
-    near = [beside(axis, plane, offset_m=NEAR_OFFSET_M) for axis in axes]
-    far = [beside(a, plane, offset_m=FAR_OFFSET_M, tolerance_m=FAR_TOLERANCE_M) for a in axes]
+    near = beside(axes, plane, offset_m=NEAR_OFFSET_M)
+    far = beside(axes, plane, offset_m=FAR_OFFSET_M, tolerance_m=FAR_TOLERANCE_M)
     main = [row for row, feature in enumerate(roads) if road_class(feature.asset) in MAIN]
     closed = [row for row, feature in enumerate(roads) if is_closed(feature.asset)]
     yield _body("roads", {**path_columns(near, origin), **_texts(roads)}, plane, near)
