@@ -17,6 +17,7 @@ from simulations.traffic.edits import Edited
 from simulations.traffic.emissions import emissions
 from simulations.traffic.graph import RoadGraph, build
 from simulations.traffic.handover import EstimateBand, bridge_traffic
+from simulations.traffic.massslices import edges_of
 from simulations.traffic.networksums import is_heavy
 from simulations.traffic.quality import LinkIndication, link_indication
 from simulations.traffic.reach import reach, without_alternative
@@ -107,8 +108,8 @@ def handover(
 ) -> tuple[Mapping[str, NDArray[np.generic]], tuple[str, ...]]:
     """Columns for whoever computes with loads of bridges, and the assumptions behind them.
 
-    One row per bridge, link, class and side (``base`` or ``scenario``); ``parts`` are part
-    structures by link id.
+    One row per bridge, link, class, mass slice and side (``base`` or ``scenario``); ``parts`` are
+    part structures by link id.
     """
     before, after = handover_rows(sides, parts)
     found = (*before, *after)
@@ -131,6 +132,7 @@ def handover_rows(
             around.band_low_vehh[known],
             around.band_high_vehh[known],
         )
+    edges = edges_of((sides.base.state.paths, sides.result.paths))
     before = bridge_traffic(
         sides.base.state,
         network=sides.base.network,
@@ -138,6 +140,7 @@ def handover_rows(
         kind="base",
         parts=parts,
         estimate=band,
+        edges=edges,
     )
     after = bridge_traffic(
         sides.result,
@@ -147,6 +150,7 @@ def handover_rows(
         edited=sides.edited,
         parts=parts,
         estimate=band,
+        edges=edges,
     )
     return before, after
 
@@ -163,7 +167,8 @@ def _bridge_columns(found: tuple[BridgeTraffic, ...]) -> Mapping[str, NDArray[np
     }
     numbers = (
         "flow_vehh", "flow_low_vehh", "flow_high_vehh", "mean_speed_kmh", "heavy_share",
-        "mass_limit_t", "obey_share", "min_gap_m", "period_start_hour", "hours", "relative_gap",
+        "mass_limit_t", "mass_from_t", "mass_to_t", "obey_share", "min_gap_m", "period_start_hour",
+        "hours", "relative_gap",
     )  # fmt: skip
     columns: dict[str, NDArray[np.generic]] = {
         name: np.array([getattr(item, attribute) for item in found], dtype=np.str_)

@@ -24,7 +24,7 @@ from twin.model.structure_state import StructureState, parts_of
 from twin.model.targets import TARGETS_PART, TargetNames
 from twin.ports import Clock, Store
 
-ENGINE, VERSION = "measures", "3"
+ENGINE, VERSION = "measures", "4"
 DOCUMENT_PART = "measures"
 """File of a run that holds the answer as JSON."""
 FEWEST_MEMBERS, MOST_MEMBERS = 5, 500
@@ -172,7 +172,7 @@ def version_on(facts: BaseFacts) -> str:
     Examples
     --------
     >>> version_on(BaseFacts("today", "ab12", "path_equilibrium", "1", {}))
-    '3 on path_equilibrium 1'
+    '4 on path_equilibrium 1'
     """
     return f"{VERSION} on {facts.engine} {facts.engine_version}"
 

@@ -228,9 +228,17 @@ def _weighed(rows: Sequence[BridgeTraffic], factor: float) -> tuple[BridgeTraffi
     """Rows whose limits are those of vehicles before their weights were drawn.
 
     A vehicle of mass m weighs m times the factor: it is above a limit if m is above the limit over
-    the factor. Infinite limits stay.
+    the factor. Infinite limits stay. The same holds for the masses that divide a class.
     """
-    return tuple(replace(row, mass_limit_t=row.mass_limit_t / factor) for row in rows)
+    return tuple(
+        replace(
+            row,
+            mass_limit_t=row.mass_limit_t / factor,
+            mass_from_t=row.mass_from_t / factor,
+            mass_to_t=row.mass_to_t / factor,
+        )
+        for row in rows
+    )
 
 
 def limits_of(part: PartFound) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulations.measures.document import Cause
-from simulations.measures.flows import TrafficSides, share_above
+from simulations.measures.flows import PartFlows, TrafficSides
 from simulations.traffic.networksums import is_heavy
 from simulations.traffic.selectlink import Selection, select
 
@@ -19,8 +19,9 @@ _LEAST_SHARE = 0.01
 
 
 def causes(
-    sides: TrafficSides, links: NDArray[np.int64], *, names: Mapping[int, str], gains: bool
-) -> list[Cause]:
+    sides: TrafficSides, links: NDArray[np.int64], *, flows: PartFlows, names: Mapping[int, str],
+    gains: bool,
+) -> list[Cause]:  # fmt: skip
     """Pairs of zones with the largest change of heavy vehicles over some links, up to five.
 
     Parameters
@@ -28,6 +29,8 @@ def causes(
     sides
     links : (ids,)
         Of the bridge.
+    flows
+        On the bridge, for the share of each class above 30 t.
     names
         Readable names of zones by node id.
     gains
@@ -36,11 +39,11 @@ def causes(
     known_base = links[np.isin(links, sides.base.state.link_id)]
     base = select(sides.base.state, known_base)
     scenario = select(sides.result, links[np.isin(links, sides.result.link_id)])
-    pairs, change = _changes(base, scenario, len(sides.classes))
+    pairs, before, change = _changes(base, scenario, len(sides.classes))
     if not pairs.shape[1]:
         return []
     heavy = is_heavy(sides.classes)
-    above = np.array([share_above(item, HEAVY_LIMIT_T) for item in sides.classes])
+    above, above_now = flows.shares_above(HEAVY_LIMIT_T)
     sign = 1.0 if gains else -1.0
     size = sign * change[heavy].sum(axis=0)
     order = np.lexsort((pairs[1], pairs[0], -size))
@@ -55,7 +58,9 @@ def causes(
             "destination_name": names.get(int(pairs[1, row]), str(int(pairs[1, row]))),
             "vehd": _of_day(float(change[:, row].sum()), day),
             "heavy_vehd": _of_day(float(change[heavy, row].sum()), day),
-            "above_30t_vehd": _of_day(float(above @ change[:, row]), day),
+            "above_30t_vehd": _of_day(
+                float(above_now @ change[:, row] + (above_now - above) @ before[:, row]), day
+            ),
         }
         for row in rows
     ]
@@ -67,8 +72,8 @@ def _of_day(value: float, day: float | None) -> float | None:
 
 def _changes(
     base: Selection, scenario: Selection, classes: int
-) -> tuple[NDArray[np.int64], Floats]:
-    """Pairs (2, pairs) and the change of each class (classes, pairs) [1/h]."""
+) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """Pairs (2, pairs), flow before and change of each class (classes, pairs) [1/h]."""
     columns = np.stack(
         [
             np.concatenate((base.origin, scenario.origin)),
@@ -79,5 +84,9 @@ def _changes(
     index = np.concatenate((base.class_index, scenario.class_index)).astype(np.int64)
     flow = np.concatenate((-base.flow_vehh, scenario.flow_vehh))
     cell = index * pairs.shape[1] + place.ravel()
-    sums = np.bincount(cell, weights=flow, minlength=classes * pairs.shape[1])
-    return pairs, sums.astype(np.float64).reshape(classes, pairs.shape[1])
+    size = classes * pairs.shape[1]
+    own = cell[: base.flow_vehh.size]
+    before = np.bincount(own, weights=base.flow_vehh, minlength=size).astype(np.float64)
+    sums = np.bincount(cell, weights=flow, minlength=size).astype(np.float64)
+    shape = classes, pairs.shape[1]
+    return pairs, before.reshape(shape), sums.reshape(shape)

@@ -4,16 +4,18 @@ from simulations.measures.document import Band, Found
 from simulations.measures.flows import share_above
 from simulations.measures.joint import PartFound
 from simulations.measures.words import Said, in_both, say
+from simulations.traffic.massshares import is_known
 
 _LEAST = 0.5
 """Vehicles; less than half a vehicle is none."""
 
 
 def coarse_limits(part: PartFound, day_factor: float | None) -> list[Found]:
-    """Limits of the scenario inside the mass band of a class, which the model keeps away whole.
+    """Limits of the scenario inside the mass band of a class that the model cannot divide.
 
-    Of the vehicles of the class that leave the bridge, the share of its distribution of gross mass
-    up to the limit may lawfully stay; so much the relief is overstated at most.
+    It keeps away the whole of a class without a known distribution of gross mass. Of the vehicles
+    that leave the bridge, the share up to the limit may lawfully stay, if the class is spread
+    evenly over its band; so much the relief is overstated at most.
 
     Parameters
     ----------
@@ -31,6 +33,8 @@ def coarse_limits(part: PartFound, day_factor: float | None) -> list[Found]:
             continue
         for item, vehicles in zip(flows.classes, gone.tolist(), strict=True):
             if not item.mass_from_t < limit < item.mass_to_t or vehicles < _LEAST:
+                continue
+            if is_known(item.mass_distribution_id):
                 continue
             lawful = 1.0 - share_above(item, limit)
             text = say(

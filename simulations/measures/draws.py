@@ -64,18 +64,28 @@ class Draw:
     def demand(self, base: Demand, spread: DemandSpread) -> Demand:
         """The demand of this member: trips of a group times one factor, median 1.
 
+        Its gross masses are those of this member, too: they decide on the shares that limits inside
+        a class divide it into.
+
         Examples
         --------
         >>> from simulations.traffic.examples import two_routes
         >>> _, demand = two_routes()
         >>> spread = DemandSpread(np.zeros(2), np.zeros(2, dtype=np.int64), ("1/light",))
-        >>> Draw(1, 0).demand(demand, spread).flow_vehh.tolist() == demand.flow_vehh.tolist()
+        >>> drawn = Draw(1, 0).demand(demand, spread)
+        >>> drawn.flow_vehh.tolist() == demand.flow_vehh.tolist()
+        True
+        >>> drawn.mass_factor == Draw(1, 0).weight_factor
         True
         """
         common = self._normal("demand")
         own = np.array([self._normal("demand", name) for name in spread.names])
         mixed = np.sqrt(COMMON_SHARE) * common + np.sqrt(1.0 - COMMON_SHARE) * own[spread.group]
-        return replace(base, flow_vehh=base.flow_vehh * np.exp(spread.sigma * mixed))
+        return replace(
+            base,
+            flow_vehh=base.flow_vehh * np.exp(spread.sigma * mixed),
+            mass_factor=self.weight_factor,
+        )
 
     @property
     def weight_factor(self) -> float:

@@ -1,20 +1,26 @@
 """Vehicles on a part structure before and after, by class, from the hand-over of traffic."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import truncnorm
 
 from simulations.measures.cases import BridgeCase
-from simulations.structure.weights import templates_of
 from simulations.traffic.compare import Comparison
 from simulations.traffic.edits import Edited
+from simulations.traffic.massshares import (
+    distribution_above,
+    share_above,
+    share_above_within,
+    share_between,
+)
+from simulations.traffic.massslices import MassSlice, slices_of
 from simulations.traffic.networksums import BridgeChange, is_heavy
 from twin.model.bases import TrafficBase
 from twin.model.traffic import BridgeTraffic, TrafficResult, VehicleClass
+
+__all__ = ["PartFlows", "TrafficSides", "distribution_above", "part_flows", "share_above"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -70,6 +76,12 @@ class PartFlows:
         The limit that they break [t].
     heavy_floor_vehh
         Noise floor of all heavy vehicles together.
+    slices
+        Of classes that limits divide, and whole classes; by class.
+    base_share, scenario_share : (slices,)
+        Of the vehicles of their class on each side [-]; they sum to 1.
+    breaking_share : (slices,)
+        Of the vehicles of their class that do not keep a mass limit [-].
     """
 
     classes: tuple[VehicleClass, ...]
@@ -79,6 +91,10 @@ class PartFlows:
     breaking_vehh: Floats
     breaking_above_t: Floats
     heavy_floor_vehh: float
+    slices: tuple[MassSlice, ...]
+    base_share: Floats
+    scenario_share: Floats
+    breaking_share: Floats
 
     @property
     def heavy(self) -> Bools:
@@ -108,51 +124,35 @@ class PartFlows:
 
     def above_vehh(self, limit_t: float) -> tuple[float, float]:
         """Vehicles an hour above a gross mass, before and after."""
-        share = np.array([share_above(item, limit_t) for item in self.classes])
-        return float(share @ self.base_vehh), float(
-            share @ self.scenario_vehh + self._breaking_above(limit_t)
+        before, after = self.shares_above(limit_t)
+        return float(before @ self.base_vehh), float(
+            after @ self.scenario_vehh + self._breaking_above(limit_t)
         )
+
+    def shares_above(self, limit_t: float) -> tuple[Floats, Floats]:
+        """Shares of each class above a gross mass before and after, (classes,) each [-]."""
+        out = np.zeros((2, len(self.classes)))
+        for row, one in enumerate(self.slices):
+            share = self._share_of_slice(one, limit_t)
+            out[0, one.class_index] += share * self.base_share[row]
+            out[1, one.class_index] += share * self.scenario_share[row]
+        return out[0], out[1]
+
+    def _share_of_slice(self, one: MassSlice, limit_t: float) -> float:
+        item = self.classes[one.class_index]
+        return share_above_within(item, limit_t, from_t=one.from_t, to_t=one.to_t)
 
     def _breaking_above(self, limit_t: float) -> float:
         """Vehicles that break a limit and weigh more than ``limit_t``."""
         total = 0.0
-        for row in np.flatnonzero(self.breaking_vehh > 0.0).tolist():
-            own = share_above(self.classes[row], self.breaking_above_t[row])
-            both = share_above(self.classes[row], max(limit_t, self.breaking_above_t[row]))
-            total += self.breaking_vehh[row] * (both / own if own > 0.0 else 0.0)
+        for row in np.flatnonzero(self.breaking_share > 0.0).tolist():
+            one = self.slices[row]
+            broken_t = self.breaking_above_t[one.class_index]
+            own = self._share_of_slice(one, broken_t)
+            both = self._share_of_slice(one, max(limit_t, broken_t))
+            vehicles = self.breaking_vehh[one.class_index] * self.breaking_share[row]
+            total += vehicles * (both / own if own > 0.0 else 0.0)
         return total
-
-
-def share_above(item: VehicleClass, limit_t: float) -> float:
-    """Share of the vehicles of a class above a gross mass [-].
-
-    From the distributions of gross mass; a class without one is taken to be spread evenly over its
-    band.
-
-    Examples
-    --------
-    >>> share_above(VehicleClass("car", 0, mass_to_t=2.8), 3.5)
-    0.0
-    """
-    if limit_t >= item.mass_to_t:
-        return 0.0
-    if limit_t <= item.mass_from_t:
-        return 1.0
-    if not item.mass_distribution_id:
-        return (item.mass_to_t - limit_t) / (item.mass_to_t - item.mass_from_t)
-    return distribution_above(item.mass_distribution_id, float(limit_t))
-
-
-@cache
-def distribution_above(distribution: str, limit_t: float) -> float:
-    """Share of a distribution of gross mass above a limit [-]."""
-    total = 0.0
-    for one in templates_of(distribution):
-        low = (one.mass_from_t - one.mass_mean_t) / one.mass_sd_t
-        high = (one.mass_to_t - one.mass_mean_t) / one.mass_sd_t
-        place = (limit_t - one.mass_mean_t) / one.mass_sd_t
-        total += one.share * float(truncnorm.sf(place, low, high))
-    return total
 
 
 def rows_of_case(
@@ -177,8 +177,13 @@ def part_flows(
     """
     classes = sides.classes
     place = {item.name: row for row, item in enumerate(classes)}
-    flow_before = {(row.link_ids, row.vehicle_class): row.flow_vehh for row in before}
-    breaking = _worst(after, place, lambda row: _breaking(row, flow_before))
+    flow_before = {_key(row): row.flow_vehh for row in before}
+    slices = _slices(len(classes), place, (*before, *after))
+    flows = (_Flows.of(before, place, slices), _Flows.of(after, place, slices))
+    broken = [_breaking(row, flow_before, item=classes[place[row.vehicle_class]]) for row in after]
+    breakers = replace(flows[1], vehh=np.array(broken))
+    shares = [one.shares(classes, slices) for one in (*flows, breakers)]
+    breaking = breakers.by_class(len(classes))
     limits = np.full(len(classes), np.inf)
     for row in after:
         if row.obey_share < 1.0:
@@ -195,8 +200,12 @@ def part_flows(
             breaking_vehh=breaking,
             breaking_above_t=limits,
             heavy_floor_vehh=whole.heavy_floor_vehh,
+            slices=slices,
+            base_share=shares[0],
+            scenario_share=shares[1],
+            breaking_share=shares[2],
         )
-    one, two = (_worst(rows, place, lambda row: row.flow_vehh) for rows in (before, after))
+    one, two = (side.by_class(len(classes)) for side in flows)
     heavy = is_heavy(classes)
     return PartFlows(
         classes=classes,
@@ -206,34 +215,96 @@ def part_flows(
         breaking_vehh=breaking,
         breaking_above_t=limits,
         heavy_floor_vehh=float(np.sqrt((one[heavy].sum() + two[heavy].sum()) / 2.0)),
+        slices=slices,
+        base_share=shares[0],
+        scenario_share=shares[1],
+        breaking_share=shares[2],
     )
+
+
+def _slices(
+    count: int, place: Mapping[str, int], rows: Sequence[BridgeTraffic]
+) -> tuple[MassSlice, ...]:
+    """Slices of so many classes in some rows, which are the same on both sides."""
+    edges: dict[int, set[float]] = {}
+    for row in rows:
+        if np.isfinite(row.mass_to_t):
+            edges.setdefault(place[row.vehicle_class], set()).add(row.mass_to_t)
+    return slices_of(count, {key: tuple(sorted(ends)) for key, ends in edges.items()})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Flows:
+    """Vehicles of hand-over rows, and what they are rows of, (rows,) each."""
+
+    vehh: Floats
+    link: Sequence[tuple[str, tuple[int, ...]]]
+    class_index: Sequence[int]
+    slice_index: Sequence[int]
+
+    @classmethod
+    def of(
+        cls, rows: Sequence[BridgeTraffic], place: Mapping[str, int], slices: Sequence[MassSlice]
+    ) -> "_Flows":
+        """Flows of some rows."""
+        index = {(one.class_index, one.from_t): row for row, one in enumerate(slices)}
+        owners = [place[row.vehicle_class] for row in rows]
+        return cls(
+            vehh=np.array([row.flow_vehh for row in rows], dtype=np.float64),
+            link=[(row.direction, row.link_ids) for row in rows],
+            class_index=owners,
+            slice_index=[
+                index[owner, row.mass_from_t] for owner, row in zip(owners, rows, strict=True)
+            ],
+        )
+
+    def by_class(self, count: int) -> Floats:
+        """Of the busiest link of each direction, added over directions, (classes,)."""
+        return self._worst(self.class_index, count)
+
+    def shares(self, classes: Sequence[VehicleClass], slices: Sequence[MassSlice]) -> Floats:
+        """Share of each slice in its class; of a class without vehicles that of its table."""
+        flows = self._worst(self.slice_index, len(slices))
+        owner = np.array([one.class_index for one in slices])
+        total = np.bincount(owner, weights=flows, minlength=len(classes))[owner]
+        usual = np.array(
+            [share_between(classes[one.class_index], one.from_t, one.to_t) for one in slices]
+        )
+        return np.divide(flows, total, out=usual, where=total > 0.0)
+
+    def _worst(self, group: Sequence[int], count: int) -> Floats:
+        of_link: dict[tuple[str, tuple[int, ...], int], float] = {}
+        for (direction, links), index, flow in zip(
+            self.link, group, self.vehh.tolist(), strict=True
+        ):
+            key = (direction, links, index)
+            of_link[key] = of_link.get(key, 0.0) + flow
+        worst: dict[tuple[str, int], float] = {}
+        for (direction, _, index), flow in of_link.items():
+            worst[direction, index] = max(worst.get((direction, index), 0.0), flow)
+        out = np.zeros(count)
+        for (_, index), flow in sorted(worst.items()):
+            out[index] += flow
+        return out
 
 
 def _change_of(asset: str, changes: Sequence[BridgeChange]) -> BridgeChange | None:
     return next((item for item in changes if item.asset_id == asset), None)
 
 
+def _key(row: BridgeTraffic) -> tuple[tuple[int, ...], str, float]:
+    """Link, class and mass slice of a row."""
+    return row.link_ids, row.vehicle_class, row.mass_from_t
+
+
 def _breaking(
-    row: BridgeTraffic, before_vehh: Mapping[tuple[tuple[int, ...], str], float]
+    row: BridgeTraffic,
+    before_vehh: Mapping[tuple[tuple[int, ...], str, float], float],
+    *,
+    item: VehicleClass,
 ) -> float:
-    """Vehicles of a row's class that do not keep its limit: a share of the flow before."""
+    """Vehicles of a row that do not keep its limit: a share of the flow before."""
     if row.obey_share >= 1.0 or not row.mass_distribution_id:
         return 0.0
-    above = distribution_above(row.mass_distribution_id, row.mass_limit_t)
-    return (1.0 - row.obey_share) * above * before_vehh.get((row.link_ids, row.vehicle_class), 0.0)
-
-
-def _worst(
-    rows: Sequence[BridgeTraffic],
-    place: Mapping[str, int],
-    value: Callable[[BridgeTraffic], float],
-) -> Floats:
-    """Largest value of the links of each direction, added over directions, (classes,)."""
-    worst: dict[tuple[str, str], float] = {}
-    for row in rows:
-        key = (row.direction, row.vehicle_class)
-        worst[key] = max(worst.get(key, 0.0), value(row))
-    out = np.zeros(len(place))
-    for (_, name), flow in sorted(worst.items()):
-        out[place[name]] += flow
-    return out
+    above = share_above_within(item, row.mass_limit_t, from_t=row.mass_from_t, to_t=row.mass_to_t)
+    return (1.0 - row.obey_share) * above * before_vehh.get(_key(row), 0.0)

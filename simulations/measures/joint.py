@@ -197,7 +197,7 @@ def _part(
         utilisation=used,
         no_utilisation=reason if used is None else None,
         met=restrictions_met(case, sides, flows, ways, links=links),
-        causes=tuple(causes(sides, links, names=nodes, gains=gains)),
+        causes=tuple(causes(sides, links, flows=flows, names=nodes, gains=gains)),
         label=_label(sides, links),
         is_whole=whole,
         said=tuple(_said(case, told, drawn if used is not None or tool == "C" else None, said,

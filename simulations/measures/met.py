@@ -6,8 +6,7 @@ it is kept: ``not_above_noise``.
 ``*_vehd`` of a restriction are vehicles a day that cross although it forbids them. ``avoiding`` are
 those of the scenario that it keeps away: vehicles above the limit whose cheapest way, at the times
 of the scenario, would lead over the bridge if this restriction alone did not exist for them. A
-limit inside the mass band of a class keeps the whole class away; only its share above the limit is
-counted as avoiding. A restriction of the scenario itself keeps away what crossed before.
+restriction of the scenario itself keeps away what crossed before.
 """
 
 import math
@@ -19,11 +18,14 @@ from numpy.typing import NDArray
 
 from simulations.measures.cases import BridgeCase, RestrictionCase, RestrictionKind
 from simulations.measures.document import Met, RestrictionStatus
-from simulations.measures.flows import PartFlows, TrafficSides, share_above
+from simulations.measures.flows import PartFlows, TrafficSides
 from simulations.traffic.avoiding import Avoiding
 from simulations.traffic.graph import build
+from simulations.traffic.massshares import share_above_within
+from simulations.traffic.massslices import MassSlice, Slicing, slices_of, slicing
 from simulations.traffic.pathflows import rows_of
-from twin.model.traffic import VehicleClass
+from twin.model.network import Network
+from twin.model.traffic import Demand, VehicleClass
 
 Floats = NDArray[np.float64]
 
@@ -40,22 +42,53 @@ _COLUMNS: tuple[tuple[RestrictionKind, str, str], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
+class SideWays:
+    """Cheapest ways of one side by mass slice."""
+
+    classes: tuple[VehicleClass, ...]
+    slices: tuple[MassSlice, ...]
+    avoiding: Avoiding
+
+    @classmethod
+    def of(
+        cls, network: Network, demand: Demand, time_s: Floats, sliced: Slicing | None
+    ) -> "SideWays":
+        """One side; its graph is built once for all bridges."""
+        graph = build(network, demand.classes)
+        if sliced is None:
+            slices = slices_of(len(demand.classes), {})
+            return cls(demand.classes, slices, Avoiding(graph, demand, time_s))
+        avoiding = Avoiding(sliced.graph(graph), sliced.demand(demand), time_s)
+        return cls(demand.classes, sliced.slices, avoiding)
+
+    def kept_away(self, one: RestrictionCase, links: NDArray[np.int64]) -> float:
+        """Vehicles an hour that would cross some links without a restriction."""
+        share = np.array(
+            [_of_slice(self.classes[row.class_index], row, one) for row in self.slices]
+        )
+        return float(share @ self.avoiding.vehicles(links, one.kind, exempt=one.exempt))
+
+
+@dataclass(frozen=True, slots=True)
 class Ways:
     """Cheapest ways before and after, for restrictions that are avoided."""
 
-    before: Avoiding
-    after: Avoiding
+    before: SideWays
+    after: SideWays
 
     @classmethod
     def of(cls, sides: TrafficSides) -> "Ways":
-        """Both sides; their graphs are built once for all bridges."""
+        """Both sides."""
         base, edited = sides.base, sides.edited
         return cls(
-            Avoiding(build(base.network, base.demand.classes), base.demand, base.state.time_s),
-            Avoiding(
-                build(edited.network, edited.demand.classes), edited.demand, sides.result.time_s
+            SideWays.of(
+                base.network, base.demand, base.state.time_s, slicing(base.network, base.demand)
             ),
-        )
+            SideWays.of(
+                edited.network, edited.demand, sides.result.time_s,
+                slicing(base.network, edited.demand, edited=edited.network),
+            ),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,24 +142,21 @@ def restrictions_met(
     recorded = [one for one in case.restrictions if one.kind in JUDGED]
     known = {(one.kind, one.value) for one in recorded}
     of_network = [one for one in _of_network(sides, links) if (one.kind, one.value) not in known]
-    old = [_met(one, flows, sides, ways, links) for one in (*recorded, *of_network)]
-    new = [_of_measure(one, flows, sides) for one in _new_limits(sides, links)]
+    old = [_met(one, flows, ways, links) for one in (*recorded, *of_network)]
+    new = [_of_measure(one, flows) for one in _new_limits(sides, links)]
     return (*old, *new)
 
 
 def _met(
-    one: RestrictionCase, flows: PartFlows, sides: TrafficSides, ways: Ways,
-    links: NDArray[np.int64],
-) -> MetRestriction:  # fmt: skip
-    share = np.array([_forbidden(item, one) for item in sides.classes])
-    before = float(share @ flows.base_vehh)
-    after = float(share @ flows.scenario_vehh) + _still(one, flows)
+    one: RestrictionCase, flows: PartFlows, ways: Ways, links: NDArray[np.int64]
+) -> MetRestriction:
+    shares = _shares(one, flows)
+    before = float(shares[0] @ flows.base_vehh)
+    after = float(shares[1] @ flows.scenario_vehh) + _still(one, flows)
+    share = np.maximum(*shares)
     floor = float(np.max(np.where(share > 0.0, share * flows.floor_vehh, 0.0), initial=0.0))
     mine = np.array(one.links, dtype=np.int64) if one.links else links
-    away = [
-        float(share @ side.vehicles(mine, one.kind, exempt=one.exempt))
-        for side in (ways.before, ways.after)
-    ]
+    away = [side.kept_away(one, mine) for side in (ways.before, ways.after)]
     return MetRestriction(
         restriction=one,
         status=judged(before, after, floor, away[1]),
@@ -160,10 +190,10 @@ def judged(before: float, after: float, floor: float, away: float) -> Restrictio
     return "avoided" if away > 0.0 else "kept"
 
 
-def _of_measure(one: RestrictionCase, flows: PartFlows, sides: TrafficSides) -> MetRestriction:
-    share = np.array([_forbidden(item, one) for item in sides.classes])
-    before = float(share @ flows.base_vehh)
-    after = float(share @ flows.scenario_vehh) + _still(one, flows)
+def _of_measure(one: RestrictionCase, flows: PartFlows) -> MetRestriction:
+    shares = _shares(one, flows)
+    before = float(shares[0] @ flows.base_vehh)
+    after = float(shares[1] @ flows.scenario_vehh) + _still(one, flows)
     away = max(before - after, 0.0)
     return MetRestriction(
         restriction=one,
@@ -176,16 +206,33 @@ def _of_measure(one: RestrictionCase, flows: PartFlows, sides: TrafficSides) -> 
     )
 
 
+def _shares(one: RestrictionCase, flows: PartFlows) -> tuple[Floats, Floats]:
+    """Share of the vehicles of each class that a restriction forbids, before and after [-]."""
+    free = np.array([item.name in one.exempt for item in flows.classes], dtype=np.bool_)
+    if one.kind == "gross_weight" and one.value is not None:
+        before, after = flows.shares_above(one.value)
+        return np.where(free, 0.0, before), np.where(free, 0.0, after)
+    share = np.array([_forbidden(item, one) for item in flows.classes])
+    return share, share
+
+
+def _of_slice(item: VehicleClass, part: MassSlice, one: RestrictionCase) -> float:
+    """Share of the vehicles of a mass slice that a restriction forbids [-]."""
+    if one.kind != "gross_weight" or one.value is None:
+        return _forbidden(item, one)
+    if item.name in one.exempt:
+        return 0.0
+    return share_above_within(item, one.value, from_t=part.from_t, to_t=part.to_t)
+
+
 def _forbidden(item: VehicleClass, one: RestrictionCase) -> float:
-    """Share of the vehicles of a class that a restriction forbids [-]."""
+    """Share of the vehicles of a class that a restriction other than of mass forbids [-]."""
     if item.name in one.exempt:
         return 0.0
     if one.kind == "no_passage":
         return 1.0
     if one.value is None:
         return 0.0
-    if one.kind == "gross_weight":
-        return share_above(item, one.value)
     size = item.axle_t if one.kind == "axle_load" else item.height_m
     return 1.0 if size > one.value else 0.0
 

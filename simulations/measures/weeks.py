@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,13 @@ from simulations.measures.cases import BridgeCase
 from simulations.measures.words import Said, say
 from simulations.structure.restrictions import take
 from simulations.structure.weights import GRAVITY_MS2, sample_traffic
+from simulations.traffic.massshares import distribution_above
 from twin.model.interventions import Intervention
 from twin.model.structure import AxleStream
 from twin.model.traffic import BridgeTraffic, VehicleClass
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 MOST_VEHICLES = 12_000
 """Of one direction; a week with more is cut short and says so."""
@@ -52,7 +55,7 @@ def week(
 
     Vehicles are drawn at the larger flow of both sides and kept on each side with the share that
     its flow is of it, so that equal flows give equal streams and fewer vehicles are some of the
-    same ones.
+    same ones. Where a limit divides a class, that holds on both sides of its mass.
 
     Parameters
     ----------
@@ -99,22 +102,31 @@ def week(
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """Flows of one direction by distribution of gross mass, (distributions,) [1/h]."""
+    """Flows of one direction.
+
+    Parameters
+    ----------
+    rate_vehh : (distributions,)
+        Vehicles of each distribution of gross mass to draw, so many that each side is some of them
+        at every mass [1/h].
+    edge_t
+        Masses that divide each distribution, rising.
+    before_share, after_share
+        Of each distribution and the masses between its edges, which of the drawn ones cross [-].
+    limit_t, obey : (distributions,)
+    """
 
     direction: str
-    before_vehh: Floats
-    after_vehh: Floats
+    rate_vehh: Floats
+    edge_t: tuple[Floats, ...]
+    before_share: tuple[Floats, ...]
+    after_share: tuple[Floats, ...]
     limit_t: Floats
     obey: Floats
     speed_ms: float
     shares: tuple[float, ...]
     lanes: tuple[int, ...]
     open_lanes: int
-
-    @property
-    def rate_vehh(self) -> Floats:
-        """The larger flow of both sides."""
-        return np.maximum(self.before_vehh, self.after_vehh)
 
     @classmethod
     def of(
@@ -125,11 +137,17 @@ class _Way:
         of_class = {item.name: names.index(item.mass_distribution_id) for item in classes}
         one = _busiest([row for row in before if row.direction == direction], of_class)
         two = _busiest([row for row in after if row.direction == direction], of_class)
-        flows = np.zeros((2, len(names)))
         limit, obey = np.full(len(names), np.inf), np.ones(len(names))
-        for side, rows in enumerate((one, two)):
-            for row in rows:
-                flows[side, of_class[row.vehicle_class]] += row.flow_vehh
+        drawn = [
+            _by_mass(
+                name,
+                *(
+                    [row for row in rows if of_class[row.vehicle_class] == index]
+                    for rows in (one, two)
+                ),
+            )
+            for index, name in enumerate(names)
+        ]
         for row in two:
             if row.obey_share < 1.0:
                 index = of_class[row.vehicle_class]
@@ -140,8 +158,10 @@ class _Way:
         shares = known[0].lane_shares if known else (1.0,)
         return cls(
             direction=direction,
-            before_vehh=flows[0],
-            after_vehh=flows[1],
+            rate_vehh=np.array([each.rate_vehh for each in drawn]),
+            edge_t=tuple(each.edge_t for each in drawn),
+            before_share=tuple(each.share[0] for each in drawn),
+            after_share=tuple(each.share[1] for each in drawn),
             limit_t=limit,
             obey=obey,
             speed_ms=float(weights @ speeds / weights.sum()) / _KMH if known else 1.0,
@@ -149,6 +169,49 @@ class _Way:
             lanes=case.lanes_of.get(direction, tuple(range(1, len(shares) + 1))),
             open_lanes=len(two[0].lane_shares) if two else len(shares),
         )
+
+    def crosses(self, chance: Floats, kind: NDArray[np.int32], mass_t: Floats) -> list[Bools]:
+        """Which of the drawn vehicles cross on each side, (vehicles,) each."""
+        out = [np.zeros(chance.size, dtype=np.bool_) for _ in range(2)]
+        for index, edges in enumerate(self.edge_t):
+            mine = kind == index
+            place = np.searchsorted(edges, mass_t[mine])
+            for side, share in enumerate((self.before_share[index], self.after_share[index])):
+                out[side][mine] = chance[mine] < share[place]
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class _ByMass:
+    """Vehicles of one distribution: how many to draw, and which share crosses on each side."""
+
+    rate_vehh: float
+    edge_t: Floats
+    share: Floats
+
+
+def _by_mass(name: str, before: Sequence[BridgeTraffic], after: Sequence[BridgeTraffic]) -> _ByMass:
+    edges = sorted({row.mass_to_t for row in (*before, *after) if np.isfinite(row.mass_to_t)})
+    ends = (0.0, *edges, np.inf)
+    pieces = list(pairwise(ends))
+    usual = np.array([_between(name, low, high) for low, high in pieces])
+    flows = np.zeros((2, len(pieces)))
+    for side, rows in enumerate((before, after)):
+        for row in rows:
+            whole = _between(name, row.mass_from_t, row.mass_to_t)
+            for index, (low, high) in enumerate(pieces):
+                if row.mass_from_t <= low and high <= row.mass_to_t:
+                    flows[side, index] += row.flow_vehh * (usual[index] / whole)
+    most = flows.max(axis=0)
+    rate = float(np.max(np.divide(most, usual, out=np.zeros_like(most), where=usual > 0.0)))
+    drawn = np.where(rate * usual > 0.0, rate * usual, 1.0)
+    return _ByMass(rate, np.array(edges), flows / drawn)
+
+
+def _between(name: str, from_t: float, to_t: float) -> float:
+    """Share of a distribution above one mass and up to another [-]."""
+    low = 1.0 if from_t <= 0.0 else distribution_above(name, from_t)
+    return low - (0.0 if np.isinf(to_t) else distribution_above(name, to_t))
 
 
 def _busiest(
@@ -187,9 +250,7 @@ def _drawn(
     random = np.random.default_rng([seed, 1])
     chance, draw = random.random(len(stream)), random.random(len(stream))
     kind = stream.vehicle_class
-    rate = np.where(way.rate_vehh > 0.0, way.rate_vehh, 1.0)
-    is_before = chance < (way.before_vehh / rate)[kind]
-    is_after = chance < (way.after_vehh / rate)[kind]
+    is_before, is_after = way.crosses(chance, kind, stream.gross_kn / GRAVITY_MS2)
     heavier = stream.gross_kn > way.limit_t[kind] * GRAVITY_MS2
     breaks = is_before & heavier & (draw >= way.obey[kind])
     return (

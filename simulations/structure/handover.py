@@ -61,9 +61,29 @@ class DamageTable:
     assumptions: tuple[str, ...]
     lanes_of: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
-    def split(self, distribution: str, limit_t: float = np.inf) -> "SplitDamage":
-        """Vehicles up to a mass limit, and those above it."""
+    def split(
+        self,
+        distribution: str,
+        limit_t: float = np.inf,
+        *,
+        from_t: float = 0.0,
+        to_t: float = np.inf,
+    ) -> "SplitDamage":
+        """Vehicles up to a mass limit, and those above it.
+
+        Parameters
+        ----------
+        distribution
+        limit_t
+        from_t, to_t
+            Only vehicles above the one and up to the other mass; of so few that the table has no
+            mass between them, the one nearest to their middle stands for them.
+        """
         masses, damage = self.mass_t[distribution], self.damage[distribution]
+        if from_t > 0.0 or to_t < np.inf:
+            rows = _between(masses, from_t, to_t)
+            lowest_t = np.nextafter(from_t, np.inf)
+            masses, damage = np.clip(masses[rows], lowest_t, to_t), damage[:, :, rows]
         lawful = masses <= limit_t
         none = np.zeros(damage.shape[:2])
         return SplitDamage(
@@ -72,6 +92,15 @@ class DamageTable:
             lawful_damage=damage[:, :, lawful].mean(axis=2) if lawful.any() else none,
             above_damage=none if lawful.all() else damage[:, :, ~lawful].mean(axis=2),
         )
+
+
+def _between(masses: Floats, from_t: float, to_t: float) -> NDArray[np.int64]:
+    """Rows of masses above one and up to another, or the nearest row."""
+    rows = np.flatnonzero((masses > from_t) & (masses <= to_t))
+    if rows.size:
+        return rows
+    ends = np.clip([from_t, to_t], masses[0], masses[-1])
+    return np.argmin(np.abs(masses - ends.mean()), keepdims=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,14 +258,13 @@ def bridge_fatigue(
     mine = [row for row in rows if row.part_id == table.part_id]
     before = {_place(row): row for row in base}
     sums: dict[tuple[str, tuple[int, ...]], Floats] = {}
-    kinds = {(row.mass_distribution_id, row.mass_limit_t) for row in mine}
-    splits = {kind: table.split(*kind) for kind in kinds}
+    splits = {kind: _split(table, *kind) for kind in {_kind(row) for row in mine}}
     for row in mine:
         columns = _columns(row, table)
         if isinstance(columns, NotAssessable):
             return columns
         place = (row.direction, row.link_ids)
-        split = splits[row.mass_distribution_id, row.mass_limit_t]
+        split = splits[_kind(row)]
         sums[place] = sums.get(place, np.zeros(_SUMS)) + _of_row(row, split, columns, before)
     found = np.zeros(_SUMS)
     for direction in {direction for direction, _ in sums}:
@@ -259,6 +287,17 @@ def bridge_fatigue(
     )
 
 
+def _kind(row: BridgeTraffic) -> tuple[str, float, float, float]:
+    """What decides on the damage of a vehicle of a row."""
+    return row.mass_distribution_id, row.mass_limit_t, row.mass_from_t, row.mass_to_t
+
+
+def _split(
+    table: DamageTable, distribution: str, limit_t: float, from_t: float, to_t: float
+) -> SplitDamage:
+    return table.split(distribution, limit_t, from_t=from_t, to_t=to_t)
+
+
 def fatigue_change(
     before: Sequence[BridgeTraffic],
     after: Sequence[BridgeTraffic],
@@ -277,8 +316,8 @@ def fatigue_change(
 
 
 def _place(row: BridgeTraffic) -> tuple[object, ...]:
-    return (row.asset_id, row.link_ids, row.direction, row.vehicle_class, row.period_start_hour,
-            row.day_type)  # fmt: skip
+    return (row.asset_id, row.link_ids, row.direction, row.vehicle_class, row.mass_from_t,
+            row.period_start_hour, row.day_type)  # fmt: skip
 
 
 def _columns(row: BridgeTraffic, table: DamageTable) -> Floats | NotAssessable:

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 
 from simulations.traffic.arrays import BoolArray, FloatArray, IdArray, IndexArray, MaskArray
+from simulations.traffic.massshares import is_known
 from twin.model.network import Network
 from twin.model.tables import rows
 from twin.model.traffic import VehicleClass
@@ -87,6 +88,21 @@ def rights(
         mask=((mask & bit) == 0) & ~closure,
         closure=closure,
     )
+
+
+def open_mass_t(
+    network: Network, item: VehicleClass, *, mask: MaskArray, link_of: IdArray | IndexArray
+) -> FloatArray:
+    """Gross mass up to which vehicles of a class may use each arc [t], (m,).
+
+    The upper end of its band where all may, minus infinity where none may. A limit inside the band
+    of a class without a known distribution of gross mass bans all of it.
+    """
+    right = rights(network, item, mask=mask, link_of=link_of)
+    limit = network.max_weight_t[link_of]
+    inside = right.weight & (limit > item.mass_from_t) & is_known(item.mass_distribution_id)
+    open_t = np.where(right.weight, np.where(inside, limit, -np.inf), item.mass_to_t)
+    return np.where(right.axle | right.height | right.mask | right.closure, -np.inf, open_t)
 
 
 def band_cuts(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulations.traffic.arrays import BoolArray, FloatArray, IdArray, MaskArray
-from simulations.traffic.classes import classes, rights
+from simulations.traffic.classes import classes, open_mass_t, rights
 from simulations.traffic.places import Places
 from simulations.traffic.turns import EVERY_CLASS
 from twin.model.interventions import suggestion
@@ -118,8 +118,15 @@ class Draft:
             out[index] = rights(self.network, item, mask=mask, link_of=rows).is_open
         return out
 
+    def open_mass_t(self, rows: IdArray) -> FloatArray:
+        """Gross mass up to which each class of the demand may use some links, (classes, rows)."""
+        mask = self.network.mask[rows]
+        return np.array(
+            [open_mass_t(self.network, item, mask=mask, link_of=rows) for item in self.classes]
+        ).reshape(len(self.classes), rows.size)
+
     def noticed(self, rows: IdArray) -> tuple[NDArray, ...]:
-        """What vehicles notice of some links: permission, time, capacity, toll in seconds.
+        """What vehicles notice of some links: permission, mass, time, capacity, toll in seconds.
 
         A class without trips notices nothing.
         """
@@ -129,10 +136,12 @@ class Draft:
         toll = np.zeros((len(self.classes), rows.size))
         if network.toll_eur is not None:
             toll = network.toll_eur[:, rows] * money[:, np.newaxis]
-        is_open = self.is_open(rows) & self.has_trips[:, np.newaxis]
+        mass_t = np.where(self.has_trips[:, np.newaxis], self.open_mass_t(rows), -np.inf)
+        is_open = mass_t > -np.inf
         used = is_open.any(axis=0)
         return (
             is_open,
+            mass_t,
             np.where(used, network.t0_s[rows], 0.0),
             np.where(used & depends, network.capacity_pceh[rows], 0.0),
             np.where(is_open, toll, 0.0),

@@ -57,7 +57,7 @@ class Edited:
     is_affected : (classes, links)
         Permission, cost or existence of the link changed for this class.
     is_forbidden : (classes, links)
-        The class could use the link in the base and cannot now.
+        Vehicles of the class could use the link in the base and none can now.
     is_demand_changed : (rows,)
         By row of the demand.
     obey_share, min_gap_m : (links,)
@@ -216,7 +216,7 @@ def _edit_links(
         if problems:
             return problems, False
     before = draft.noticed(rows)
-    closed = ~draft.is_open(rows).any(axis=0)
+    closed = ~(draft.open_mass_t(rows) > -np.inf).any(axis=0)
     if closed.any() and item.kind != "distance_rule":
         draft.warnings.append(f"{name}: already closed: {link_names(draft, rows[closed])}")
     problems = HANDLERS[item.kind](draft, item, rows)
@@ -317,12 +317,13 @@ def _differences(network: Network, draft: Draft) -> tuple[BoolArray, BoolArray, 
     after = draft.network
     old, size = network.link_id.size, after.link_id.size
     rows = np.arange(size)
-    is_open = draft.is_open(rows)
-    was_open = np.zeros_like(is_open)
-    was_open[:, :old] = Draft(network, draft.demand).is_open(rows[:old])
+    mass_t = draft.open_mass_t(rows)
+    base_mass_t = np.full_like(mass_t, -np.inf)
+    base_mass_t[:, :old] = Draft(network, draft.demand).open_mass_t(rows[:old])
+    is_open, was_open = mass_t > -np.inf, base_mass_t > -np.inf
     costs = fixed_costs(after, draft.classes, t0_s=after.t0_s, link_of=rows)[:, :old]
     base_costs = fixed_costs(network, draft.classes, t0_s=network.t0_s, link_of=rows[:old])
-    affected = is_open != was_open
+    affected = mass_t != base_mass_t
     dearer = (costs != base_costs) | (after.t0_s[:old] != network.t0_s)
     depends = network.cost_function != CostFunction.FIXED
     dearer |= depends & (after.capacity_pceh[:old] != network.capacity_pceh)

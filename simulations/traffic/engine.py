@@ -3,6 +3,7 @@
 import hashlib
 import resource
 import time
+from dataclasses import replace
 from types import MappingProxyType
 
 import numba
@@ -16,11 +17,12 @@ from simulations.traffic.assign.outcome import (
     gap_by_class,
     path_state,
 )
-from simulations.traffic.assign.solve import Equilibrium, Problem, equilibrate, problem
+from simulations.traffic.assign.solve import Equilibrium, Problem, WarmStart, equilibrate, problem
 from simulations.traffic.assign.warm import warm_start
 from simulations.traffic.demand import pairs
 from simulations.traffic.edits import apply
 from simulations.traffic.graph import RoadGraph, build
+from simulations.traffic.massslices import Slicing, slicing
 from twin.model.network import Network
 from twin.model.scenarios import Scenario
 from twin.model.traffic import (
@@ -31,7 +33,7 @@ from twin.model.traffic import (
 )
 from twin.ports import SolveControl
 
-_ENGINE_VERSION = "1"
+_ENGINE_VERSION = "2"
 _ONE_SOLUTION = (
     "flows by class and by path are one consistent solution of several; the volume of a link is "
     "unique where its time grows with the volume"
@@ -103,9 +105,12 @@ class PathEquilibrium:
             network_now, demand_now = edited.network, edited.demand
         else:
             network_now, demand_now = network, demand
-        graph = build(network_now, demand_now.classes)
-        table = pairs(graph, demand_now)
+        whole = build(network_now, demand_now.classes)
+        sliced = slicing(network, demand_now, edited=None if edited is None else network_now)
+        graph = whole if sliced is None else sliced.graph(whole)
+        table = pairs(graph, demand_now if sliced is None else sliced.demand(demand_now))
         posed = problem(graph, table)
+        told = posed if sliced is None else _by_class(posed, whole, sliced)
         most_threads = numba.get_num_threads()
         threads = min(options.threads or most_threads, most_threads)
         if graph.arcs * posed.table.row_class.size < _ARCS_WORTH_THREADS:
@@ -115,11 +120,12 @@ class PathEquilibrium:
             options=options,
             threads=threads,
             allowed_bytes=options.path_memory_bytes or allowed_bytes(),
-            warm=None if warm is None else warm_start(posed, warm.paths, warm.classes),
+            warm=None if warm is None else _begin(posed, whole, warm, sliced),
             control=control,
         )
-        flows = class_flows(posed, found.flows)
-        check_conservation(posed, found.flows, flows)
+        flows = class_flows(told, found.flows)
+        check_conservation(told, found.flows, flows)
+        paths = path_state(posed, found.flows)
         assumptions = (*demand_now.assumptions, *graph.assumptions)
         warnings = graph.warnings
         if edited is not None:
@@ -127,7 +133,7 @@ class PathEquilibrium:
             warnings += edited.warnings
         return TrafficResult(
             link_id=network_now.link_id,
-            classes=graph.classes,
+            classes=whole.classes,
             flow_vehh=graph.to_network_order(flows),
             volume_pceh=graph.to_network_order(found.volume_pceh),
             t0_s=network_now.t0_s,
@@ -136,7 +142,7 @@ class PathEquilibrium:
             is_flow_dependent=_flow_dependent(graph),
             movement_pceh=_movement(graph, found, warm),
             relative_gap=found.passes[-1].relative_gap,
-            gap_by_class=gap_by_class(posed, found),
+            gap_by_class=gap_by_class(told, found),
             excess_s=_excess_s(posed, found),
             objective=found.objective,
             lower_bound=found.lower_bound,
@@ -144,10 +150,10 @@ class PathEquilibrium:
             shortest_time_pce_s=found.total - float(np.sum(found.excess)),
             status=status,
             passes=found.passes,
-            served_vehh=table.served_vehh,
-            intrazonal_vehh=table.intrazonal_vehh,
-            unserved=table.unserved,
-            paths=path_state(posed, found.flows),
+            served_vehh=_summed(table.served_vehh, sliced),
+            intrazonal_vehh=_summed(table.intrazonal_vehh, sliced),
+            unserved=table.unserved if sliced is None else sliced.unserved(table.unserved),
+            paths=paths if sliced is None else sliced.joined(paths),
             assumptions=tuple(dict.fromkeys((*assumptions, _FIXED_DEMAND, _ONE_SOLUTION))),
             warnings=tuple(dict.fromkeys(warnings)),
             input_hash=input_hash(network, demand, scenario, options),
@@ -188,6 +194,27 @@ def input_hash(
         _ENGINE_VERSION, options.identity(),
     )  # fmt: skip
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _by_class(posed: Problem, whole: RoadGraph, sliced: Slicing) -> Problem:
+    """The same pairs as those of the classes that slices belong to."""
+    return replace(
+        posed, graph=whole, pair_class=sliced.class_of[posed.pair_class].astype(np.int32)
+    )
+
+
+def _begin(
+    posed: Problem, whole: RoadGraph, warm: TrafficResult, sliced: Slicing | None
+) -> WarmStart | None:
+    """Paths of another run; those of its classes or slices are divided like this problem."""
+    names = tuple(item.name for item in whole.classes)
+    if sliced is None or tuple(item.name for item in warm.classes) != names:
+        return warm_start(posed, warm.paths, warm.classes)
+    return warm_start(posed, sliced.start(warm.paths), posed.graph.classes)
+
+
+def _summed(values: FloatArray, sliced: Slicing | None) -> FloatArray:
+    return values if sliced is None else sliced.summed(values)
 
 
 def _times(graph: RoadGraph, found: Equilibrium) -> FloatArray:

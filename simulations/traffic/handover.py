@@ -8,6 +8,8 @@ import numpy as np
 
 from simulations.traffic.arrays import BoolArray, FloatArray, IdArray
 from simulations.traffic.edits import Edited, unedited
+from simulations.traffic.massshares import share_between
+from simulations.traffic.massslices import Edges, MassSlice, edges_of, slice_flows, slices_of
 from simulations.traffic.networksums import MOVEMENTS, is_heavy
 from simulations.traffic.pathflows import rows_of, slower_s
 from simulations.traffic.places import axis, compass_point
@@ -51,8 +53,11 @@ def bridge_traffic(
     movement_pceh: FloatArray | None = None,
     parts: Mapping[int, str] = _NO_PARTS,
     estimate: EstimateBand | None = None,
+    edges: Edges | None = None,
 ) -> tuple[BridgeTraffic, ...]:
     """Rows per part structure, direction and class; over each set of links they sum to the flows.
+
+    A class that limits divide has a row for each mass slice.
 
     Links of one direction that follow each other on a bridge carry the same vehicles, so a row is
     made per link and its ``link_ids`` has one entry.
@@ -75,6 +80,9 @@ def bridge_traffic(
         Band of the calibration that the demand comes from. A class gets its share of it, and a
         scenario the same share of its flow as the base. Left out, or on a link without a band, the
         rows say that the error of the estimation is missing.
+    edges
+        Limits that divide classes, those of this result among them (`massslices.edges_of`), so that
+        two results have the same slices; by default those of this result.
 
     Raises
     ------
@@ -92,6 +100,7 @@ def bridge_traffic(
     )
     low = np.maximum(low, 0.0)
     speed_kmh = _speeds_kmh(result, network)
+    divided = _divided(result, demand, np.unique(rows), edges)
     out: list[BridgeTraffic] = []
     for asset in dict.fromkeys(table.asset):
         mine = rows[np.array([name == asset for name in table.asset], dtype=np.bool_)]
@@ -103,15 +112,68 @@ def bridge_traffic(
                 result, network, demand, change, row=row, asset=asset, heading=heading,
                 part=parts.get(int(network.link_id[row]), asset), kind=kind,
                 low_vehh=low[:, row], high_vehh=high[:, row], speed_kmh=speed_kmh[:, row],
-                has_estimate=bool(is_estimated[row]),
+                has_estimate=bool(is_estimated[row]), divided=divided,
             )  # fmt: skip
     return tuple(out)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Divided:
+    """Shares of the slices of each class on some links, by row of the link.
+
+    Parameters
+    ----------
+    slices
+        By class and rising mass.
+    share : (slices, links of bridges)
+        Of the flow of its class on the link [-]; of an empty one that of the table.
+    column : row of the link -> column of ``share``
+    """
+
+    slices: tuple[MassSlice, ...]
+    share: FloatArray
+    column: Mapping[int, int]
+
+    def of_class(self, index: int, row: int) -> list[tuple[MassSlice, float]]:
+        """Slices of a class with their shares of its flow on a link."""
+        return [
+            (one, float(self.share[number, self.column[row]]))
+            for number, one in enumerate(self.slices)
+            if one.class_index == index
+        ]
+
+
+def _divided(result: TrafficResult, demand: Demand, rows: IdArray, edges: Edges | None) -> _Divided:
+    known = edges_of((result.paths,)) if edges is None else edges
+    slices = slices_of(len(result.classes), known)
+    share = np.ones((len(slices), rows.size))
+    inner = [one for one in slices if one.class_index in known]
+    if inner:
+        flow = slice_flows(
+            result.paths, inner, classes=result.classes, link_id=result.link_id, wanted=rows,
+            mass_factor=demand.mass_factor,
+        )  # fmt: skip
+        owner = np.array([one.class_index for one in inner])
+        total = np.zeros((len(result.classes), rows.size))
+        np.add.at(total, owner, flow)
+        usual = [
+            share_between(
+                result.classes[one.class_index], one.from_t, one.to_t,
+                mass_factor=demand.mass_factor,
+            )
+            for one in inner
+        ]  # fmt: skip
+        carries = total[owner] > 0.0
+        part = np.divide(flow, total[owner], out=np.zeros_like(flow), where=carries)
+        at = [number for number, one in enumerate(slices) if one.class_index in known]
+        share[at] = np.where(carries, part, np.array(usual)[:, np.newaxis])
+    return _Divided(slices, share, {row: place for place, row in enumerate(rows.tolist())})
 
 
 def _link_rows(
     result: TrafficResult, network: Network, demand: Demand, change: Edited, *, row: int,
     asset: str, heading: str, part: str, kind: str, low_vehh: FloatArray, high_vehh: FloatArray,
-    speed_kmh: FloatArray, has_estimate: bool,
+    speed_kmh: FloatArray, has_estimate: bool, divided: _Divided,
 ) -> list[BridgeTraffic]:  # fmt: skip
     flow = result.flow_vehh[:, row]
     lanes = max(int(network.lanes[row]), 1)
@@ -137,9 +199,9 @@ def _link_rows(
             hours=demand.period.hours,
             day_type=demand.period.day_type,
             vehicle_class=item.name,
-            flow_vehh=float(flow[index]),
-            flow_low_vehh=float(low_vehh[index]),
-            flow_high_vehh=float(high_vehh[index]),
+            flow_vehh=float(flow[index]) * share,
+            flow_low_vehh=float(low_vehh[index]) * share,
+            flow_high_vehh=_times(float(high_vehh[index]), share),
             mean_speed_kmh=float(speed_kmh[index]),
             heavy_share=_heavy_share(flow, is_heavy(result.classes)),
             mass_distribution_id=item.mass_distribution_id,
@@ -149,9 +211,17 @@ def _link_rows(
             relative_gap=result.relative_gap,
             kind=kind,
             assumptions=tuple(dict.fromkeys(assumptions)),
+            mass_from_t=one.from_t,
+            mass_to_t=one.to_t,
         )
         for index, item in enumerate(result.classes)
+        for one, share in divided.of_class(index, row)
     ]
+
+
+def _times(bound: float, share: float) -> float:
+    """Share of a bound that may be infinite."""
+    return bound * share if share > 0.0 else 0.0
 
 
 def _heavy_share(flow: FloatArray, heavy: BoolArray) -> float:

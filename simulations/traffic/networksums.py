@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from simulations.traffic.arrays import BoolArray, FloatArray, IdArray
-from simulations.traffic.classes import rights
+from simulations.traffic.classes import open_mass_t
 from simulations.traffic.costs import slopes
 from simulations.traffic.diversion import Pairs, PathValues, path_values
 from simulations.traffic.pathflows import Paths, on_network, rows_of
@@ -248,12 +248,15 @@ def bridge_changes(network: Network, base: Side, scenario: Side) -> tuple[Bridge
 
 
 def _open_classes(side: Side, rows: IdArray) -> BoolArray:
-    """Which classes may use any of some links on this side, (classes,)."""
+    """Of which classes vehicles may use any of some links on this side, (classes,)."""
     net = side.network
     there = rows[rows < net.link_id.size]
     mask = net.mask[there]
     return np.array(
-        [rights(net, item, mask=mask, link_of=there).is_open.any() for item in side.result.classes],
+        [
+            (open_mass_t(net, item, mask=mask, link_of=there) > -np.inf).any()
+            for item in side.result.classes
+        ],
         dtype=np.bool_,
     )
 

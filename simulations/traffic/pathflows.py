@@ -36,6 +36,24 @@ def rows_of(link_id: IdArray, wanted: IdArray) -> IdArray:
     return rows
 
 
+def picked(state: PathState, rows: IdArray) -> PathState:
+    """Some paths in another order, with the masses of their vehicles if these are known."""
+    length = np.diff(state.start)[rows]
+    start = np.concatenate(([0], np.cumsum(length))).astype(np.int64)
+    at = np.repeat(state.start[rows] - start[:-1], length) + np.arange(start[-1])
+    masses = state.mass_to_t.size > 0
+    return PathState(
+        class_index=state.class_index[rows],
+        origin=state.origin[rows],
+        destination=state.destination[rows],
+        flow_vehh=state.flow_vehh[rows],
+        start=start,
+        links=state.links[at],
+        mass_from_t=state.mass_from_t[rows] if masses else state.mass_from_t,
+        mass_to_t=state.mass_to_t[rows] if masses else state.mass_to_t,
+    )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Paths:
     """Paths with the rows of their links in one network.

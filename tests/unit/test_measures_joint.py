@@ -12,6 +12,7 @@ import pytest
 from measures_case import (
     CLOSED,
     NAMES,
+    OPTIONS,
     base_of,
     cases,
     sides_for,
@@ -35,6 +36,7 @@ from simulations.measures.words import say
 from simulations.measures.writing import bridge_document
 from simulations.traffic.classes import classes
 from simulations.traffic.edits import BRIDGE_ALONE
+from simulations.traffic.engine import engine
 from twin.errors import ModelError
 from twin.model.interventions import Intervention
 from twin.model.scenarios import Scenario
@@ -101,7 +103,10 @@ def test_a_closed_bridge_has_exactly_no_heavy_vehicle_no_crossing_and_no_damage(
 def test_a_bridge_without_incoming_lorries_has_no_added_damage() -> None:
     known = cases()
     detailed = replace(known[0], asset_id="B2", part_id="B2", name="B2", restrictions=())
-    document = solved(parts=(detailed,)).document
+    network, demand = town()
+    strict = np.where(network.max_weight_t == 15.0, 12.0, np.inf)
+    base = base_of(replace(network, max_weight_t=strict), demand)
+    document = solved(base=base, parts=(detailed,)).document
     found = part(document, "B2")
     assert found["heavy"]["change_vehd"] == 0.0
     assert found["fatigue"]["base_per_day"] == found["fatigue"]["scenario_per_day"]
@@ -184,7 +189,8 @@ def test_added_lorries_come_from_pairs_that_sum_to_them() -> None:
     answer = solved()
     sides = answer.joint.sides
     links = np.array([one.link_ids[0] for one in sides.before if one.asset_id == "B4"])
-    found = causes(sides, np.unique(links), names={1: "north"}, gains=True)
+    part_of = next(one for one in answer.joint.parts if one.case.part_id == "B4")
+    found = causes(sides, np.unique(links), flows=part_of.flows, names={1: "north"}, gains=True)
     gain = part(answer.document, "B4")["heavy"]["change_vehd"]
     total = sum(one["heavy_vehd"] or 0.0 for one in found)
     assert 0.0 < total <= gain * (1.0 + 1e-9)
@@ -315,33 +321,62 @@ def test_a_band_holds_as_many_further_members_as_it_says(members: int) -> None:
 
 
 def test_drawn_weights_move_limits_and_stress_by_one_factor() -> None:
-    answer = solved(asked("limit_weight", "B1", mass_t=18.0, obey_share=0.5))
-    draw = Draw(4, 1)
+    limit = asked("limit_weight", "B1", mass_t=18.0, obey_share=0.5)
+    answer, base, draw = solved(limit), town_base(), Draw(4, 1)
+    demand = replace(base.demand, mass_factor=draw.weight_factor)
+    state = engine.solve(base.network, demand, options=OPTIONS, warm=base.state)
+    drawn, _ = sides_for(replace(base, demand=demand, state=state), limit)
     ensemble = Ensemble(answer.joint)
-    ensemble.add(draw, answer.joint.sides)
+    ensemble.add(draw, drawn)
     own = ensemble.of_part("B1")[0]
-    share = distribution_above("hgv_12_26", 18.0 / draw.weight_factor)
-    heavier = distribution_above("hgv_26_40", 18.0 / draw.weight_factor)
-    one = next(item for item in answer.joint.parts if item.case.part_id == "B1")
-    crossing = {
-        item.name: float(flow)
-        for item, flow in zip(one.flows.classes, one.flows.base_vehh, strict=True)
-    }
-    above = share * crossing["hgv_12_26"] + heavier * crossing["hgv_26_40"]
+    flows = drawn.found.bridges
+    crossing = next(one for one in flows if one.asset_id == "B1").base_class_vehh
+    names = [item.name for item in drawn.classes]
+    light_t, limit_t = (mass / draw.weight_factor for mass in (15.0, 18.0))
+    share, lightest = (distribution_above("hgv_12_26", mass) for mass in (limit_t, light_t))
+    heavier = crossing[names.index("hgv_26_40")] * distribution_above("hgv_26_40", limit_t)
+    # both slices of the class above 15 t cross B1, as all lorries do that B2 refuses
+    above_15 = sum(
+        row.flow_vehh
+        for row in drawn.before
+        if (row.asset_id, row.vehicle_class) == ("B1", "hgv_12_26") and row.mass_from_t >= 15.0
+    )
+    above = above_15 * share / lightest + heavier
     assert own.above_vehh[18.0] == pytest.approx(-0.5 * above)
 
 
-def test_a_limit_inside_a_class_says_first_how_many_it_diverts_that_may_pass() -> None:
-    first = [
-        solved(asked("limit_weight", "B1", mass_t=mass)).document["findings"][0]["text"]
-        for mass in (16.0, 24.0)
-    ]
-    assert [one["key"] for one in first] == ["finding.coarse_limit"] * 2
-    assert first[0]["values"]["vehicles"] == first[1]["values"]["vehicles"]
-    share = 1.0 - distribution_above("hgv_12_26", 16.0)
-    assert first[0]["values"]["share"] == f"{share:.0%}"
-    exact = solved(asked("limit_weight", "B1", mass_t=12.0)).document["findings"]
-    assert "finding.coarse_limit" not in [one["text"]["key"] for one in exact]
+def test_a_limit_inside_a_class_keeps_away_only_the_vehicles_above_it() -> None:
+    whole = solved(asked("limit_weight", "B1", mass_t=12.0)).joint
+    for mass_t in (16.0, 24.0):
+        answer = solved(asked("limit_weight", "B1", mass_t=mass_t))
+        flows = next(one for one in answer.joint.parts if one.case.part_id == "B1").flows
+        row = [item.name for item in flows.classes].index("hgv_12_26")
+        before, after = flows.above_vehh(mass_t)
+        assert before > 0.0
+        assert after == 0.0
+        assert flows.scenario_vehh[row] > 0.0
+        strict = next(one for one in whole.parts if one.case.part_id == "B1").flows
+        assert flows.scenario_vehh[row] > strict.scenario_vehh[row] == 0.0
+        keys = {one["text"]["key"] for one in answer.document["findings"]}
+        assert "finding.coarse_limit" not in keys
+        said = {
+            one["key"]
+            for one in answer.document["assumptions"]
+            if one["values"].get("class") == "hgv_12_26"
+        }
+        assert said == {"divided_class"}
+
+
+def test_a_class_without_known_gross_masses_is_diverted_whole_and_says_so() -> None:
+    network, demand = town()
+    members = tuple(
+        replace(item, mass_distribution_id="") if item.name == "hgv_12_26" else item
+        for item in demand.classes
+    )
+    base = base_of(network, replace(demand, classes=members))
+    first = solved(asked("limit_weight", "B1", mass_t=16.0), base=base).document["findings"][0]
+    assert first["text"]["key"] == "finding.coarse_limit"
+    assert first["text"]["values"]["share"] == f"{4.0 / 14.0:.0%}"
 
 
 def test_advised_limits_are_bounds_of_classes() -> None:

@@ -7,6 +7,7 @@ from simulations.traffic.edits import apply
 from simulations.traffic.engine import engine
 from simulations.traffic.examples import two_routes
 from simulations.traffic.handover import EstimateBand, bridge_traffic
+from simulations.traffic.massshares import distribution_above
 from twin.model.interventions import Intervention
 from twin.model.scenarios import Scenario
 from twin.model.traffic import SolveOptions
@@ -48,13 +49,20 @@ def test_limits_and_distance_rules_of_a_scenario_reach_the_bridge() -> None:
     rows = bridge_traffic(
         result, network=edited.network, demand=edited.demand, kind="scenario", edited=edited
     )
-    lorries = {row.link_ids[0]: row for row in rows if row.vehicle_class == "lorry"}
-    assert (lorries[1].mass_limit_t, lorries[1].obey_share) == (16.0, 0.8)
-    assert lorries[1].flow_vehh == pytest.approx(0.0)
-    assert lorries[2].flow_vehh == pytest.approx(200.0)
-    assert lorries[2].min_gap_m == 50.0
-    assert lorries[2].mass_distribution_id == "hgv_12_26"
-    assert lorries[1].flow_low_vehh == 0.0
+    lorries = {
+        (row.link_ids[0], row.mass_from_t, row.mass_to_t): row
+        for row in rows
+        if row.vehicle_class == "lorry"
+    }
+    light, heavy = (0.0, 16.0), (16.0, np.inf)
+    assert set(lorries) == {(link, *ends) for link in (1, 2, 4, 5) for ends in (light, heavy)}
+    assert (lorries[1, *heavy].mass_limit_t, lorries[1, *heavy].obey_share) == (16.0, 0.8)
+    assert (lorries[1, *heavy].flow_vehh, lorries[1, *heavy].flow_low_vehh) == (0.0, 0.0)
+    above = 200.0 * distribution_above("hgv_12_26", 16.0)
+    assert lorries[2, *heavy].flow_vehh == pytest.approx(above)
+    assert sum(lorries[link, *light].flow_vehh for link in (1, 2)) == pytest.approx(200.0 - above)
+    assert lorries[2, *heavy].min_gap_m == 50.0
+    assert lorries[2, *heavy].mass_distribution_id == "hgv_12_26"
 
 
 def test_the_movement_of_the_other_side_widens_the_band() -> None:

@@ -72,6 +72,8 @@ class Demand:
     period : DemandPeriod
     assumptions : tuple[str, ...]
         What was estimated, in English sentences.
+    mass_factor : float
+        On all gross masses of the table of vehicles, as a member of an ensemble draws it.
     """
 
     classes: tuple[VehicleClass, ...]
@@ -81,6 +83,7 @@ class Demand:
     flow_vehh: NDArray[np.float64]
     period: DemandPeriod = field(default_factory=DemandPeriod)
     assumptions: tuple[str, ...] = ()
+    mass_factor: float = 1.0
 
     def content_hash(self) -> str:
         """SHA-256 of everything that an assignment reads, in hexadecimal."""
@@ -88,7 +91,13 @@ class Demand:
         for column in (self.class_index, self.origin, self.destination, self.flow_vehh):
             digest.update(f"{column.dtype} {column.shape}".encode())
             digest.update(np.ascontiguousarray(column).tobytes())
+        if self.mass_factor != 1.0:
+            digest.update(repr(self.mass_factor).encode())
         return digest.hexdigest()
+
+
+def _none() -> NDArray[np.float64]:
+    return np.zeros(0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,6 +113,9 @@ class PathState:
         Path p uses ``links[start[p]:start[p + 1]]``.
     links : (entries,)
         Link ids from origin to destination.
+    mass_from_t, mass_to_t : (paths,) or (0,)
+        Masses between which the vehicles of the path lie, where limits divide a class; 0 and
+        infinity for the whole class. Empty if no class is divided.
     """
 
     class_index: NDArray[np.uint8]
@@ -112,6 +124,8 @@ class PathState:
     flow_vehh: NDArray[np.float64]
     start: NDArray[np.int64]
     links: NDArray[np.int64]
+    mass_from_t: NDArray[np.float64] = field(default_factory=_none)
+    mass_to_t: NDArray[np.float64] = field(default_factory=_none)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -281,7 +295,9 @@ class BridgeTraffic:
 
     Low and high are the band from estimation and noise floor; without an estimation's band the
     assumptions say that it is the noise floor alone. ``obey_share`` is the share of
-    vehicles that keep ``mass_limit_t``; 1 is an assumption.
+    vehicles that keep ``mass_limit_t``; 1 is an assumption. Where a limit inside its mass band
+    divides a class, each slice has a row: its vehicles weigh more than ``mass_from_t`` and at most
+    ``mass_to_t``.
     """
 
     asset_id: str
@@ -305,3 +321,5 @@ class BridgeTraffic:
     relative_gap: float
     kind: str
     assumptions: tuple[str, ...] = ()
+    mass_from_t: float = 0.0
+    mass_to_t: float = np.inf

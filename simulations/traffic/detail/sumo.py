@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from simulations.traffic.detail.departures import Departures
 from simulations.traffic.detail.subarea import SubTrips, rows_of
+from simulations.traffic.massshares import is_known
 from twin.errors import DetailError
 from twin.model.detail import ReviewItem
 from twin.model.network import LinkProvenance, Network
@@ -170,10 +171,16 @@ def allowed(
     classes: tuple[VehicleClass, ...],
     vclasses: tuple[str, ...],
 ) -> list[str]:
-    """SUMO classes that may use each link: mask, mass, axle load and height fit."""
+    """SUMO classes that may use each link: mask, mass, axle load and height fit.
+
+    A mass limit inside the band of a class lets it pass: routes lead its lighter vehicles there.
+    """
     columns = [
         ((network.mask[links] >> np.uint32(each.bit)) & 1).astype(np.bool_)
-        & (network.max_weight_t[links] >= each.mass_to_t)
+        & (
+            (network.max_weight_t[links] >= each.mass_to_t)
+            | (network.max_weight_t[links] > each.mass_from_t) & is_known(each.mass_distribution_id)
+        )
         & (network.max_axle_t[links] >= each.axle_t)
         & (network.max_height_m[links] >= each.height_m)
         for each in classes
