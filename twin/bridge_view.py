@@ -30,7 +30,7 @@ from twin.model.monitoring import ANALYSIS_SOURCE, BridgeEvent, EventKind, State
 from twin.model.obedience import NAME as OBEDIENCE
 from twin.model.obedience import RestrictionObedience, obedience_of, unlooked
 from twin.model.reality import NAME as REALITY
-from twin.model.reality import Check, as_of_now, checks_of
+from twin.model.reality import Check, Validity, as_of_now, checks_of, validity_of
 from twin.model.records import InventoryRecord, RecordKind, StoredRecord
 from twin.model.structure_state import NAME as STRUCTURE
 from twin.model.structure_state import StructureState, parts_of
@@ -220,6 +220,16 @@ def read_checks(twin: Twin, asset_id: str) -> tuple[Check, ...]:
         return ()
     checks = _readable(record, checks_of) or ()
     return as_of_now(checks, made_at=from_us(record.position_us), now=twin.now())
+
+
+def read_validity(twin: Twin, stream: Datastream) -> Validity:
+    """Whether what an analysis writes into a datastream rests on models that hold now.
+
+    The verdict is None where no model is known that it rests on, as for all that sensors measure.
+    """
+    if stream.source != ANALYSIS_SOURCE:
+        return Validity(None)
+    return validity_of(stream.uid, read_checks(twin, stream.asset_id))
 
 
 def read_obedience(twin: Twin, asset_id: str) -> tuple[RestrictionObedience, ...]:

@@ -17,7 +17,7 @@ from twin.model.inspection import DueInspection, Inspection
 from twin.model.monitoring import BridgeEvent, TrainedModel
 from twin.model.phrases import said
 from twin.model.provenance import Provenance
-from twin.model.reality import Check, reason_of, validity_of, validity_words
+from twin.model.reality import Check, Validity, reason_of, validity_of, validity_words
 from twin.model.records import InventoryRecord, StoredAttachment, StoredRecord, StoredWorkItem
 from twin.model.tables import rows
 from twin.model.timeline import TimelineEntry
@@ -168,14 +168,30 @@ def check_document(check: Check, *, language: str) -> Document:
     """A prediction against its sensor, with its verdict and why in words."""
     verdict = check.verdict
     reason = "" if verdict == "valid" else said(reason_of(check), language)
-    return {**cast("Document", plain(check)), "verdict": verdict, "text": reason}
+    figures = dict(cast("Document", plain(check)))
+    since_us = figures.pop("since_us")
+    since = None if since_us is None else from_us(cast("int", since_us)).isoformat()
+    return {**figures, "verdict": verdict, "since": since, "text": reason}
 
 
 def validity_document(name: str, checks: Iterable[Check], *, language: str) -> Document:
     """Whether what rests on models holds now: the verdict, null without a check, and reasons."""
     found = validity_of(name, checks)
     reasons = [said(phrase, language) for phrase in found.reasons]
-    return {"verdict": found.verdict, "reasons": reasons}
+    return {"verdict": found.verdict, "since": since_of(found), "reasons": reasons}
+
+
+def series_validity(found: Validity) -> Document | None:
+    """Mark of a series: verdict, since when, reasons in both languages; None without a model."""
+    if found.verdict is None:
+        return None
+    reasons = {one: [said(phrase, one) for phrase in found.reasons] for one in ("de", "en")}
+    return {"verdict": found.verdict, "since": since_of(found), "reasons": reasons}
+
+
+def since_of(found: Validity) -> str | None:
+    """Look since which something has not been valid or not checked, ISO 8601 in UTC."""
+    return None if found.since_us is None else from_us(found.since_us).isoformat()
 
 
 def _condition(record: InventoryRecord, language: str) -> Document:

@@ -9,11 +9,13 @@ from itertools import chain
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from dashboards.api.bridge_documents import series_validity
 from dashboards.api.reading_files import FORMATS, Export
 from dashboards.api.series import FieldError, read_span
 from dashboards.listing import as_csv, listing, sorted_rows
 from dashboards.state import decode
 from dashboards.view import CityView, view_of
+from twin.bridge_view import read_validity
 from twin.city import Twin
 from twin.errors import RegistryError, StoreUnavailableError
 from twin.model.observations import Readings
@@ -104,6 +106,11 @@ def _requested(view: CityView, request: Request) -> Export:
         end=span.end,
         made_at=now.astimezone(UTC),
         as_of=span.as_of,
+        validity={
+            uid: mark
+            for uid in uids
+            if (mark := series_validity(read_validity(view.twin, known[uid]))) is not None
+        },
     )
 
 

@@ -8,7 +8,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from twin.model.tables import rows
 
 COLUMNS = (
     "datastream", "time", "value", "unit", "quality", "quantity", "provenance",
-    "asset", "component", "sensor", "source", "licence",
+    "asset", "component", "sensor", "source", "licence", "validity",
 )  # fmt: skip
 NOT_STATED = "not stated"
 """A city folder names the licences of its references; of readings it names none yet."""
@@ -34,7 +34,11 @@ GROUP_ROWS = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What a file holds besides its rows: city, datastreams, span and the time it was made."""
+    """What a file holds besides its rows: city, datastreams, span and the time it was made.
+
+    ``validity`` marks by uid the datastreams that rest on models: whether these hold when the file
+    is made, since when not, and why.
+    """
 
     city: str
     streams: Sequence[Datastream]
@@ -42,6 +46,7 @@ class Export:
     end: datetime
     made_at: datetime
     as_of: datetime | None = None
+    validity: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def csv_pieces(export: Export, pages: Iterable[Readings]) -> Iterator[bytes]:
@@ -51,7 +56,7 @@ def csv_pieces(export: Export, pages: Iterable[Readings]) -> Iterator[bytes]:
     texts that a spreadsheet would take for a formula are neutralised.
     """
     yield (",".join(COLUMNS) + "\r\n").encode()
-    ends = {stream.number: _csv_facts(stream) for stream in export.streams}
+    ends = {stream.number: _csv_facts(export, stream) for stream in export.streams}
     words = _QualityWords()
     for page in pages:
         number = int(page.number[0])
@@ -66,8 +71,8 @@ def csv_pieces(export: Export, pages: Iterable[Readings]) -> Iterator[bytes]:
         yield "".join(lines).encode()
 
 
-def _csv_facts(stream: Datastream) -> tuple[str, str, str]:
-    facts = _facts(stream)
+def _csv_facts(export: Export, stream: Datastream) -> tuple[str, str, str]:
+    facts = _facts(export, stream)
     return (
         _csv_cells([facts["datastream"]]),
         _csv_cells([facts["unit"]]),
@@ -81,7 +86,7 @@ def _csv_cells(cells: Iterable[str]) -> str:
     return out.getvalue()
 
 
-def _facts(stream: Datastream) -> dict[str, str]:
+def _facts(export: Export, stream: Datastream) -> dict[str, str]:
     return {
         "datastream": stream.uid,
         "unit": quantity(stream.quantity).unit,
@@ -92,7 +97,16 @@ def _facts(stream: Datastream) -> dict[str, str]:
         "sensor": stream.sensor_id,
         "source": stream.source,
         "licence": NOT_STATED,
+        "validity": _mark(export.validity.get(stream.uid)),
     }
+
+
+def _mark(validity: Mapping[str, Any] | None) -> str:
+    """Verdict on the models below a datastream, since when, and why; empty without a model."""
+    if validity is None or validity["verdict"] == "valid":
+        return "" if validity is None else "valid"
+    since = f" since {validity['since']}" if validity["since"] else ""
+    return f"{validity['verdict']}{since}: {'; '.join(validity['reasons']['en'])}"
 
 
 class _QualityWords:
@@ -121,7 +135,7 @@ def parquet_pieces(export: Export, pages: Iterable[Readings]) -> Iterator[bytes]
     }
     described = json.dumps(metadata(export), ensure_ascii=False).encode()
     schema = pa.schema(list(kinds.items()), metadata={METADATA_KEY: described})
-    facts = {stream.number: _facts(stream) for stream in export.streams}
+    facts = {stream.number: _facts(export, stream) for stream in export.streams}
     words = _QualityWords()
     sink = _Pieces()
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
@@ -203,8 +217,14 @@ def metadata(export: Export) -> dict[str, object]:
         "as_of": None if export.as_of is None else export.as_of.isoformat(),
         "time": "UTC; the label of an interval is its end",
         "quality": {row["key"]: row["meaning"] for row in rows("quality_flags")},
+        "validity": "whether models that a datastream rests on held when the file was made",
         "datastreams": [
-            {**_facts(stream), "name": stream.name, "cadence_s": stream.cadence_s}
+            {
+                **_facts(export, stream),
+                "validity": export.validity.get(stream.uid),
+                "name": stream.name,
+                "cadence_s": stream.cadence_s,
+            }
             for stream in export.streams
         ],
     }

@@ -10,9 +10,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from numpy.typing import NDArray
 
+from dashboards.api.bridge_documents import series_validity
 from dashboards.api.downsample import reduce_series
 from dashboards.live.table import encode_table
 from dashboards.view import view_of
+from twin.bridge_view import read_validity
 from twin.city import Twin
 from twin.errors import RegistryError, StoreError, StoreUnavailableError
 from twin.model.datastreams import Datastream
@@ -183,6 +185,7 @@ def series_table(twin: Twin, uid: str, span: Span) -> bytes:
         "bad": content.bad,
         "width_ms": content.width_ms,
         "gaps": content.gaps,
+        "validity": series_validity(read_validity(twin, stream)),
         "t0_ms": span.start.timestamp() * 1000,
         "t1_ms": span.end.timestamp() * 1000,
     }

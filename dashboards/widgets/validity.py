@@ -9,7 +9,8 @@ from dashboards.i18n.translate import Texts
 from twin.bridge_view import BridgeView
 from twin.model.findings import Phrase
 from twin.model.phrases import said
-from twin.model.reality import Check, validity_of, validity_words
+from twin.model.reality import Check, Validity, validity_of, validity_words
+from twin.model.times import from_us
 
 SIGNS = {"valid": "bridge.valid", "not_valid": "bridge.not_valid"}
 
@@ -20,7 +21,7 @@ def notices(view: BridgeView, section: str, texts: Texts) -> list[Component]:
     for name in _names(view, section):
         found = validity_of(name, view.checks)
         for phrase in found.reasons:
-            told[said(phrase, texts.language)] = found.verdict or ""
+            told[_since(said(phrase, texts.language), found, texts)] = found.verdict or ""
     return [
         html.P(html.Strong(words) if verdict == "not_valid" else words, className="note validity")
         for words, verdict in told.items()
@@ -42,6 +43,13 @@ def verdict_cell(check: Check, texts: Texts) -> Component | str:
 def beside(view: BridgeView, name: str, texts: Texts) -> str:
     """What to write beside one number; empty if nothing is wrong."""
     return validity_words(name, view.checks, language=texts.language)
+
+
+def _since(words: str, found: Validity, texts: Texts) -> str:
+    if found.since_us is None:
+        return words
+    time = texts.time(from_us(found.since_us), has_date=True)
+    return texts("bridge.valid_since", words=words, time=time)
 
 
 def _names(view: BridgeView, section: str) -> Iterable[str]:

@@ -21,7 +21,7 @@ from twin.errors import ModelError
 from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, MonitoringState, Phrase, Reason
 from twin.model.monitoring import ANALYSIS_SOURCE, AnalysisOutcome
-from twin.model.reality import NAME, REVERSED, Check, reason_of, record_of
+from twin.model.reality import NAME, REVERSED, Check, carried, checks_of, reason_of, record_of
 from twin.model.refusals import UnfitError, reasons_of
 
 VERSION = "2"
@@ -53,7 +53,7 @@ def look(bridge: Bridge) -> Found:
     NotAvailable
         If no sensor measures what a model predicts.
     """
-    checks = tuple(_checks(bridge))
+    checks = carried(_checks(bridge), _before(bridge), at=bridge.now)
     if not checks:
         raise UnfitError(Phrase("unfit.no_prediction"))
     state = record_of(checks, asset_id=bridge.asset.id, at=bridge.now)
@@ -67,6 +67,15 @@ def look(bridge: Bridge) -> Found:
     waiting = tuple(reason_of(check) for check in checks)
     reason = Phrase("state.not_armed", {"analysis": NAME}, waiting)
     return Found(outcome, MonitoringState.NOT_ARMED, reason)
+
+
+def _before(bridge: Bridge) -> tuple[Check, ...]:
+    """Checks of the last look; none where it cannot be read."""
+    kept = bridge.twin.bridges.state(bridge.asset.id, NAME)
+    try:
+        return () if kept is None else checks_of(kept)
+    except ModelError:
+        return ()
 
 
 def _checks(bridge: Bridge) -> Iterator[Check]:

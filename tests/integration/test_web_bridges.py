@@ -20,6 +20,7 @@ from twin.model.provenance import Provenance
 from twin.model.reality import Check
 from twin.model.reality import record_of as reality_record
 from twin.model.records import Attachment, InventoryRecord, WorkItem
+from twin.model.times import to_us
 
 LIST = Provenance("sourced", by="list of 2024", references=("1",))
 HOUR = timedelta(hours=1)
@@ -245,13 +246,16 @@ def test_what_rests_on_a_failed_model_says_so(web: Served, client: httpx.Client)
     check = Check("first_frequency", "B1.f", 4.0, 2.0, "Hz", -50.0, 25.0, 30, rests=(name,))
     lacking = (Phrase("wait.values", {"count": 2.0, "days": 30.0, "least": 20.0}),)
     waiting = replace(check, channel="B1.g", measured=None, error_percent=None, reasons=lacking)
-    state = reality_record([check, waiting], asset_id="B1", at=START)
+    since = replace(check, since_us=to_us(START - HOUR))
+    state = reality_record([since, waiting], asset_id="B1", at=START)
     web.town.store.bridges.keep(AnalysisOutcome(states=(state,)), at=START)
     (model,) = _get(client, "/B1/models?lang=en")["models"]
     assert model["validity"]["verdict"] == "not_valid"
+    assert model["validity"]["since"] == (START - HOUR).isoformat()
     assert model["validity"]["reasons"][0].startswith("not valid now: the rule of thumb")
     facts = _get(client, "/B1?lang=en")
     assert [item["verdict"] for item in facts["checks"]] == ["not_valid", "not_checked"]
+    assert facts["checks"][0]["since"] == (START - HOUR).isoformat()
     assert facts["checks"][1]["text"].endswith("2 values in 30 days, needed are 20")
     assert list(facts["not_valid_now"]) == [name]
     assert facts["acoustic_emission"] == []

@@ -5,16 +5,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
 import pytest
 from bridge_city import BRIDGE_ID, MADE, START_US, city
 
+from dashboards.api.series import Span, series_table
+from dashboards.live.table import decode_table
 from simulations.bridges import predicted, reality
 from simulations.bridges.inputs import bridges
 from simulations.bridges.rounds import look
-from twin.bridge_view import read_checks
+from twin.bridge_view import read_checks, read_validity
 from twin.city import Twin
 from twin.model.assets import Attribute, Component
 from twin.model.bridge import ComponentFacts
@@ -25,6 +28,7 @@ from twin.model.observations import Batch, Readings, Tally
 from twin.model.phrases import is_known, said
 from twin.model.reality import (
     Check,
+    carried,
     checks_of,
     reason_of,
     record_of,
@@ -372,3 +376,36 @@ def test_the_traffic_state_rests_on_the_counts(state: TrafficState, verdict: str
     assert list(predicted.traffic_counts(bridge)) == []
     (check,) = predicted.traffic_counts(replace(bridge, heavy=bridge.streams[:1]))
     assert validity_of("traffic", [check]).verdict == verdict
+
+
+def test_a_failed_model_says_since_when_and_marks_the_series_that_rest_on_it() -> None:
+    twin = twin_of(slope=TRUE_MM_PER_K * 0.3)
+    travel = twin.datastream(f"{BRIDGE_ID}.travel")
+    derived = twin.datastream(f"{BRIDGE_ID}.travel#compensated")
+    first, _ = looked(twin)
+    twin.bridges.keep(first.outcome, at=NOW)
+    found = read_validity(twin, derived)
+    assert (found.verdict, found.reasons[0].key) == ("not_valid", "not_valid_now.free_expansion")
+    assert read_validity(twin, travel).verdict is None
+    span = Span(NOW - timedelta(hours=1), NOW, 300)
+    mark, none = (_mark(twin, one.uid, span) for one in (derived, travel))
+    assert (mark["verdict"], none) == ("not_valid", None)
+    assert mark["since"] == from_us(found.since_us or 0).isoformat()
+    assert mark["reasons"]["de"][0].startswith("gilt zurzeit nicht: die freie Dehnung")
+    again, checks = looked(twin)
+    assert again.outcome.states[0].position_us > first.outcome.states[0].position_us
+    assert checks["free_expansion"].since_us == found.since_us
+    assert first.outcome.states[0].position_us == found.since_us
+
+
+def _mark(twin: Twin, uid: str, span: Span) -> Any:
+    return decode_table(series_table(twin, uid, span)).meta["validity"]
+
+
+def test_a_model_that_holds_again_counts_anew() -> None:
+    failed = Check("free_expansion", "B1.t", 1.0, 0.3, "mm/K", -70.0, 30.0, 30)
+    (known,) = carried([failed], [], at=NOW)
+    (held,) = carried([replace(failed, error_percent=5.0)], [known], at=NOW + timedelta(hours=6))
+    (anew,) = carried([failed], [held], at=NOW + timedelta(hours=12))
+    hours = [(one.since_us or 0) - (known.since_us or 0) for one in (held, anew)]
+    assert hours == [6 * HOUR_US, 12 * HOUR_US]

@@ -78,6 +78,32 @@ def test_a_parquet_file_gives_back_the_same_rows_and_says_what_it_is(tmp_path: P
     assert facts["city"] == "Musterstadt"
     assert [row["unit"] for row in facts["datastreams"]] == ["um/m", "Cel"]
     assert "suspect" in facts["quality"]
+    assert [row["validity"] for row in facts["datastreams"]] == [None, None]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_rows_that_rest_on_a_failed_model_say_so_since_when_and_why(
+    form: str, tmp_path: Path
+) -> None:
+    town, export = recorded()
+    mark = {
+        "verdict": "not_valid",
+        "since": "2026-11-20T06:00:00+00:00",
+        "reasons": {"de": ["gilt nicht"], "en": ["=off by 40 %", "and more"]},
+    }
+    export = replace(export, validity={"B1-temp": mark})
+    data = file_of(form, export, pages_of(town, export))
+    said = "not_valid since 2026-11-20T06:00:00+00:00: =off by 40 %; and more"
+    if form == "csv":
+        rows = list(csv.DictReader(io.StringIO(data.decode(), newline="")))
+        assert [row["validity"] for row in rows] == ["", "", said]
+        return
+    file = tmp_path / "readings.parquet"
+    file.write_bytes(data)
+    table = pq.read_table(file)
+    assert table["validity"].to_pylist() == ["", "", said]
+    facts = json.loads(table.schema.metadata[METADATA_KEY])
+    assert facts["datastreams"][1]["validity"] == mark
 
 
 def test_short_pages_are_merged_into_row_groups_of_a_parquet_file(tmp_path: Path) -> None:

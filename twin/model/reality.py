@@ -9,6 +9,7 @@ from twin.model.findings import Phrase
 from twin.model.monitoring import StateRecord
 from twin.model.phrases import phrase_of, said
 from twin.model.state_rows import record_of_rows, rows_of
+from twin.model.times import to_us
 
 NAME = "reality"
 FORMAT_VERSION = 1
@@ -44,6 +45,9 @@ class Check:
         Why it was not made; empty if it was.
     remark
         ``sign_reversed`` where the sensor moves against the prediction; empty else.
+    since_us
+        Look since which the verdict has been what it is [us since 1970-01-01 UTC]; None in records
+        of before this was kept.
     """
 
     model: str
@@ -57,6 +61,7 @@ class Check:
     rests: tuple[str, ...] = ()
     reasons: tuple[Phrase, ...] = ()
     remark: str = ""
+    since_us: int | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -76,11 +81,13 @@ class Validity:
     """Whether something holds now that rests on models.
 
     ``verdict`` is None where no model is known that it rests on. ``reasons`` say which check
-    failed, or could not be made; they are empty if it is valid.
+    failed, or could not be made; they are empty if it is valid. ``since_us`` is the first of the
+    looks since which one of them has said so [us since 1970-01-01 UTC]; None where it is not known.
     """
 
     verdict: Verdict | None
     reasons: tuple[Phrase, ...] = ()
+    since_us: int | None = None
 
 
 def validity_of(name: str, checks: Iterable[Check]) -> Validity:
@@ -99,7 +106,9 @@ def validity_of(name: str, checks: Iterable[Check]) -> Validity:
     for verdict in ("not_valid", "not_checked"):
         found = [check for check in own if check.verdict == verdict]
         if found:
-            return Validity(verdict, tuple(reason_of(check) for check in found))
+            since = [check.since_us for check in found if check.since_us is not None]
+            reasons = tuple(reason_of(check) for check in found)
+            return Validity(verdict, reasons, min(since, default=None))
     return Validity("valid" if own else None)
 
 
@@ -130,6 +139,33 @@ def validity_words(name: str, checks: Iterable[Check], *, language: str) -> str:
     return "; ".join(said(phrase, language) for phrase in validity_of(name, checks).reasons)
 
 
+def carried(checks: Iterable[Check], before: Iterable[Check], *, at: datetime) -> tuple[Check, ...]:
+    """Checks of a look at ``at``, each with the look since which its verdict has been the same.
+
+    Parameters
+    ----------
+    before
+        Checks of the look before.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> first = datetime(2026, 5, 1, tzinfo=UTC)
+    >>> failed = Check("first_frequency", "B1.f1", 4.0, 2.0, "Hz", -50.0, 25.0, 30)
+    >>> known = carried([failed], [], at=first)
+    >>> (still,) = carried([failed], known, at=first + timedelta(hours=6))
+    >>> still.since_us == to_us(first)
+    True
+    """
+    known = {(one.model, one.channel, one.verdict): one.since_us for one in before}
+    now_us = to_us(at)
+    return tuple(
+        replace(one, since_us=now_us if since_us is None else since_us)
+        for one in checks
+        for since_us in (known.get((one.model, one.channel, one.verdict)),)
+    )
+
+
 def as_of_now(checks: Iterable[Check], *, made_at: datetime, now: datetime) -> tuple[Check, ...]:
     """Checks as they stand now: those of a last look too long ago were not made.
 
@@ -146,6 +182,7 @@ def as_of_now(checks: Iterable[Check], *, made_at: datetime, now: datetime) -> t
         return tuple(checks)
     days = float((now - made_at) // timedelta(days=1))
     reason = Phrase("wait.last_look", {"days": days})
+    told_us = to_us(made_at + LONGEST_AGO)
     return tuple(
         replace(
             check,
@@ -153,6 +190,7 @@ def as_of_now(checks: Iterable[Check], *, made_at: datetime, now: datetime) -> t
             error_percent=None,
             reasons=(reason, *check.reasons),
             remark="",
+            since_us=check.since_us if check.error_percent is None else told_us,
         )
         for check in checks
     )
@@ -186,6 +224,7 @@ def _check(row: Mapping[str, Any]) -> Check:
         "rests": tuple(row.get("rests", ())),
         "reasons": tuple(map(phrase_of, row.get("reasons", ()))),
         "remark": row.get("remark", ""),
+        "since_us": row.get("since_us"),
     }
     given = {name: row[name] for name in Check.__slots__ if name not in later}
     return Check(**given, **later)
