@@ -18,6 +18,7 @@ from fastapi.responses import JSONResponse
 from dashboards.compression import StaticCompression
 from dashboards.live.hub import Hub
 from dashboards.pages import (
+    advice,
     bridge,
     missing,
     operations,
@@ -43,6 +44,7 @@ logger = logging.getLogger(__name__)
 
 PAGES: Mapping[str, ModuleType] = {
     "/": overview,
+    "/advice": advice,
     "/bridge": bridge,
     "/operations": operations,
     "/result": result,

@@ -14,7 +14,7 @@ from dashboards.widgets.bridge_charts import live_charts, trend_charts
 from dashboards.widgets.bridge_header import header
 from dashboards.widgets.bridge_list import bridge_list
 from dashboards.widgets.bridge_tables import crossings_table, model_tables
-from dashboards.widgets.drawer import plan_link
+from dashboards.widgets.drawer import advice_link, plan_link
 from dashboards.widgets.elevation import elevation, stations
 from dashboards.widgets.fatigue import fatigue_section
 from dashboards.widgets.findings import finding_list
@@ -108,6 +108,7 @@ def _bridge(view: BridgeView, city: CityView, texts: Texts) -> list[Component]:
     bar = [
         html.H1(view.asset.name),
         plan_link(view.asset.id, texts),
+        advice_link(view.asset.id, texts),
         html.A(texts("bridge.on_map"), href=map_address),
     ]
     return [

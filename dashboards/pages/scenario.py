@@ -38,16 +38,15 @@ from dashboards.widgets.scenario_city import (
     read_city,
     written_scenario,
 )
-from dashboards.widgets.scenario_controls import act, text_control
-from dashboards.widgets.scenario_controls import field as labelled
+from dashboards.widgets.scenario_controls import act
 from dashboards.widgets.scenario_draft import Draft, Opened, draft_of, file_of, from_store, to_store
 from dashboards.widgets.scenario_form import FormView, measure_form
+from dashboards.widgets.scenario_halves import left, right
 from dashboards.widgets.scenario_job import OVER, announcement, job_card, start
 from dashboards.widgets.scenario_list import exchange, head, measures
 from dashboards.widgets.scenario_picker import choices, list_of, picker, readable, target_kind_of
 from dashboards.widgets.scenario_problems import Problem, told
 from dashboards.widgets.scenario_values import intervention_of, local_text
-from dashboards.widgets.tree import Tree
 from twin.errors import RegistryError, StoreUnavailableError, TwinError
 from twin.model.scenario_words import sentence, sentences
 from twin.model.scenarios import Run, Scenario
@@ -85,51 +84,12 @@ def layout(request: PageRequest, view: CityView) -> list[Component]:
                 dcc.Download(id="scenario-file"),
                 html.P(id="scenario-said", role="status", className="said"),
                 html.P(id="scenario-job-said", role="status", className="hidden"),
-                html.Div([_left(texts), _right(view, texts)], className="editor"),
+                html.Div([left(texts), right(view, texts)], className="editor"),
             ],
             id="scenario",
             className="page",
         ),
     ]
-
-
-def _left(texts: Texts) -> html.Div:
-    form = Tree(id="scenario-form", tree=[], looks={"hidden": True})
-    return html.Div(
-        [
-            _section("question", [Tree(id="scenario-head", tree=[])], texts),
-            _section("measures", [Tree(id="scenario-measures", tree=[]), form], texts),
-            _section(
-                "run",
-                [Tree(id="scenario-run", tree=[]), Tree(id="scenario-job", tree=[])],
-                texts,
-            ),
-            _section("exchange", [Tree(id="scenario-exchange", tree=[])], texts),
-        ]
-    )
-
-
-def _right(view: CityView, texts: Texts) -> html.Div:
-    search = text_control("search", "", identity="search", kind="search")
-    tree = [labelled("search", texts("scenario.search"), search, texts=texts)]
-    return html.Div(
-        [
-            _section(
-                "pick",
-                [
-                    Tree(id="scenario-search", tree=tree),
-                    Tree(id="scenario-picker", tree=[]),
-                    html.Div(scenario_map.pick_map(view, texts), id="scenario-map"),
-                ],
-                texts,
-            )
-        ]
-    )
-
-
-def _section(key: str, content: list[Component], texts: Texts) -> html.Section:
-    title = html.H2(texts(f"scenario_section.{key}"), id=f"section-{key}")
-    return html.Section([title, *content], **{"aria-labelledby": f"section-{key}"})
 
 
 def register(app: Dash, view: CityView) -> None:

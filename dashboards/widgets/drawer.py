@@ -137,6 +137,12 @@ def plan_link(asset_id: str, texts: Texts) -> html.A:
     return html.A(texts("drawer.plan"), href=f"/scenario?{query}", className="plan")
 
 
+def advice_link(asset_id: str, texts: Texts) -> html.A:
+    """Way to the search for measures that reach a target on a bridge."""
+    query = urlencode({"lang": texts.language, "bridge": asset_id})
+    return html.A(texts("advice.link"), href=f"/advice?{query}", className="plan")
+
+
 def streams(subject: Subject, snapshot: Snapshot, texts: Texts) -> list[Component]:
     """Datastreams with last value, age and quality in words."""
     heading = html.H3(texts("drawer.streams", n=texts.number(len(subject.streams))))

@@ -42,12 +42,12 @@ def members_of(run: Run) -> int:
     return found if isinstance(found, int) else 0
 
 
-def past_of(runs: Sequence[Run], base: str, members: int) -> Past | None:
+def past_of(runs: Sequence[Run], base: str, members: int, *, engine: str = ENGINE) -> Past | None:
     """Median time from question to answer of the newest runs of a base; None without any."""
     found = [
         (run.ended_at - run.submitted_at).total_seconds()
         for run in runs
-        if run.engine == ENGINE
+        if run.engine == engine
         and run.status == "done"
         and run.base == base
         and run.ended_at is not None

@@ -12,6 +12,8 @@ from twin.model.questions import MEASURE_FORM, REPORT_FORM, require_gap
 
 ADVICE_FORM = 1
 """Rises when advice says more: an old answer is not the answer to the same question then."""
+HEAVY_LIMIT_T = 30.0
+"""Usual mass of a target of crossings."""
 FIELDS = ("damage_share", "above_t", "crossings_vehd")
 _FORM = ("bridge", "base", "target")
 _MOST_TEXT = 200
