@@ -9,6 +9,7 @@ from simulations.traffic.arrays import BoolArray, FloatArray, IdArray, IndexArra
 from simulations.traffic.classes import classes
 from simulations.traffic.graph import RoadGraph
 from simulations.traffic.gravity import gravity
+from simulations.traffic.remembering import Memory
 from simulations.traffic.unserved import reasons
 from twin.errors import DemandError
 from twin.model.traffic import Demand, DemandPeriod, Unserved, UnservedReason, VehicleClass
@@ -16,6 +17,7 @@ from twin.model.traffic import Demand, DemandPeriod, Unserved, UnservedReason, V
 __all__ = ["OdTable", "classes", "from_daily", "from_matrices", "gravity", "pairs"]
 
 _NAMED = 5
+_REMEMBERED = 3  # demands
 _LARGEST_VEHH = 1e9
 
 
@@ -62,7 +64,7 @@ class _Cells:
     dest: IndexArray
     flow_vehh: FloatArray
 
-    def where(self, kept: BoolArray) -> "_Cells":
+    def where(self, kept: BoolArray | slice) -> "_Cells":
         return _Cells(
             self.class_index[kept], self.origin[kept], self.dest[kept], self.flow_vehh[kept]
         )
@@ -83,28 +85,26 @@ def pairs(graph: RoadGraph, demand: Demand) -> OdTable:
     DemandError
         With every problem of the demand at once.
     """
-    problems = _problems(graph, demand)
-    if problems:
-        raise DemandError("\n".join(problems))
-    count = len(demand.classes)
-    cells = _merged(graph, demand)
-    inside = cells.origin == cells.dest
-    between = cells.where(~inside)
-    served, reason = _served(graph, between)
-    kept, lost = between.where(served), between.where(~served)
-    zones = graph.zone.size
-    row = kept.class_index.astype(np.int64) * zones + kept.origin
+    trips = _trips(graph, demand)
+    served, reason = _served(graph, trips.between)
+    if served.all():
+        kept, lost = trips.between, trips.between.where(slice(0))
+        first, served_vehh = trips.first_dest, trips.between_vehh
+    else:
+        kept, lost = trips.between.where(served), trips.between.where(~served)
+        first = _first_dest(kept, graph.zone.size, len(demand.classes))
+        served_vehh = kept.total(len(demand.classes))
     return OdTable(
         classes=demand.classes,
-        zones=zones,
-        first_dest=np.searchsorted(row, np.arange(count * zones + 1)),
+        zones=graph.zone.size,
+        first_dest=first,
         class_index=kept.class_index,
         origin=kept.origin,
         dest=kept.dest,
         flow_vehh=kept.flow_vehh,
-        demand_vehh=cells.total(count),
-        served_vehh=kept.total(count),
-        intrazonal_vehh=cells.where(inside).total(count),
+        demand_vehh=trips.demand_vehh,
+        served_vehh=served_vehh,
+        intrazonal_vehh=trips.intrazonal_vehh,
         unserved=Unserved(
             class_index=lost.class_index.astype(np.uint8),
             origin=graph.zone_id[lost.origin],
@@ -113,6 +113,67 @@ def pairs(graph: RoadGraph, demand: Demand) -> OdTable:
             reason=reason,
         ),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trips:
+    """A checked demand in zone rows; every array is read-only.
+
+    Parameters
+    ----------
+    between : _Cells
+        Trips from one zone to another.
+    first_dest : (classes * zones + 1,)
+        As in ``OdTable`` if all of them are served.
+    demand_vehh, between_vehh, intrazonal_vehh : (classes,)
+    """
+
+    between: _Cells
+    first_dest: IdArray
+    demand_vehh: FloatArray
+    between_vehh: FloatArray
+    intrazonal_vehh: FloatArray
+
+
+_memory: Memory[_Trips] = Memory(_REMEMBERED)
+
+
+def _trips(graph: RoadGraph, demand: Demand) -> _Trips:
+    """The demand by zone rows; which of it has a path depends on the links that are open."""
+    columns = [
+        demand.classes, graph.classes, graph.zone_id,
+        demand.class_index, demand.origin, demand.destination, demand.flow_vehh,
+    ]  # fmt: skip
+    known = _memory.find(columns)
+    if known is not None:
+        return known
+    problems = _problems(graph, demand)
+    if problems:
+        raise DemandError("\n".join(problems))
+    count = len(demand.classes)
+    cells = _merged(graph, demand)
+    inside = cells.origin == cells.dest
+    between = cells.where(~inside)
+    found = _Trips(
+        between=between,
+        first_dest=_first_dest(between, graph.zone.size, count),
+        demand_vehh=cells.total(count),
+        between_vehh=between.total(count),
+        intrazonal_vehh=cells.where(inside).total(count),
+    )
+    for column in (
+        between.class_index, between.origin, between.dest, between.flow_vehh,
+        found.first_dest, found.demand_vehh, found.between_vehh, found.intrazonal_vehh,
+    ):  # fmt: skip
+        column.setflags(write=False)
+    _memory.keep(columns, found)
+    return found
+
+
+def _first_dest(cells: _Cells, zones: int, classes: int) -> IdArray:
+    """Where the cells of each class and origin begin, (classes * zones + 1,)."""
+    row = cells.class_index.astype(np.int64) * zones + cells.origin
+    return np.searchsorted(row, np.arange(classes * zones + 1))
 
 
 def _merged(graph: RoadGraph, demand: Demand) -> _Cells:

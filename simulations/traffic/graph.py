@@ -11,13 +11,27 @@ from simulations.traffic.arrays import BoolArray, FloatArray, IdArray, IndexArra
 from simulations.traffic.classes import band_cuts, fixed_costs, rights
 from simulations.traffic.components import Reach
 from simulations.traffic.findings import warnings
+from simulations.traffic.remembering import Memory, is_same, snapshot
 from simulations.traffic.turns import Arcs, expand
 from simulations.traffic.validation import problems
 from twin.errors import NetworkError
-from twin.model.network import CostFunction, Network
+from twin.model.network import CostFunction, LinkAssets, Network, Turns
 from twin.model.traffic import VehicleClass
 
 _NONE = np.int32(-1)
+_REMEMBERED = 3  # networks, with what was built from them
+# Columns that say who may use a link: checks read their type and shape alone, and neither the shape
+# of a graph nor its costs depend on them
+_RIGHTS = ("mask", "limit_exempt", "closed_to")
+_PARTS = {
+    "": tuple(
+        item.name
+        for item in fields(Network)
+        if item.name not in {*_RIGHTS, "turns", "link_assets", "provenance"}
+    ),
+    "turns": tuple(item.name for item in fields(Turns)),
+    "link_assets": tuple(item.name for item in fields(LinkAssets)),
+}
 _TABLE_SPREAD = 64  # node ids may be so many times sparser than nodes; beyond, bisection
 
 
@@ -182,6 +196,11 @@ def build(network: Network, classes: Sequence[VehicleClass]) -> RoadGraph:
     NetworkError
         With every problem of the network and the classes at once.
     """
+    classes = tuple(classes)
+    columns = _columns(network, classes)
+    known = _memory.find(columns)
+    if known is not None:
+        return _reopened(known, network)
     found = problems(network, classes)
     if found:
         raise NetworkError("\n".join(found))
@@ -195,14 +214,76 @@ def build(network: Network, classes: Sequence[VehicleClass]) -> RoadGraph:
         head=_rows_of(sorted_ids, network.head[kept]),
         no_through=network.no_through[node_order],
     )
-    graph = _assemble(network, tuple(classes), arcs, node_order)
+    graph = _frozen(_with_warnings(_assemble(network, classes, arcs, node_order)))
+    _memory.keep(columns, _Known(graph, snapshot(_rights(network))))
+    return graph
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """A graph, and a copy of the columns that said who may use its links."""
+
+    graph: RoadGraph
+    rights: tuple[object, ...]
+
+
+_memory: Memory[_Known] = Memory(_REMEMBERED)
+
+
+def _columns(network: Network, classes: tuple[VehicleClass, ...]) -> list[object]:
+    """All that a graph is made of; of the rights only what the checks read."""
+    found: list[object] = [classes]
+    for part, names in _PARTS.items():
+        owner = getattr(network, part) if part else network
+        found += [getattr(owner, name) for name in names]
+    kinds = (None if item is None else (item.dtype, item.shape) for item in _rights(network))
+    return [*found, *kinds]
+
+
+def _rights(network: Network) -> list[NDArray | None]:
+    return [getattr(network, name) for name in _RIGHTS]
+
+
+def _reopened(known: _Known, network: Network) -> RoadGraph:
+    """A remembered graph for a network that differs in the rights at most."""
+    if is_same(known.rights, _rights(network)):
+        return replace(known.graph, network=network)
+    graph = known.graph
+    link_of = graph.link_of
+    mask = np.where(link_of >= 0, network.mask[link_of], graph.mask).astype(np.uint32)
+    open_mask, assumptions = _openings(network, graph.classes, mask=mask, link_of=link_of)
+    changed = replace(
+        graph, network=network, mask=mask, open_mask=open_mask, assumptions=assumptions,
+        known_reaches={},
+    )  # fmt: skip
+    return _frozen(_with_warnings(changed))
+
+
+def _with_warnings(graph: RoadGraph) -> RoadGraph:
     is_open = np.logical_or.reduce(graph.open_mask)
     sentences = warnings(
-        network,
+        graph.network,
         is_closed=graph.to_network_order(~is_open),
         outside=graph.zone_id[~graph.reach(is_open).is_inside(graph.zone)],
     )
-    return _frozen(replace(graph, warnings=sentences))
+    return replace(graph, warnings=sentences)
+
+
+def _openings(
+    network: Network,
+    classes: tuple[VehicleClass, ...],
+    *,
+    mask: NDArray[np.uint32],
+    link_of: IdArray | IndexArray,
+) -> tuple[BoolArray, tuple[str, ...]]:
+    """Which arcs each class may use, (classes, m), and what was taken for granted for that."""
+    all_rights = [rights(network, item, mask=mask, link_of=link_of) for item in classes]
+    assumptions = tuple(
+        sentence
+        for item, right in zip(classes, all_rights, strict=True)
+        for sentence in band_cuts(network, item, right=right, link_of=link_of)
+    )
+    return np.array([right.is_open for right in all_rights]), assumptions
 
 
 def _rows_of(ids: IdArray, wanted: IdArray) -> IdArray:
@@ -233,12 +314,7 @@ def _assemble(
     tail = arcs.tail[order].astype(np.int32)
     costs = _cost_columns(network, link_of, arcs.penalty_s[order])
     mask = np.where(link_of >= 0, network.mask[link_of], arcs.turn_mask[order]).astype(np.uint32)
-    all_rights = [rights(network, item, mask=mask, link_of=link_of) for item in classes]
-    assumptions = tuple(
-        sentence
-        for item, right in zip(classes, all_rights, strict=True)
-        for sentence in band_cuts(network, item, right=right, link_of=link_of)
-    )
+    open_mask, assumptions = _openings(network, classes, mask=mask, link_of=link_of)
     return RoadGraph(
         network=network,
         classes=classes,
@@ -255,7 +331,7 @@ def _assemble(
         row_of=row_of,
         link_id=arc_id[order].astype(np.int64),
         mask=mask,
-        open_mask=np.array([right.is_open for right in all_rights]),
+        open_mask=open_mask,
         fixed_cost_s=fixed_costs(network, classes, t0_s=costs["t0_s"], link_of=link_of),
         assumptions=assumptions,
         **costs,

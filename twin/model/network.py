@@ -4,10 +4,17 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
+from functools import cache
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+@cache
+def _name(kind: np.dtype) -> str:
+    """Name of a type of numpy; it takes longer to spell than a small column to hash."""
+    return str(kind)
 
 
 class CostFunction(IntEnum):
@@ -170,7 +177,7 @@ class Network:
             for item in fields(part):
                 value = getattr(part, item.name)
                 if isinstance(value, np.ndarray):
-                    digest.update(f"{item.name} {value.dtype} {value.shape}".encode())
+                    digest.update(f"{item.name} {_name(value.dtype)} {value.shape}".encode())
                     digest.update(np.ascontiguousarray(value).tobytes())
                 elif isinstance(value, (int, tuple)):
                     digest.update(f"{item.name} {value!r}".encode())
