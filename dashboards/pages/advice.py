@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-from dash import Dash, Input, Output, State, dcc, html, no_update
+from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from dashboards.i18n.translate import Texts
@@ -117,6 +117,7 @@ def register(app: Dash, view: CityView) -> None:
         Output(CANCEL, "hidden"),
         Output(PULSE, "disabled"),
         Output(RECENT, "tree"),
+        Output(fields.STATUS, "children", allow_duplicate=True),
     )
 
     @app.callback(
@@ -127,7 +128,8 @@ def register(app: Dash, view: CityView) -> None:
     )
     async def follow(address: str | None, _beats: int | None) -> tuple[object, ...]:
         request = read_request(view, PATH, address)
-        return await asyncio.to_thread(_followed, request, view)
+        is_beat = ctx.triggered_id == PULSE
+        return await asyncio.to_thread(_followed, request, view, is_beat=is_beat)
 
     @app.callback(
         Output(fields.STATUS, "children", allow_duplicate=True),
@@ -171,20 +173,18 @@ def _drawn(
     return card, [title, *([] if document is None else answer(document, run, texts))]
 
 
-def _followed(request: PageRequest, view: CityView) -> tuple[object, ...]:
+def _followed(request: PageRequest, view: CityView, *, is_beat: bool) -> tuple[object, ...]:
+    texts = request.texts
     try:
         shown = _shown(request, view)
         card, found = _drawn(shown, request, view)
-        return (
-            card,
-            found if shown.is_over else no_update,
-            shown.is_over,
-            shown.is_over,
-            _recent(view, request.texts),
-        )
+        recent = _recent(view, texts)
     except StoreUnavailableError:
-        away = [html.P(request.texts("state.database_away"), className="problem")]
-        return away, no_update, no_update, False, no_update
+        away = [html.P(texts("state.database_away"), className="problem")]
+        return away, no_update, no_update, False, no_update, no_update
+    is_over = shown.is_over
+    said = texts("advice.over") if is_beat and is_over else no_update
+    return card, no_update if is_beat and not is_over else found, is_over, is_over, recent, said
 
 
 def _begun(bridge: str, base: str, request: PageRequest, view: CityView) -> tuple[object, ...]:

@@ -135,7 +135,7 @@ def form(found: Begin | None, texts: Texts) -> list[Component]:
                         html.Div(
                             [
                                 html.Label(texts("advice.most"), htmlFor=MOST),
-                                _number(MOST, target.crossings_vehd, texts.unit("/d")),
+                                _number(MOST, target.crossings_vehd, ""),
                                 html.Label(texts("advice.above"), htmlFor=MASS),
                                 _number(MASS, target.above_t or HEAVY_LIMIT_T, "t"),
                             ],
@@ -181,7 +181,8 @@ def _number(identity: str, value: float | None, unit: str) -> html.Span:
         id=identity, type="text", inputMode="numeric", value=shown, maxLength=9, size="6",
         autoComplete="off", debounce=True,
     )  # fmt: skip
-    return html.Span([control, html.Span(unit, className="field-unit")], className="field-sides")
+    sides = [control, *([html.Span(unit, className="field-unit")] if unit else [])]
+    return html.Span(sides, className="field-sides")
 
 
 def about(found: Begin, texts: Texts) -> list[Component]:
@@ -194,7 +195,7 @@ def about(found: Begin, texts: Texts) -> list[Component]:
         reason = html.Q(why, **extra(lang="en" if is_english else None))
         said = texts("advice.no_damage", name=name)
         parts.append(
-            html.P([said, " ", reason, " ", texts("advice.instead")], className="warning-note")
+            html.P([said, " ", reason, ". ", texts("advice.instead")], className="warning-note")
         )
     if found.heavy_vehd is not None:
         today = texts.number(found.heavy_vehd)

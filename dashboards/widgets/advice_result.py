@@ -104,6 +104,8 @@ def answer(document: Document, run: Run, texts: Texts) -> list[Component]:
         summary = html.Summary(texts("advice.more", n=texts.number(len(ranks) - MOST_ROWS)))
         parts.append(html.Details([summary, more], className="folded"))
     remarks = [html.Li(in_language(one, texts.language)) for one in document["remarks"]]
+    if any(rank["is_noise"] for rank in ranks):
+        remarks.append(html.Li(f"~: {texts('advice.noise')}."))
     return [
         *parts,
         _files(run, texts),
@@ -170,7 +172,7 @@ def _row(
         html.Td(str(rank["rank"]), className="number"),
         html.Th([*said, *_take(rank, document, texts), why], scope="row"),
         html.Td(html.Strong(verdict(rank, texts)) if rank["reaches"] else verdict(rank, texts)),
-        *(html.Td(_figure(rank, column, texts), className="number") for column in figures),
+        *(_cell(rank, column, texts) for column in figures),
         html.Td(", ".join(over) if over else (texts("advice.none_over") if is_known else NOTHING)),
     ]
     look = "reaches" if rank["reaches"] else ""
@@ -183,6 +185,17 @@ def _figure(rank: Document, column: RankColumn, texts: Texts) -> str:
     if column.key in SIGNED:
         return signed_text(number, column.decimals, texts)
     return texts.number(number, column.decimals)
+
+
+def _cell(rank: Document, column: RankColumn, texts: Texts) -> html.Td:
+    """A figure; time that lies within the noise is marked, as it ranks nothing."""
+    text = _figure(rank, column, texts)
+    if column.key != "vehicle_h" or not rank["is_noise"]:
+        return html.Td(text, className="number")
+    return html.Td(
+        html.Span(f"~\u202f{text}", className="noise", title=texts("advice.noise")),
+        className="number",
+    )
 
 
 def _take(rank: Document, document: Document, texts: Texts) -> list[Component]:

@@ -93,6 +93,7 @@ def _rank(
         "crossings_vehd": None if outcome is None else outcome.crossings_vehd,
         "unserved_vehh": None if outcome is None else outcome.unserved_vehh,
         "vehicle_h": None if outcome is None else outcome.vehicle_h,
+        "is_noise": outcome is not None and outcome.is_noise,
         "heavy_km": None if outcome is None else outcome.heavy_km,
         "overloaded": [] if outcome is None else list(outcome.overloaded),
         "reasons": _reasons(rank, target),

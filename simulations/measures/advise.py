@@ -19,10 +19,11 @@ from twin.model.findings import Phrase
 from twin.model.interventions import Intervention
 from twin.model.scenarios import Scenario
 
-SIGN_MASSES_T = (7.5, 12.0, 26.0)
-"""Values of sign 262 of the StVO at the bounds of vehicle classes, the tightest first.
+SIGN_MASSES_T = (7.5, 12.0, 16.0, 24.0, 30.0)
+"""Usual values of sign 262 of the StVO, the tightest first.
 
-The model of traffic keeps away whole classes: between two bounds all limits give the same traffic.
+Those from 12 t on are the masses of the bridge classes of DIN 1072; inside a vehicle class a limit
+diverts the vehicles above it alone (ADR 0058).
 """
 LORRY_CLASSES = ("hgv_3_7", "hgv_7_12", "hgv_12_26", "hgv_26_40", "hgv_over_40")
 GAP_M = 50.0
@@ -158,7 +159,7 @@ def candidates_for(asset_id: str, classes: Sequence[str]) -> tuple[Candidate, ..
 
     Examples
     --------
-    >>> [one.family for one in candidates_for("B1", ("car", "hgv_12_26"))][2:5]
+    >>> [one.family for one in candidates_for("B1", ("car", "hgv_12_26"))][4:7]
     ['weight_limit', 'lorry_ban', 'lane_closure']
     """
     lorries = tuple(name for name in LORRY_CLASSES if name in classes)
@@ -408,7 +409,13 @@ def told(rank: Rank, target: Target) -> Iterator[Phrase]:
 def _price(outcome: Outcome) -> Phrase:
     """What traffic pays, or saves: who drives elsewhere may make room for others."""
     unserved, hours, heavy_km = outcome.cost
-    if not any((unserved, hours, heavy_km)):
-        return Phrase("advice.cost_nothing")
-    values = {"hours": abs(hours), "unserved": unserved, "heavy": heavy_km}
-    return Phrase("advice.saves" if hours < 0.0 else "advice.cost", values)
+    parts = [
+        Phrase(f"advice.{key}", {"n": abs(value)})
+        for key, value in (
+            ("unserved", unserved),
+            ("hours_saved" if hours < 0.0 else "hours", hours),
+            ("heavy", heavy_km),
+        )
+        if value
+    ]
+    return Phrase("advice.cost", parts=tuple(parts)) if parts else Phrase("advice.cost_nothing")
