@@ -37,16 +37,16 @@ def import_geo(settings: Settings, arguments: Sequence[str]) -> int:
     for asset_class in ("junction", "road_section"):
         check_other_form(folder, asset_class)
         check_origin(folder / f"{asset_class}s.gpkg", origin=ORIGIN, replace=options.replace)
-    _tell(_report(found, options.report))
+    _tell(report_lines(found, options.report))
     if options.dry_run:
         _tell(["nothing was written"])
-        return int(_has_losses(found))
+        return int(has_losses(found))
     write_settings(folder, name=city.name, crs=city.crs, bounds=city.extent)
     title = mapping.source or path.name
     add_references(folder, [Reference(reference_of(mapping, path), title, mapping.licence)])
     write_network(folder, found, origin=ORIGIN, replace=options.replace)
     _tell([f"written to {folder}; `twin load {folder}` checks and loads it"])
-    return int(_has_losses(found))
+    return int(has_losses(found))
 
 
 def write_network(folder: Path, found: Imported, *, origin: str, replace: bool) -> None:
@@ -80,7 +80,8 @@ def _mapping(path: Path) -> GeoMapping:
     return read_geo_mapping(text, name=path.name)
 
 
-def _report(found: Imported, path: Path | None) -> Iterator[str]:
+def report_lines(found: Imported, path: Path | None) -> Iterator[str]:
+    """What was imported, in words; all findings go to the file if one is named."""
     yield (
         f"{len(found.sections):,} road sections, {found.directed_links:,} directed links, "
         f"{len(found.junctions):,} junctions, {found.length_m:,.1f} m as drawn"
@@ -99,7 +100,8 @@ def _report(found: Imported, path: Path | None) -> Iterator[str]:
         yield f"... and {len(found.findings) - MOST_LINES:,} more; --report FILE writes all of them"
 
 
-def _has_losses(found: Imported) -> bool:
+def has_losses(found: Imported) -> bool:
+    """Whether something of the file is not in the city."""
     return any("left out" in line or "truncated" in line for line in found.findings)
 
 

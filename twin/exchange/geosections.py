@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import geopandas
@@ -33,6 +33,7 @@ from twin.exchange.geovalues import (
     missing_columns,
 )
 from twin.exchange.widelayers import PROVENANCE, UNIT, provenance_text
+from twin.model.provenance import ProvenanceKind
 from twin.model.roads import ROAD_CLASSES
 from twin.model.tables import rows
 
@@ -71,6 +72,28 @@ class Imported:
     def directed_links(self) -> int:
         """Number of directions of all sections."""
         return len(self.components)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ends:
+    """The junctions of a network: what they are called, and how they are known.
+
+    Parameters
+    ----------
+    ids, names : (junctions,)
+    provenance
+        Kind of provenance of their places, ``sourced`` or ``derived``.
+    note
+        How a section's end is known to lie at its junction.
+    place_note
+        How the place of a junction came about; may be empty.
+    """
+
+    ids: Sequence[str]
+    names: Sequence[str]
+    provenance: ProvenanceKind
+    note: str
+    place_note: str = ""
 
 
 def reference_of(mapping: GeoMapping, path: Path) -> str:
@@ -128,25 +151,44 @@ def import_sections(
         listed = "\n- ".join(findings.lines[:20])
         raise CityError(f"{file.name} holds no usable line\n- {listed}")
     loose = report_loose_ends(joined, snap_m=mapping.snap_m, findings=findings)
-    table = _Sections(Columns(frame, names, findings), mapping, joined, reference, {}, {})
     ids = [f"{mapping.prefix}J{number}" for number in range(1, len(joined.places) + 1)]
+    ends = Ends(
+        ids,
+        ids,
+        "derived",
+        f"ends within {mapping.snap_m:g} m",
+        place_note=f"mean of the ends within {mapping.snap_m:g} m",
+    )
+    columns = Columns(frame, names, findings)
+    found = assemble(columns, mapping, joined, ends=ends, reference=reference, crs=crs)
+    return replace(found, loose=loose, findings=tuple(findings.lines))
+
+
+def assemble(
+    columns: Columns,
+    mapping: GeoMapping,
+    joined: Joined,
+    *,
+    ends: Ends,
+    reference: str,
+    crs: str,
+) -> Imported:
+    """Layers and directions of a network whose lines are known to meet at ``ends``.
+
+    Loose ends are not counted; the findings are those of ``columns``.
+    """
+    table = _Sections(columns, mapping, joined, reference, {}, {})
     way = table.ways()
-    table.fill(ids, way)
+    table.fill(ends, way)
     sections = layer_frame(table.wide, joined.pieces.shape.tolist(), crs=crs)
     return Imported(
         sections=sections,
-        junctions=_junctions(
-            joined,
-            ids,
-            note=f"mean of the ends within {mapping.snap_m:g} m",
-            reference=reference,
-            crs=crs,
-        ),
+        junctions=_junctions(joined, ends, reference=reference, crs=crs),
         components=_directions(sections, way),
         length_m=float(joined.length_m.sum()),
-        loose=loose,
+        loose=0,
         assumed=table.assumed,
-        findings=tuple(findings.lines),
+        findings=tuple(columns.findings.lines),
     )
 
 
@@ -194,7 +236,7 @@ class _Sections:
         """Provenance of what stands in the file."""
         return provenance_text("sourced", references=[self.reference])
 
-    def fill(self, junctions: Sequence[str], way: NDArray[np.int8]) -> None:
+    def fill(self, ends: Ends, way: NDArray[np.int8]) -> None:
         """Add all columns; ``way`` is that of every section (sections,)."""
         self.wide.update(
             {
@@ -204,13 +246,13 @@ class _Sections:
                 "references": self.reference,
             }
         )
-        note = f"ends within {self.mapping.snap_m:g} m"
+        references = [self.reference] if ends.provenance == "sourced" else []
+        origin = provenance_text(ends.provenance, references=references, note=ends.note)
         for end, places in (
             ("from_junction", self.joined.tail),
             ("to_junction", self.joined.head),
         ):
-            self._add(end, [junctions[place] for place in places.tolist()])
-            self.wide[f"{end}{PROVENANCE}"] = provenance_text("derived", note=note)
+            self._add(end, [ends.ids[place] for place in places.tolist()], origin)
         self._add_class()
         self._add_numbers(way)
         for name, rule in self.mapping.extra.items():
@@ -309,15 +351,13 @@ class _Sections:
             self.assumed[name] = ids
 
 
-def _junctions(
-    joined: Joined, ids: Sequence[str], *, note: str, reference: str, crs: str
-) -> geopandas.GeoDataFrame:
+def _junctions(joined: Joined, ends: Ends, *, reference: str, crs: str) -> geopandas.GeoDataFrame:
     content = {
-        "id": list(ids),
-        "name": list(ids),
-        "provenance": "derived",
+        "id": list(ends.ids),
+        "name": list(ends.names),
+        "provenance": ends.provenance,
         "references": reference,
-        "note": note,
+        "note": ends.place_note,
     }
     points = [shapely.Point(place) for place in joined.places.tolist()]
     return layer_frame(content, points, crs=crs)
