@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 RESULT, LINKS, BRIDGES, REPORT = "result", "links", "bridges", "report"
 """Files of a run: the equilibrium packed, columns per link and per bridge as npz, the report."""
+
+PARTS = (RESULT, LINKS, BRIDGES, REPORT)
 
 _SOLVING = threading.Lock()
 """One solve at a time in a process: numba's workqueue layer aborts on concurrent calls."""
@@ -95,8 +97,11 @@ def answer(
     options: SolveOptions,
     control: SolveControl | None = None,
     about: Mapping[str, object] | None = None,
+    parts: Collection[str] = PARTS,
 ) -> Answer:
     """What a scenario changes against its base; ``about`` is added to the report.
+
+    Only the files of ``parts`` are written.
 
     Raises
     ------
@@ -109,7 +114,7 @@ def answer(
 
     result = solve_base(base, engine, scenario=scenario, options=options, control=control)
     found = report_on(base, result, scenario=scenario, options=options)
-    return answer_of(found, result, engine, about=about)
+    return answer_of(found, result, engine, about=about, parts=parts)
 
 
 def answer_of(
@@ -118,21 +123,23 @@ def answer_of(
     engine: TrafficEngine,
     *,
     about: Mapping[str, object] | None = None,
+    parts: Collection[str] = PARTS,
 ) -> Answer:
     """A report and its equilibrium as the files of a run; ``about`` is added to the report."""
+    writers: dict[str, Callable[[], bytes]] = {
+        RESULT: lambda: pack(result),
+        LINKS: lambda: pack_columns(found.links),
+        BRIDGES: lambda: pack_columns(found.bridges),
+        REPORT: lambda: json.dumps(
+            {**found.document, "engine": [engine.name, engine.version], **(about or {})},
+            ensure_ascii=False,
+            allow_nan=False,
+        ).encode(),
+    }
     return Answer(
         indicators=found.indicators,
         units=found.units,
         assumptions=found.assumptions,
         provenance=Provenance("simulated", by=f"{engine.name} {engine.version}"),
-        parts={
-            RESULT: pack(result),
-            LINKS: pack_columns(found.links),
-            BRIDGES: pack_columns(found.bridges),
-            REPORT: json.dumps(
-                {**found.document, "engine": [engine.name, engine.version], **(about or {})},
-                ensure_ascii=False,
-                allow_nan=False,
-            ).encode(),
-        },
+        parts={name: write() for name, write in writers.items() if name in parts},
     )

@@ -38,13 +38,15 @@ DOCUMENT = "document.json"
 PREFIX = "twin-sweep-"
 """Of folders; the number of the process follows."""
 LOOK_S = 1.0
+_LOADED_ONCE = ("simulations.sweep", "numba", "scipy.sparse.csgraph", "scipy.spatial")
+"""For all workers. Not the engine: compiled loops start the threads that a fork must not have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What all scenarios of a sweep share: the engine by name, options, and what is kept.
 
-    ``parts`` names the files of an answer that come back; the others are dropped in the worker.
+    ``parts`` names the files of an answer that come back; the others are not written.
     """
 
     engine: str
@@ -103,18 +105,19 @@ def solve_task(base: TrafficBase, engine: TrafficEngine, task: Task, plan: Plan)
     """Answer one task as plain values, or say why not."""
     number, document = task
     try:
-        found = answer(base, engine, scenario=from_document(document), options=plan.single())
+        found = answer(
+            base, engine, scenario=from_document(document), options=plan.single(), parts=plan.parts
+        )
     except TwinError as error:
         return number, None, str(error)
     except Exception as error:  # noqa: BLE001 - engines are plugins; the outcome shows the reason
         return number, None, f"{type(error).__name__}: {error}"
-    kept = {name: found.parts[name] for name in plan.parts if name in found.parts}
     plain = {
         "indicators": dict(found.indicators),
         "units": dict(found.units),
         "assumptions": found.assumptions,
         "provenance": found.provenance,
-        "parts": kept,
+        "parts": found.parts,
     }
     return number, plain, ""
 
@@ -191,9 +194,12 @@ class Processes:
         method = (
             "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
         )
+        context = multiprocessing.get_context(method)
+        if method == "forkserver":
+            context.set_forkserver_preload(list(_LOADED_ONCE))
         return ProcessPoolExecutor(
             workers,
-            mp_context=multiprocessing.get_context(method),
+            mp_context=context,
             initializer=_open_in_process,
             initargs=(str(folder), plan, os.getpid()),
         )
