@@ -212,7 +212,8 @@ def swept(case: Case, entry: Entry, bars: Bars, options: argparse.Namespace) -> 
     """Closures in a sweep on all cores against the same on one, start of processes and all.
 
     Beside wall time stands the same ratio in processor time, that of the busiest worker, of the
-    process that starts them and of the sweep itself: it is what an idle machine would show and does not count waiting for others.
+    process that starts them and of the sweep itself: what an idle machine would show, without
+    waiting for others.
     """
     del entry, options
     state, _ = solve_ours(case, CLOSURE_GAP)
