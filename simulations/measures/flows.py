@@ -306,5 +306,10 @@ def _breaking(
     """Vehicles of a row that do not keep its limit: a share of the flow before."""
     if row.obey_share >= 1.0 or not row.mass_distribution_id:
         return 0.0
-    above = share_above_within(item, row.mass_limit_t, from_t=row.mass_from_t, to_t=row.mass_to_t)
+    if row.mass_from_t == 0.0 and np.isinf(row.mass_to_t):
+        above = distribution_above(row.mass_distribution_id, row.mass_limit_t)
+    else:
+        above = share_above_within(
+            item, row.mass_limit_t, from_t=row.mass_from_t, to_t=row.mass_to_t
+        )
     return (1.0 - row.obey_share) * above * before_vehh.get(_key(row), 0.0)

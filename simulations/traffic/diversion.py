@@ -1,14 +1,16 @@
 """Which trips a scenario diverts itself, and which only give way to them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from simulations.traffic.arrays import BoolArray, FloatArray, IdArray
 from simulations.traffic.edits import Edited
+from simulations.traffic.massshares import share_above_within
 from simulations.traffic.pathflows import Paths, makes_turn, slower_s, turn_penalties_s
 from twin.model.network import Network
-from twin.model.traffic import Demand, TrafficResult
+from twin.model.traffic import Demand, TrafficResult, VehicleClass
 
 _S_PER_H = 3600.0
 _M_PER_KM = 1000.0
@@ -61,9 +63,9 @@ class Diversion:
     base_vehh, scenario_vehh : (pairs,)
         Served trips; they differ where trips become unserved or the demand changes.
     edited_vehh : (pairs,)
-        Trips of the base over edited links and turns.
+        Trips of the base over edited links and turns; of a mass limit those above it.
     lost_vehh : (pairs,)
-        Trips of the base over links that their class may no longer use.
+        Trips of the base over links that they may no longer use.
     base_time_s, scenario_time_s, base_length_m, scenario_length_m : (pairs,)
         Means over the trips of the pair; NaN where none is served.
     new_paths : (rows,)
@@ -142,7 +144,8 @@ def diverted_pairs(
     """Pairs with a path over an edited link or turn on either side, or with other trips."""
     out = np.zeros(pairs.base_vehh.size, dtype=np.bool_)
     for paths, place in ((base, pairs.base_of), (scenario, pairs.scenario_of)):
-        flagged = _over_edits(paths, edited) & (paths.state.flow_vehh > 0.0)
+        over = _over_edits(paths, edited, demand.classes)
+        flagged = (over > 0.0) & (paths.state.flow_vehh > 0.0)
         out[place[flagged]] = True
     changed = np.flatnonzero(edited.is_demand_changed)
     asked = {
@@ -158,9 +161,43 @@ def diverted_pairs(
     return out
 
 
-def _over_edits(paths: Paths, edited: Edited) -> BoolArray:
-    over = paths.passes(edited.is_affected[paths.class_of_entry, paths.row])
-    return over | makes_turn(paths, edited.changed_turns)
+def _over_edits(paths: Paths, edited: Edited, classes: Sequence[VehicleClass]) -> FloatArray:
+    """Share of the vehicles of each path that notice an edit on it, (paths,) [-]."""
+    over = share_banned(paths, edited.noticed_above_t, classes)
+    return np.where(makes_turn(paths, edited.changed_turns), 1.0, over)
+
+
+def share_banned(paths: Paths, above_t: FloatArray, classes: Sequence[VehicleClass]) -> FloatArray:
+    """Share of the vehicles of each path above the lowest mass on their way, (paths,) [-].
+
+    Parameters
+    ----------
+    paths
+    above_t : (classes, links)
+        Mass per class and link; infinity where nobody is meant.
+    classes
+    """
+    state = paths.state
+    lowest = np.full(state.flow_vehh.size, np.inf)
+    masses_t = above_t[paths.class_of_entry, paths.row]
+    entry = np.flatnonzero(masses_t < np.inf)
+    np.minimum.at(lowest, paths.path[entry], masses_t[entry])
+    out = (lowest == -np.inf).astype(np.float64)
+    some = np.flatnonzero(np.isfinite(lowest))
+    if not some.size:
+        return out
+    ends = (state.mass_from_t[some], state.mass_to_t[some]) if state.mass_to_t.size else (
+        np.zeros(some.size), np.full(some.size, np.inf)
+    )  # fmt: skip
+    kinds, place = np.unique(
+        np.stack((state.class_index[some], lowest[some], *ends)), axis=1, return_inverse=True
+    )
+    shares = [
+        share_above_within(classes[int(index)], limit, from_t=low, to_t=high)
+        for index, limit, low, high in kinds.T.tolist()
+    ]
+    out[some] = np.array(shares)[place.ravel()]
+    return out
 
 
 def diversion(
@@ -181,8 +218,9 @@ def diversion(
         for wanted in (True, False)
     ]
     base_flow, flow = base_paths.state.flow_vehh, scenario_paths.state.flow_vehh
-    forbidden = base_paths.passes(edited.is_forbidden[base_paths.class_of_entry, base_paths.row])
-    over = _over_edits(base_paths, edited)
+    members = edited.demand.classes
+    forbidden = share_banned(base_paths, edited.banned_above_t, members)
+    over = _over_edits(base_paths, edited, members)
     means = {
         f"{side}_{name}": _mean(place, trips, getattr(values, name), count)[chosen]
         for side, place, trips, values in (

@@ -58,6 +58,11 @@ class Edited:
         Permission, cost or existence of the link changed for this class.
     is_forbidden : (classes, links)
         Vehicles of the class could use the link in the base and none can now.
+    noticed_above_t : (classes, links)
+        Vehicles of the class above this mass are affected [t]: infinity where none is, minus
+        infinity where all are.
+    banned_above_t : (classes, links)
+        Vehicles above this mass could use the link in the base and cannot now [t].
     is_demand_changed : (rows,)
         By row of the demand.
     obey_share, min_gap_m : (links,)
@@ -76,6 +81,8 @@ class Edited:
     changed_turns: tuple[tuple[int, int], ...]
     is_affected: BoolArray
     is_forbidden: BoolArray
+    noticed_above_t: FloatArray
+    banned_above_t: FloatArray
     is_demand_changed: BoolArray
     obey_share: FloatArray
     min_gap_m: FloatArray
@@ -287,7 +294,11 @@ def _edited(
     active: list[Intervention],
 ) -> Edited:
     after = draft.network
-    was_open, is_open, affected = _differences(network, draft)
+    mass_t, base_mass_t, dearer = _differences(network, draft)
+    is_open, was_open = mass_t > -np.inf, base_mass_t > -np.inf
+    changed_t = np.where(mass_t == base_mass_t, np.inf, np.minimum(mass_t, base_mass_t))
+    noticed_t = np.where(dearer, -np.inf, changed_t)
+    affected = noticed_t < np.inf
     old = network.link_id.size
     removed = np.zeros(after.link_id.size, dtype=np.bool_)
     removed[:old] = was_open[:, :old].any(axis=0) & ~is_open[:, :old].any(axis=0)
@@ -306,26 +317,28 @@ def _edited(
         changed_turns=tuple(dict.fromkeys(draft.turns)),
         is_affected=affected,
         is_forbidden=was_open & ~is_open,
+        noticed_above_t=noticed_t,
+        banned_above_t=np.where(mass_t < base_mass_t, mass_t, np.inf),
         is_demand_changed=demand.flow_vehh != draft.demand.flow_vehh,
         obey_share=draft.obey_share,
         min_gap_m=draft.min_gap_m,
     )
 
 
-def _differences(network: Network, draft: Draft) -> tuple[BoolArray, BoolArray, BoolArray]:
-    """Who could use a link, who can, and for whom it changed; (classes, links) each."""
+def _differences(network: Network, draft: Draft) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Masses up to which vehicles may use a link now and before, and for whom its cost changed.
+
+    (classes, links) each.
+    """
     after = draft.network
     old, size = network.link_id.size, after.link_id.size
     rows = np.arange(size)
     mass_t = draft.open_mass_t(rows)
     base_mass_t = np.full_like(mass_t, -np.inf)
     base_mass_t[:, :old] = Draft(network, draft.demand).open_mass_t(rows[:old])
-    is_open, was_open = mass_t > -np.inf, base_mass_t > -np.inf
     costs = fixed_costs(after, draft.classes, t0_s=after.t0_s, link_of=rows)[:, :old]
     base_costs = fixed_costs(network, draft.classes, t0_s=network.t0_s, link_of=rows[:old])
-    affected = mass_t != base_mass_t
     dearer = (costs != base_costs) | (after.t0_s[:old] != network.t0_s)
     depends = network.cost_function != CostFunction.FIXED
     dearer |= depends & (after.capacity_pceh[:old] != network.capacity_pceh)
-    affected[:, :old] |= dearer & is_open[:, :old]
-    return was_open, is_open, affected
+    return mass_t, base_mass_t, np.pad(dearer, ((0, 0), (0, size - old))) & (mass_t > -np.inf)

@@ -21,7 +21,6 @@ from measures_case import (
     town_base,
 )
 
-from simulations.measures.advise import SIGN_MASSES_T
 from simulations.measures.bands import Ensemble, band, coverage
 from simulations.measures.causes import causes
 from simulations.measures.chain import detail_said
@@ -34,7 +33,6 @@ from simulations.measures.joint import analyse
 from simulations.measures.met import judged
 from simulations.measures.words import say
 from simulations.measures.writing import bridge_document
-from simulations.traffic.classes import classes
 from simulations.traffic.edits import BRIDGE_ALONE
 from simulations.traffic.engine import engine
 from twin.errors import ModelError
@@ -377,10 +375,6 @@ def test_a_class_without_known_gross_masses_is_diverted_whole_and_says_so() -> N
     first = solved(asked("limit_weight", "B1", mass_t=16.0), base=base).document["findings"][0]
     assert first["text"]["key"] == "finding.coarse_limit"
     assert first["text"]["values"]["share"] == f"{4.0 / 14.0:.0%}"
-
-
-def test_advised_limits_are_bounds_of_classes() -> None:
-    assert set(SIGN_MASSES_T) <= {item.mass_to_t for item in classes()}
 
 
 def test_damage_of_vehicles_that_meet_has_no_band_and_says_why() -> None:
