@@ -8,7 +8,7 @@ import pytest
 from measures_case import OPTIONS, cases, sides_for, solved, town, town_base
 
 from simulations.measures.weeks import week
-from simulations.structure.handover import damage_table
+from simulations.structure.handover import DamageTable, damage_table
 from simulations.structure.weights import GRAVITY_MS2
 from simulations.traffic.classes import open_mass_t
 from simulations.traffic.edits import apply
@@ -142,6 +142,7 @@ def test_a_simulated_week_has_no_vehicle_above_the_limit_and_the_same_ones_below
 def test_damage_of_the_slices_adds_up_to_that_of_the_class() -> None:
     detail = cases()[0].details[0]
     table = damage_table(detail, part_id="B1", distributions=(LORRIES,))
+    assert isinstance(table, DamageTable)
     whole = table.split(LORRIES).lawful_damage
     item = next(one for one in town()[1].classes if one.name == LORRIES)
     ends = (0.0, 15.0, 16.0, 25.99, np.inf)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from measures_case import OPTIONS, town
-from scipy.optimize import brentq
+from scipy.optimize import elementwise
 
 from simulations.traffic.classes import rights
 from simulations.traffic.edits import apply
@@ -23,7 +23,9 @@ from twin.model.traffic import Demand, SolveOptions, TrafficResult
 
 FINE = SolveOptions(relative_gap=1e-12, threads=1)
 LORRIES = "hgv_12_26"
-MEDIAN_T = brentq(lambda mass: distribution_above(LORRIES, mass) - 0.5, 12.0, 26.0, xtol=1e-12)
+MEDIAN_T = elementwise.find_root(
+    np.vectorize(lambda mass: distribution_above(LORRIES, mass) - 0.5), (12.0, 26.0)
+).x.item()
 MASSES_T = (7.5, 12.0, 13.0, 15.0, 16.5, 20.0, 24.0, 26.0, 30.0, 33.0, 40.0)
 
 
