@@ -12,10 +12,12 @@ from dashboards.app import create_app
 from dashboards.security.guard import Listen
 from dashboards.serving import WebServer
 from simulations import worker
+from simulations.advising import AdviceRuns
 from simulations.capacity import Capacity
 from simulations.measuring import MeasureRuns
 from simulations.running import Limits, OpenBases, TrafficRuns, traffic_engine
 from simulations.worker import solve
+from twin.advice_shelf import ADVICE_ENGINE
 from twin.city import Twin
 from twin.measure_shelf import ENGINE
 from twin.model.scenarios import Run, Scenario, from_json
@@ -63,8 +65,8 @@ def work(twin: Twin) -> None:
 @contextmanager
 def working(twin: Twin) -> Iterator[None]:
     """A worker that answers whatever is asked until the end of the block."""
-    over = threading.Event()
-    engines = {ENGINE: MeasureRuns(LIMITS, OpenBases())}
+    over, bases = threading.Event(), OpenBases()
+    engines = {ENGINE: MeasureRuns(LIMITS, bases), ADVICE_ENGINE: AdviceRuns(LIMITS, bases)}
 
     def go_on() -> None:
         worker.work(twin, engines=engines, stop=over, instance="test")

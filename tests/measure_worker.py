@@ -1,4 +1,4 @@
-"""A worker process for runs of the engine ``measures``, with a clock that may be ahead.
+"""A worker process for the engines ``measures`` and ``advice``, with a clock that may be ahead.
 
 ``python measure_worker.py DSN AHEAD_S``
 """
@@ -6,10 +6,12 @@
 import sys
 from datetime import timedelta
 
+from simulations.advising import AdviceRuns
 from simulations.capacity import Capacity
 from simulations.measuring import MeasureRuns
 from simulations.running import Limits, OpenBases
 from simulations.worker import work
+from twin.advice_shelf import ADVICE_ENGINE
 from twin.city import Twin
 from twin.measure_shelf import ENGINE
 from twin.model.times import utc_now
@@ -24,7 +26,9 @@ def main(dsn: str, ahead_s: str) -> None:
     stop = stop_on_signal()
     ahead = timedelta(seconds=float(ahead_s))
     twin = Twin(open_store(dsn, application="twin-work"), clock=lambda: utc_now() + ahead)
-    work(twin, engines={ENGINE: MeasureRuns(LIMITS, OpenBases())}, stop=stop, instance="m")
+    bases = OpenBases()
+    engines = {ENGINE: MeasureRuns(LIMITS, bases), ADVICE_ENGINE: AdviceRuns(LIMITS, bases)}
+    work(twin, engines=engines, stop=stop, instance="m")
     twin.close()
 
 

@@ -60,8 +60,13 @@ def layout(request: PageRequest, view: CityView) -> list[Component]:
     chosen = "" if found is None else found.base.facts.content_hash
     content = [
         *heading,
-        html.Section([html.H2(texts("advice.question")), *fields.form(found, texts)]),
-        Tree(id=TIME, tree=[] if found is None else _time(view, chosen, texts)),
+        html.Section(
+            [
+                html.H2(texts("advice.question")),
+                *fields.form(found, texts),
+                Tree(id=TIME, tree=[] if found is None else _time(view, chosen, texts)),
+            ]
+        ),
         html.Section(
             [
                 Tree(id=JOB, tree=drawn[0], looks={"role": "status"}),
@@ -96,6 +101,7 @@ def register(app: Dash, view: CityView) -> None:
         Output(fields.STATUS, "children"),
         Output("url", "search", allow_duplicate=True),
         Input(fields.ASK, "n_clicks"),
+        *(Input(name, "n_submit") for name in (fields.DAMAGE, fields.MOST, fields.MASS)),
         State(fields.BRIDGE, "data"),
         State(fields.BASE, "data"),
         State(fields.DAMAGE, "value"),
@@ -104,8 +110,14 @@ def register(app: Dash, view: CityView) -> None:
         State("url", "search"),
         prevent_initial_call=True,
     )
-    async def ask(clicks: int | None, *given: str | None) -> tuple[object, object]:
-        if not clicks:
+    async def ask(
+        clicks: int | None,
+        damage: int | None,
+        most: int | None,
+        mass: int | None,
+        *given: str | None,
+    ) -> tuple[object, object]:
+        if not any((clicks, damage, most, mass)):
             return no_update, no_update
         *values, address = given
         request = read_request(view, PATH, address)

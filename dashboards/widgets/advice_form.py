@@ -114,7 +114,7 @@ def _counted(document: Mapping[str, object], asset_id: str) -> float | None:
 def form(found: Begin | None, texts: Texts) -> list[Component]:
     """The form, or what is missing before there can be one."""
     if found is None:
-        return [empty(texts("advice.no_base")), html.P(html.Code("twin estimate 2018"))]
+        return [empty(texts("advice.no_base")), html.P(html.Code(texts("scenario.no_base_do")))]
     target = found.target
     reduction = None if target.damage_share is None else round(100 * (1 - target.damage_share), 1)
     return [

@@ -92,6 +92,8 @@ def answer(document: Document, run: Run, texts: Texts) -> list[Component]:
     said = [in_language(one, texts.language) for one in document["answer"]]
     kind = "is-warning" if not document["is_reached"] else "is-info"
     figures = figures_for(document)
+    if document["is_reached"] and not document["is_met_today"]:
+        said += ranks[0]["sentences"][texts.language]
     parts: list[Component] = [
         html.H2(texts("advice.answer")),
         html.P(html.Strong(" ".join(said)), id="advice-said", className=f"finding {kind}"),

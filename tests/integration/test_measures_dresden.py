@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
 CAROLA = EXAMPLES / "carolabruecke-closed.json"
 LOSCHWITZ = EXAMPLES / "loschwitz-16t.json"
+ALBERT = EXAMPLES / "albertbruecke-16t.json"
 WORKER = ROOT / "tests" / "measure_worker.py"
 LIVE = "SELECT c.oid::regclass::text FROM pg_class AS c WHERE c.relkind IN ('r', 'p') AND \
 c.relnamespace = 'public'::regnamespace AND NOT c.relispartition AND \
@@ -143,6 +144,24 @@ def test_no_routed_lorry_violates_the_limit_of_the_loschwitzer_bruecke(
     assert met["avoiding_vehd"] > 0
 
 
+def test_a_limit_inside_a_class_takes_the_lorries_above_it_off_the_bridge(place: Place) -> None:
+    document = place.document(ALBERT)
+    found = _bridge(document, "B07")
+    above = next(row for row in found["crossings_above"] if row["limit_t"] == 16.0)
+    assert (above["scenario_vehd"], above["base_vehd"] > 0.0) == (0.0, True)
+    assert found["heavy"]["change_vehd"] == pytest.approx(-above["base_vehd"], rel=0.05)
+    band = next(row for row in found["by_mass"] if row["from_t"] == 12.0)
+    assert 0.0 < band["scenario_vehd"] < band["base_vehd"]
+    detours = [item for item in document["bridges"] if item["role"] == "detour"]
+    assert {item["asset"] for item in detours} == {"B06"}
+    loschwitz = _bridge(document, "B09")
+    met = next(item for item in loschwitz["restrictions"] if item["kind"] == "gross_weight")
+    assert (met["base_vehd"], met["scenario_vehd"]) == (0.0, 0.0)
+    light = next(row for row in loschwitz["by_mass"] if row["from_t"] == 12.0)
+    assert light["base_vehd"] > 0.0
+    assert "cannot.masses" in {item["key"] for item in document["cannot_say"]}
+
+
 def test_a_limit_above_the_one_in_force_changes_nothing_and_says_so(place: Place) -> None:
     document = place.document(LOSCHWITZ)
     assert {item["heavy"]["change_vehd"] for item in document["bridges"]} == {0.0}
@@ -165,7 +184,7 @@ def _statements(found: object) -> Iterator[Mapping[str, Any]]:
             yield from _statements(one)
 
 
-@pytest.mark.parametrize("file", [CAROLA, LOSCHWITZ])
+@pytest.mark.parametrize("file", [CAROLA, LOSCHWITZ, ALBERT])
 def test_no_sentence_of_the_german_answer_is_english(place: Place, file: Path) -> None:
     told = list(_statements(place.document(file, "--members", "5")))
     assert len(told) > 100
@@ -260,6 +279,95 @@ def test_a_question_over_http_survives_its_worker(place: Place, twin: Twin) -> N
     assert heavy["band"]["members"] == 8
     assert heavy["band"]["low"] <= heavy["change_vehd"] * 1.5
     assert document["inputs"]["input_hash"] == done["input_hash"]
+
+
+@contextmanager
+def _served(twin: Twin) -> Iterator[httpx.Client]:
+    server = WebServer(create_app(twin, settings()), Listen("127.0.0.1", 0))
+    address = f"http://127.0.0.1:{server.start()}/api/measures"
+    try:
+        with httpx.Client(base_url=address, trust_env=False, timeout=60.0) as web:
+            yield web
+    finally:
+        server.stop()
+
+
+def test_advice_over_http_is_the_document_of_the_command(place: Place, twin: Twin) -> None:
+    target = {"above_t": 30, "crossings_vehd": 50}
+    command = ["measures", "advise", "B07", "--crossings", "30t:50", "--json"]
+    place.database.run("DELETE FROM run_part; DELETE FROM run_result; DELETE FROM run")
+    with _served(twin) as web:
+        asked = web.post("/advise", json={"bridge": "B07", "base": "2018", "target": target})
+        assert asked.status_code == 202, asked.text
+        assert asked.headers["location"] == f"/api/measures/runs/{asked.json()['number']}"
+        number = asked.json()["number"]
+        with place.worker():
+            done = wait_for(lambda: _over(web, number), "the advice", timeout_s=90.0)
+        assert done["status"] == "done", done["message"]
+        assert set(done["files"]) == {"advice", "snapshot"}
+        document = web.get(f"/runs/{number}/document").json()
+        again = web.post("/advise", json={"bridge": "B07", "target": target})
+        assert (again.status_code, again.json()["number"]) == (200, number)
+        ranks = web.get(f"/runs/{number}/advice.csv", params={"lang": "en"}).text
+    assert ranks.startswith("\ufeffRank,Measures,Target")
+    assert len(ranks.splitlines()) == 1 + len(document["ranks"])
+    assert json.loads(place.must(*command)) == document
+    place.database.run("DELETE FROM run_part; DELETE FROM run_result; DELETE FROM run")
+    assert json.loads(place.must(*command, "--here")) == document
+    first = document["ranks"][0]
+    assert (document["is_reached"], first["reaches"], first["measures"][0]["kind"]) == (
+        True, True, "limit_weight",
+    )  # fmt: skip
+    assert document["inputs"]["input_hash"] == done["input_hash"]
+    as_run = Scenario(**{**_plain(first["scenario"]), "name": "try"})
+    taken = twin.measures.check(as_run)
+    assert taken.facts.name == "2018"
+
+
+def _plain(document: Document) -> dict[str, Any]:
+    found = from_json(json.dumps(document))
+    return {"base": found.base, "interventions": found.interventions}
+
+
+def test_a_search_is_cancelled_between_its_sets_and_frees_its_worker(
+    place: Place, twin: Twin
+) -> None:
+    nobody = {"bridge": "B07", "target": {"above_t": 0.5, "crossings_vehd": 0}}
+    with _served(twin) as web, place.worker():
+        number = web.post("/advise", json=nobody).json()["number"]
+        wait_for(
+            lambda: web.get(f"/runs/{number}").json()["message"].startswith("set 1"),
+            "the first set, or one of the tenth on",
+            timeout_s=60.0,
+        )
+        assert web.post(f"/runs/{number}/cancel").json()["status"] == "cancelled"
+        small = web.post("/runs", content=LOSCHWITZ.read_bytes()).json()["number"]
+        wait_for(lambda: _over(web, small), "the next answer", timeout_s=60.0)
+        assert web.get(f"/runs/{number}/document").status_code == 404
+        assert web.get(f"/runs/{number}/advice.csv").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ({"bridge": "B07", "target": {"damage_share": 0.5}}, "ask for crossings above a mass"),
+        ({"bridge": "B99", "target": {"damage_share": 0.5}}, "unknown"),
+        ({"bridge": "B07", "base": "2035", "target": {"damage_share": 0.5}}, "stored are: 2018"),
+        ({"bridge": "B07", "target": {}}, "name a target"),
+        ({"bridge": "B07", "target": {"damage_share": 1.2}}, "below 1"),
+        ({"bridge": "B07", "target": {"above_t": 30}}, "needs both"),
+        ({"target": {"crossings": 3}, "x": 1}, "known: bridge, base, target"),
+        ([1], "JSON object"),
+    ],
+)
+def test_a_question_for_advice_that_cannot_be_answered_says_what_can(
+    twin: Twin, question: object, said: str
+) -> None:
+    with _served(twin) as web:
+        answer = web.post("/advise", json=question)
+        assert answer.status_code == 422
+        assert said in json.dumps(answer.json())
+        assert web.post("/advise", content=b"\xff{").status_code == 422
 
 
 def _over(web: httpx.Client, number: int) -> dict[str, Any] | None:

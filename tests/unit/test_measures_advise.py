@@ -1,12 +1,15 @@
 """Advice: ranks, pruning and reasons on made-up outcomes, and on a solved town."""
 
+import json
+
 import pytest
 from measures_case import solved, town_base
 
+from simulations.measures.advice_document import document
 from simulations.measures.advice_outcome import outcome_in, outcome_of
 from simulations.measures.advise import Outcome, advise, candidates_for, told
 from twin.errors import ScenarioError, SolveError
-from twin.model.advice import Target
+from twin.model.advice import AdviceQuestion, Target
 from twin.model.interventions import Intervention
 from twin.model.phrases import is_known
 from twin.model.scenarios import Scenario
@@ -240,3 +243,21 @@ def test_crossings_are_counted_above_any_mass():
     assert None not in today
     assert today == sorted(today, reverse=True)  # type: ignore[type-var]
     assert today[0] != today[1] != today[2]
+
+
+def test_the_document_says_in_a_sentence_that_only_a_closure_or_nothing_reaches_the_target():
+    for share, key in ((0.0, "Only a closure"), (0.95, "No measure reaches")):
+        evaluate, _ = made_up({"limit_weight": 0.9, "class_ban": 0.8, "close_asset": share})
+        target = Target(damage_share=0.05)
+        found = advise(candidates_for("B1", CLASSES), target, evaluate)
+        written = document(
+            found, AdviceQuestion("B1", target, "town"), names={"B1": "Alte Brücke"},
+            inputs={}, today={},
+        )  # fmt: skip
+        assert written["answer"][0]["en"].startswith(key)
+        assert written["is_reached"] == (share == 0.0)
+        ranks = written["ranks"]
+        assert [one["rank"] for one in ranks] == list(range(1, len(ranks) + 1))
+        assert max(len(one["measures"]) for one in ranks) == 3
+        assert all("Alte Brücke" in one["sentences"]["de"][0] for one in ranks)
+        json.dumps(written, allow_nan=False)
