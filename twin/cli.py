@@ -38,7 +38,7 @@ JOB_HELP = {
     "estimate": "adjust the demand to the counts and store the base that scenarios start from",
     "detail": "simulate streets around a bridge with SUMO: twin detail ASSET [--scenario FILE]",
     "select": "who uses a bridge or a link, and from where to where: twin select ASSET",
-    "bridge": "what is known of a bridge: twin bridge [NAME] [--now] [--json]",
+    "bridge": "what is known of a bridge: twin bridge [NAME] [calibrate] [--now] [--json]",
     "traffic": "running traffic: twin traffic live | indicators ASSET | forecast ASSET",
     "warm": "compile the kernels of the traffic model once, at installation",
     "serve": "web server: map, pages, HTTP interface",

@@ -17,8 +17,10 @@ from twin.model.reality import Check
 MOST_MODES = 4
 MOST_ANALYSES = 12
 MOST_CROSSINGS = 30
-PURPOSES = ("compensation", "trend", "bearing", "structure")
+PURPOSES = ("compensation", "trend", "bearing", "structure", "bwim")
 """Kinds of registered models whose purpose has a sentence in every language."""
+PRODUCT = "stadtzwilling"
+"""Owner of models that an analysis trains of its own accord."""
 KMH_PER_MS = 3.6
 
 
@@ -147,7 +149,10 @@ def _purpose(model: TrainedModel, texts: Texts) -> str | Component:
     """What a trained model is for; as it was registered where its kind is not one of ours."""
     kind, _, subject = model.name.partition(".")
     if kind in PURPOSES:
-        return texts(f"bridge.purpose_{kind}", subject=subject)
+        purpose = texts(f"bridge.purpose_{kind}", subject=subject)
+        if model.owner == PRODUCT:
+            return purpose
+        return texts("bridge.calibrated_by", purpose=purpose, owner=model.owner)
     return html.Span(model.purpose, lang="en")
 
 

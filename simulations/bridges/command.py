@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from simulations.bridges.structuretext import structure_document, structure_lines
 from simulations.capacity import capacity_of, prepare_process
@@ -38,8 +39,12 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
     """Say what is known of a bridge: facts, state of the monitoring, findings with reasons."""
     options = _parser().parse_args(arguments)
     language = options.language or settings.dashboards.languages[0]
-    twin = open_twin(settings, role="work" if options.now else "serve")
+    is_writing = options.now or options.action is not None
+    twin = open_twin(settings, role="work" if is_writing else "serve")
     try:
+        if options.action == "calibrate":
+            prepare_process(settings, threads=capacity_of(settings).threads)
+            return _calibrate(twin, options, language=language)
         if options.now:
             prepare_process(settings, threads=capacity_of(settings).threads)
             _analyse(twin)
@@ -59,10 +64,40 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="twin bridge", description=command.__doc__)
     parser.add_argument("bridge", nargs="?", help="id or name; without it all bridges are listed")
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=("calibrate",),
+        help="calibrate: the structural model to the frequencies measured now, or weighing in "
+        "motion to --lorries, as the next version of the model",
+    )
     parser.add_argument("--now", action="store_true", help="make the analyses that are due first")
     parser.add_argument("--language", choices=("de", "en"), help="default: first one of the city")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    _add_calibration(parser)
     return parser
+
+
+def _add_calibration(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("calibrate")
+    group.add_argument("--by", help="role or account of the person who calibrates")
+    group.add_argument("--reason", help="why; stands in the register of models")
+    group.add_argument("--since", help="day (ISO) before which no frequency is used")
+    group.add_argument(
+        "--lorries", type=Path, help="runs of weighed lorries (CSV): calibrates weighing in motion"
+    )
+    group.add_argument(
+        "--accept", action="store_true", help="accept a factor of weighing outside of its band"
+    )
+    group.add_argument("--try", action="store_true", dest="is_trial", help="keep nothing")
+
+
+def _calibrate(twin: Twin, options: argparse.Namespace, *, language: str) -> int:
+    from simulations.bridges.calibratecommand import calibrate  # noqa: PLC0415 - kernels need a prepared process
+
+    lines = calibrate(twin, bridge_id(twin, options.bridge), options, language=language)
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
 
 
 def _analyse(twin: Twin) -> None:

@@ -1,6 +1,5 @@
 """Crossings of heavy vehicles, weighed by the strain of two or more sections of one span."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,7 +9,7 @@ import numpy as np
 from simulations.bridges.inputs import Bridge, Floats
 from simulations.bridges.overloads import overloads
 from simulations.bridges.rounds import Analysis, Found
-from simulations.bridges.signals import is_uncalibrated
+from simulations.bridges.strainsite import Site, site_of, strain_waveforms
 from simulations.monitoring.bwim import WeighingRules, weigh
 from simulations.monitoring.detection import crossings, without_baseline
 from simulations.monitoring.sections import MOST_AXLES, fitted_passage
@@ -19,7 +18,7 @@ from twin.model.datastreams import Datastream
 from twin.model.findings import Phrase
 from twin.model.monitoring import UNCALIBRATED, AnalysisOutcome, BridgeEvent, StateRecord
 from twin.model.quality import SUSPECT_MASK
-from twin.model.refusals import LackingError, UnfitError
+from twin.model.refusals import LackingError
 from twin.model.structure import InfluenceLine
 from twin.model.times import from_us, to_us
 
@@ -40,46 +39,6 @@ LEAST_KN = 35.0
 TOLERANCE = 1.5
 SECOND_US = 1_000_000
 
-CALIBRATION = "bwim_calibration"
-"""Attributes of a bridge: strain per bending moment [um/m per kN.m] and its standard deviation
-[%], day of the calibration, length and first station of the simply supported span [m]."""
-CALIBRATION_SD = "bwim_calibration_sd_percent"
-CALIBRATED_ON = "bwim_calibrated_on"
-SPAN = "bwim_span_m"
-SPAN_START = "bwim_span_start_m"
-NEEDED = (CALIBRATION, CALIBRATION_SD, CALIBRATED_ON, SPAN)
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Strain sections of one span that is calibrated.
-
-    Parameters
-    ----------
-    streams, lines
-        Streams by station, and the influence line of each.
-    calibration_sd
-        Standard deviation of the calibration, as a share.
-    origin
-        Day of the calibration and how it came about.
-    uncalibrated
-        Sensors that measure and have no recorded calibration; empty if there are none.
-    """
-
-    streams: tuple[Datastream, ...]
-    lines: tuple[InfluenceLine, ...]
-    calibration_sd: float
-    origin: str
-    uncalibrated: str = ""
-
-    @property
-    def line(self) -> InfluenceLine:
-        """Influence line of the sum of all sections."""
-        x_m = np.unique(np.concatenate([line.x_m for line in self.lines]))
-        parts = [np.interp(x_m, line.x_m, line.y) for line in self.lines]
-        middle = float(np.mean([line.section_m for line in self.lines]))
-        return InfluenceLine(middle, "strain", x_m, np.sum(parts, axis=0))
-
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
@@ -97,7 +56,7 @@ class Stretch:
 
 def is_concerned(bridge: Bridge) -> bool:
     """Whether a bridge sends strain waveforms of two sections."""
-    return len(_waveforms(bridge)) > 1
+    return len(strain_waveforms(bridge)) > 1
 
 
 def look(bridge: Bridge) -> Found:
@@ -114,11 +73,11 @@ def look(bridge: Bridge) -> Found:
     kept = bridge.twin.bridges.state(bridge.asset.id, NAME)
     oldest_us = to_us(bridge.now - LOOK_BACK)
     position_us = oldest_us if kept is None else max(kept.position_us, oldest_us)
-    stretches = list(_stretches(bridge, site, from_us(position_us) - CONTEXT))
-    if not stretches:
+    pieces = list(stretches(bridge, site.streams, from_us(position_us) - CONTEXT))
+    if not pieces:
         raise LackingError(Phrase("wait.no_strain_blocks"))
     events: list[BridgeEvent] = []
-    for stretch in stretches:
+    for stretch in pieces:
         found, position_us = _weighed(bridge, site, stretch, position_us)
         events += found
     state = StateRecord(NAME, bridge.asset.id, 1, position_us, b"")
@@ -127,67 +86,11 @@ def look(bridge: Bridge) -> Found:
     return Found(AnalysisOutcome(events=tuple(events), states=(state,), findings=findings))
 
 
-def site_of(bridge: Bridge) -> Site:
-    """Sections and influence lines of a bridge.
-
-    The line is that of the bending moment of a simply supported span, times the calibration.
-
-    Raises
-    ------
-    NotAvailable
-        If an attribute, or the stations of two sections inside the span are missing.
-    """
-    missing = [name for name in NEEDED if bridge.asset.attribute(name) is None]
-    if missing:
-        raise UnfitError(Phrase("unfit.no_calibration", {"missing": ", ".join(missing)}))
-    scale, spread = _number(bridge, CALIBRATION), _number(bridge, CALIBRATION_SD)
-    length, start = _number(bridge, SPAN), _number(bridge, SPAN_START, default=0.0)
-    if min(scale, spread, length) <= 0.0:
-        names = f"{CALIBRATION}, {CALIBRATION_SD}, {SPAN}"
-        raise UnfitError(Phrase("unfit.not_positive", {"names": names}))
-    stations = {part.id: part.station_m for part in bridge.twin.components(bridge.asset.id)}
-    placed = [
-        (station, stream)
-        for stream in _waveforms(bridge)
-        if (station := stations.get(stream.component_id or "")) is not None
-        and start < station < start + length
-    ]
-    placed.sort(key=lambda pair: (pair[0], pair[1].uid))
-    if len({station for station, _ in placed}) < 2:  # noqa: PLR2004
-        raise UnfitError(Phrase("unfit.two_stations"))
-    lines = []
-    for station, _ in placed:
-        from_m = station - start
-        peak = scale * from_m * (length - from_m) / length
-        x_m = np.array([start, station, start + length])
-        lines.append(InfluenceLine(station, "strain", x_m, np.array([0.0, peak, 0.0])))
-    made, day = bridge.asset.attribute(CALIBRATION), bridge.asset.attribute(CALIBRATED_ON)
-    origin = f"{day.value if day else ''} ({made.provenance.kind if made else ''})"
-    streams = tuple(stream for _, stream in placed)
-    sensors = {item.sensor_id for item in streams if is_uncalibrated(bridge, item)}
-    return Site(streams, tuple(lines), spread / 100.0, origin, ", ".join(sorted(sensors)))
-
-
-def _number(bridge: Bridge, name: str, *, default: float = math.nan) -> float:
-    found = bridge.asset.attribute(name)
-    try:
-        value = default if found is None else float(found.value)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise UnfitError(Phrase("unfit.no_number", {"name": name}))
-    return value
-
-
-def _waveforms(bridge: Bridge) -> list[Datastream]:
-    return [item for item in bridge.of("strain") if item.kind == "waveform"]
-
-
-def _stretches(bridge: Bridge, site: Site, start: datetime) -> Iterator[Stretch]:
+def stretches(bridge: Bridge, streams: Sequence[Datastream], start: datetime) -> Iterator[Stretch]:
     """Stretches in which every section reports, on the clock of the first section."""
     signals: list[tuple[Floats, Floats]] = []
     rate_hz = 0.0
-    for stream in site.streams:
+    for stream in streams:
         blocks = [
             block
             for block in bridge.twin.waveforms(stream.uid, start=start, end=bridge.now)

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from simulations.bridges.classcounts import class_obedience
-from simulations.bridges.crossings import CALIBRATION_SD
 from simulations.bridges.crossings import is_concerned as is_weighed
 from simulations.bridges.inputs import Bridge, Floats
 from simulations.bridges.rounds import Analysis, Found
+from simulations.bridges.strainsite import CALIBRATION_SD, registered
 from simulations.measures.beforeafter import Days, Ratio, odds_ratio, rate_ratio
 from simulations.measures.obedience import LEAST_VEHICLES, LEVEL, TOLERATED, Share, share_above
 from twin.model.bridge import Restriction, in_force
@@ -224,6 +224,9 @@ def _measured(bridge: Bridge, held: Restriction, events: Sequence[BridgeEvent]) 
 
 def _calibration_sd(bridge: Bridge) -> float:
     """Standard deviation of the calibration of the site, as a share; 0 where none is recorded."""
+    known = registered(bridge)
+    if known is not None:
+        return known.sd
     stated = bridge.asset.attribute(CALIBRATION_SD)
     try:
         share = 0.0 if stated is None else float(stated.value) / 100.0

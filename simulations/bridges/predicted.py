@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import numpy as np
 
-from simulations.bridges.crossings import site_of
 from simulations.bridges.inputs import Bridge, Floats
+from simulations.bridges.strainsite import site_of
 from twin.errors import InsufficientData, ModelError, NotAvailable
 from twin.model.bridge import ComponentFacts
 from twin.model.findings import Phrase

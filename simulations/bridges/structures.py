@@ -29,10 +29,11 @@ from simulations.bridges.structuremodels import (
 )
 from simulations.structure.calibrate import LEAST_FACTOR, MOST_FACTOR
 from simulations.structure.sentences import sentence
-from twin.errors import InsufficientData, ModelError, NotAvailable
+from twin.errors import InsufficientData, ModelError, NotAvailable, OutOfValidity
 from twin.model.datastreams import Datastream
 from twin.model.findings import MonitoringState, Phrase
 from twin.model.monitoring import AnalysisOutcome, TrainedModel
+from twin.model.refusals import LackingError
 from twin.model.structure_state import (
     NAME,
     Frequency,
@@ -87,6 +88,53 @@ def look(bridge: Bridge) -> Found:
     if states != list(kept.values()):
         outcome = _outcome(bridge, states, models)
     return Found(outcome, MonitoringState.NOT_ARMED, _said(states))
+
+
+def calibrated_anew(bridge: Bridge, *, by: str, reason: str, since: str = "") -> AnalysisOutcome:
+    """Models of all parts, calibrated to what is measured now because a person wants it.
+
+    Later looks keep to these frequencies, as they do to those of a recorded day.
+
+    Parameters
+    ----------
+    by, reason
+        Role of the person, and why; both stand in the register.
+    since
+        Day (ISO) before which nothing measured is used; empty for no limit.
+
+    Raises
+    ------
+    NotAvailable
+        If no part has both a model and frequencies of its own; says why.
+    InsufficientData
+        If too little is measured.
+    OutOfValidity
+        If the stiffness would need a factor outside of the plausible band. Nothing is kept then.
+    """
+    kept, inputs = _kept(bridge), parts_of_bridge(bridge)
+    fit = [item for item in inputs if not item.refusal]
+    if len(fit) != 1:
+        note = sentence("frequencies_unassigned", parts=float(len(fit)))
+        raise NotAvailable(note if fit else "; ".join(item.refusal for item in inputs))
+    (part,) = fit
+    measured = _measured(bridge, replace(part, calibrated_from=since or part.calibrated_from))
+    if not measured:
+        raise LackingError(Phrase("wait.frequencies", {"least": float(LEAST_COMPENSATED)}))
+    digest = input_hash(part, measured, measured)
+    heard = Heard(measured, measured)
+    state, model = _computed(bridge, part, heard, digest=digest, is_one=True)
+    if state.refusal:
+        raise NotAvailable(state.refusal)
+    if state.calibration is None or state.calibration.factor is None:
+        raise OutOfValidity("" if state.calibration is None else state.calibration.refusal)
+    states = [*(one for name, one in kept.items() if name != part.part), state]
+    states.sort(key=lambda one: one.part)
+    if model is None:
+        return AnalysisOutcome()
+    used = {item.channel for item in measured}
+    kinds = ", ".join(sorted({one.provenance for one in bridge.streams if one.uid in used}))
+    purpose = f"{model.purpose} ({kinds}); calibrated anew by {by}: {reason}"
+    return _outcome(bridge, states, [replace(model, owner=by, purpose=purpose)])
 
 
 @dataclass(frozen=True, slots=True)

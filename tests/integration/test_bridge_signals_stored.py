@@ -18,7 +18,7 @@ from dashboards.app import create_app
 from dashboards.security.guard import Listen
 from dashboards.serving import WebServer
 from sensors.simulator.bridge_world.crossings import Lorry, Span, lorries, strains
-from simulations.bridges import crossings, fatigue
+from simulations.bridges import crossings, fatigue, strainsite
 from simulations.bridges.rounds import Rounds
 from twin.city import Twin
 from twin.model.assets import Attribute, Component
@@ -43,10 +43,10 @@ CUT_S = 200
 SPAN = Span()
 SECTIONS = tuple(range(1, len(SPAN.gauges_m) + 1))
 ATTRIBUTES = (
-    (crossings.CALIBRATION, SPAN.strain_per_moment, "um/m/(kN.m)"),
-    (crossings.CALIBRATION_SD, 1.0, "%"),
-    (crossings.CALIBRATED_ON, "2026-02-01", ""),
-    (crossings.SPAN, SPAN.length_m, "m"),
+    (strainsite.CALIBRATION, SPAN.strain_per_moment, "um/m/(kN.m)"),
+    (strainsite.CALIBRATION_SD, 1.0, "%"),
+    (strainsite.CALIBRATED_ON, "2026-02-01", ""),
+    (strainsite.SPAN, SPAN.length_m, "m"),
     ("fatigue_detail_weld", f"{BRIDGE_ID}.wave_1;36;210000;4;0.5", ""),
 )
 ANALYSES = tuple(replace(one.ANALYSIS, every=timedelta(minutes=1)) for one in (crossings, fatigue))
