@@ -16,7 +16,7 @@ from twin.model.bridge import Restriction
 from twin.model.decisions import RELEASED, Decision, Order
 from twin.model.order_words import order_text, restriction_text, signs_for
 from twin.model.records import UNIT_OF_RESTRICTION
-from twin.publishing import order_for, preview, publish, write_outbox
+from twin.publishing import beside, order_for, preview, publish, write_outbox
 from twin.runtime import open_twin
 from twin.settings import Settings
 
@@ -60,8 +60,9 @@ def decide_command(settings: Settings, arguments: Sequence[str]) -> int:
             )
             decided = twin.decisions.decide(order, person=options.person, is_draft=options.draft)
         _tell(decided)
+        found = beside(twin, decided.order)
         for language in settings.dashboards.languages:
-            _say(order_text(decided.order, language).plain())
+            _say(order_text(decided.order, language, beside=found).plain())
     return 0
 
 
@@ -144,8 +145,9 @@ def decisions_command(settings: Settings, arguments: Sequence[str]) -> int:
         _tell(decision)
         for event in decision.events:
             _say(f"  {event.version} {event.at:%Y-%m-%d %H:%M} {event.state} by {event.person}")
+        found = beside(twin, decision.order)
         for language in settings.dashboards.languages:
-            _say(order_text(decision.order, language).plain())
+            _say(order_text(decision.order, language, beside=found).plain())
     return 0
 
 
@@ -233,7 +235,10 @@ def _version(options: argparse.Namespace, known: Decision) -> int:
 def _key(file: Path | None) -> str:
     """Release key of a file, or typed without being shown."""
     if file is None:
-        return getpass.getpass("release key: ")
+        try:
+            return getpass.getpass("release key: ")
+        except EOFError:
+            raise DecisionError("no terminal to ask for the release key; name --key-file") from None
     try:
         with file.open(encoding="utf-8") as stream:
             return stream.read(LARGEST_KEY).strip()

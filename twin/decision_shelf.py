@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from twin.errors import DecisionError, RegistryError, ReleaseError
-from twin.model.decision_records import record_of
+from twin.model.decision_records import local_day, record_of
 from twin.model.decisions import (
     FAILURES_WITHIN,
     MOST_FAILURES,
@@ -23,6 +23,9 @@ from twin.model.decisions import (
     problems_of_person,
     require_comment,
 )
+from twin.model.measure_orders import is_examined, orders_in
+from twin.model.order_words import restriction_text
+from twin.model.scenarios import Run
 from twin.ports import Clock, Store
 
 KEY_BYTES = 32
@@ -86,7 +89,7 @@ class DecisionShelf:
         DecisionError
             With everything that is wrong with the order.
         """
-        self._require_known(order)
+        self._require_sound(order)
         state: DecisionState = "draft" if is_draft else "decided"
         return self._book.begin(
             order, state=state, person=person.strip(), at=self._clock(), record_of=record_of
@@ -96,7 +99,7 @@ class DecisionShelf:
         self, decision_id: int, order: Order, *, expected_version: int, person: str
     ) -> Decision:
         """Change a draft."""
-        self._require_known(order)
+        self._require_sound(order)
         return self._move(
             decision_id,
             "draft",
@@ -142,7 +145,7 @@ class DecisionShelf:
         caller: str,
     ) -> Decision:
         """Change a published decision; needs a release key."""
-        self._require_known(order)
+        self._require_sound(order)
         grant = self.require_key(key, caller=caller, purpose=f"update decision {decision_id}")
         return self._move(
             decision_id,
@@ -196,19 +199,52 @@ class DecisionShelf:
             order=order,
         )
 
-    def _require_known(self, order: Order) -> None:
-        """RegistryError unless asset and run exist; DecisionError if the hash is another's."""
+    def _require_sound(self, order: Order) -> None:
+        """Refuse an order of the past, at an unknown place, or on a run that does not bear it.
+
+        Raises
+        ------
+        RegistryError
+            If asset or run are unknown.
+        DecisionError
+            With what is wrong.
+        """
+        today, until = local_day(self._clock()), order.restriction.valid_until
+        if until is not None and until < today:
+            raise DecisionError(f"valid_until: {until} has passed, today is {today}")
         if order.asset_id not in {asset.id for asset in self._store.assets()}:
             raise RegistryError(
                 f"asset {order.asset_id!r} is unknown; take one of the city or of its inventory"
             )
         if order.run_id is None:
             return
-        known = self._store.runs.run(order.run_id).input_hash
-        if order.input_hash != known:
+        run = self._store.runs.run(order.run_id)
+        if order.input_hash != run.input_hash:
             raise DecisionError(
-                f"input_hash: run {order.run_id} has {known[:12]!r}, got {order.input_hash[:12]!r}"
+                f"input_hash: run {run.id} has {run.input_hash[:12]!r}, "
+                f"got {order.input_hash[:12]!r}"
             )
+        if run.status != "done":
+            raise DecisionError(
+                f"run_id: run {run.id} is {run.status}; an order rests on a finished answer, "
+                "or on none"
+            )
+        self._require_examined(order, run)
+
+    def _require_examined(self, order: Order, run: Run) -> None:
+        """DecisionError unless the run has examined this restriction at this place."""
+        owners = {asset.id: asset.id for asset in self._store.assets()}
+        owners |= {part.id: part.asset_id for part in self._store.components()}
+        found = tuple(orders_in(run.scenario.interventions, owners))
+        here = [limit for asset, limit in found if asset == order.asset_id]
+        if any(is_examined(order.restriction, limit) for limit in here):
+            return
+        listed = "; ".join(f"{asset}: {restriction_text(limit, 'en')}" for asset, limit in found)
+        raise DecisionError(
+            f"run_id: run {run.id} has not examined {restriction_text(order.restriction, 'en')} "
+            f"at {order.asset_id}, but {listed or 'no restriction'}; leave the run out, or ask "
+            "for it first"
+        )
 
     # The right to release
 

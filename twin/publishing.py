@@ -3,7 +3,7 @@
 Publishing writes a file and opens a feed. Nothing here switches a signal or a barrier.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from twin.errors import DecisionError
 from twin.exchange.datex2_situation import publication
 from twin.exchange.datex2_situation_in import read_publication
 from twin.model.bridge import Restriction
+from twin.model.decision_records import local_day
 from twin.model.decisions import (
     MOST_POINTS,
     Decision,
@@ -63,6 +64,28 @@ def order_for(
         part=part,
         run_id=run_id,
         input_hash="" if run_id is None else twin.run(run_id).input_hash,
+    )
+
+
+def beside(twin: Twin, order: Order) -> Sequence[Restriction]:
+    """Restrictions of the kind of an order at its bridge that are in force while it is.
+
+    Those that are the order itself, word for word, are left out.
+    """
+    own, day = order.restriction, order.restriction.valid_from or local_day(twin.now())
+    found = (
+        item.record.content
+        for item in twin.bridges.book.records(kind="restriction")
+        if item.record.asset_id == order.asset_id
+    )
+    return tuple(
+        limit
+        for limit in found
+        if isinstance(limit, Restriction)
+        and limit.kind == own.kind
+        and limit != own
+        and (limit.valid_until is None or limit.valid_until >= day)
+        and (own.valid_until is None or (limit.valid_from or day) <= own.valid_until)
     )
 
 

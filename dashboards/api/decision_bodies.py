@@ -1,7 +1,7 @@
 """What a browser sends about decisions, and what it gets: JSON to orders and back."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import date
 from typing import Any
@@ -110,7 +110,9 @@ def restriction_document(limit: Restriction) -> dict[str, object]:
     return found
 
 
-def decision_document(decision: Decision) -> dict[str, object]:
+def decision_document(
+    decision: Decision, *, beside: Sequence[Restriction] = ()
+) -> dict[str, object]:
     """Decision with its steps and the draft of its order in both languages."""
     order = decision.order
     return {
@@ -136,5 +138,5 @@ def decision_document(decision: Decision) -> dict[str, object]:
             }
             for event in decision.events
         ],
-        "order": {tag: order_text(order, tag).document() for tag in ("de", "en")},
+        "order": {tag: order_text(order, tag, beside=beside).document() for tag in ("de", "en")},
     }

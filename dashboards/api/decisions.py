@@ -22,7 +22,7 @@ from dashboards.view import CityView
 from twin.errors import DecisionChangedError, DecisionError, ReleaseError
 from twin.model.decisions import Decision
 from twin.model.order_words import signs_for
-from twin.publishing import preview, publish, snapshot
+from twin.publishing import beside, preview, publish, snapshot
 
 XML = "application/xml"
 MOST_DIGITS = 10
@@ -66,7 +66,9 @@ async def list_decisions(request: Request) -> Response:
 
 async def show_decision(number: str, request: Request) -> Response:
     """One decision with its steps and the draft of its order."""
-    return await _answered(request, lambda view: _told(view.twin.decisions.decision(_id(number))))
+    return await _answered(
+        request, lambda view: _told(view, view.twin.decisions.decision(_id(number)))
+    )
 
 
 async def show_message(number: str, request: Request) -> Response:
@@ -144,7 +146,7 @@ def _listed(view: CityView, asked: dict[str, str]) -> tuple[int, object]:
         raise FieldError(unknown[:40], "unknown; use run")
     run = _id(asked["run"], field="run") if "run" in asked else None
     found = view.twin.decisions.decisions(run_id=run)
-    return 200, {"decisions": [decision_document(decision) for decision in found]}
+    return 200, {"decisions": [_told(view, decision)[1] for decision in found]}
 
 
 def _begun(view: CityView, text: str) -> Response:
@@ -154,24 +156,27 @@ def _begun(view: CityView, text: str) -> Response:
         order, person=str(body.get("person", "")), is_draft=body.get("draft") is True
     )
     headers = {"Location": f"/api/measures/decisions/{begun.id}"}
-    return JSONResponse(decision_document(begun), status_code=201, headers=headers)
+    document = _told(view, begun)[1]
+    return JSONResponse(document, status_code=201, headers=headers)
 
 
 def _confirmed(view: CityView, number: int, text: str) -> tuple[int, object]:
     body = read_body(text, known=STEP)
     return _told(
+        view,
         view.twin.decisions.confirm(
             number,
             expected_version=_version(body),
             person=str(body.get("person", "")),
             reason=str(body.get("reason", "")),
-        )
+        ),
     )
 
 
 def _published(view: CityView, number: int, text: str, key: str, caller: str) -> tuple[int, object]:
     body = read_body(text, known=STEP)
     return _told(
+        view,
         publish(
             view.twin,
             view.settings,
@@ -180,7 +185,7 @@ def _published(view: CityView, number: int, text: str, key: str, caller: str) ->
             key=key,
             reason=str(body.get("reason", "")),
             caller=caller,
-        )
+        ),
     )
 
 
@@ -191,6 +196,7 @@ def _updated(view: CityView, number: int, text: str, key: str, caller: str) -> t
     changed = changed if changed.signs else replace(changed, signs=signs_for(changed))
     known = view.twin.decisions.decision(number).order
     return _told(
+        view,
         publish(
             view.twin,
             view.settings,
@@ -200,13 +206,14 @@ def _updated(view: CityView, number: int, text: str, key: str, caller: str) -> t
             reason=str(body.get("reason", "")),
             caller=caller,
             order=replace(known, restriction=changed),
-        )
+        ),
     )
 
 
 def _withdrawn(view: CityView, number: int, text: str, key: str, caller: str) -> tuple[int, object]:
     body = read_body(text, known=STEP)
     return _told(
+        view,
         view.twin.decisions.withdraw(
             number,
             expected_version=_version(body),
@@ -214,12 +221,13 @@ def _withdrawn(view: CityView, number: int, text: str, key: str, caller: str) ->
             person=str(body.get("person", "")),
             reason=str(body.get("reason", "")),
             caller=caller,
-        )
+        ),
     )
 
 
-def _told(decision: Decision) -> tuple[int, object]:
-    return 200, decision_document(decision)
+def _told(view: CityView, decision: Decision) -> tuple[int, object]:
+    found = beside(view.twin, decision.order)
+    return 200, decision_document(decision, beside=found)
 
 
 def _version(body: dict[str, object]) -> int:

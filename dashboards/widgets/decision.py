@@ -18,7 +18,7 @@ from twin.errors import DecisionError, ModelError, RegistryError, StoreUnavailab
 from twin.model.bridge import Restriction
 from twin.model.decision_records import local_day
 from twin.model.decisions import Decision
-from twin.model.measure_orders import restriction_of
+from twin.model.measure_orders import orders_in
 from twin.model.order_words import restriction_text
 from twin.model.scenarios import Run
 from twin.publishing import order_for
@@ -42,20 +42,12 @@ class Choice:
 def choices_of(run: Run, twin: Twin) -> Sequence[Choice]:
     """What of a run can be decided: its measures with a restriction, at assets of the city."""
     assets = {asset.id: asset.name for asset in twin.assets()}
-    owners = {part.id: part.asset_id for part in twin.components()}
-    found: list[Choice] = []
-    for measure in run.scenario.interventions:
-        limit = restriction_of(measure)
-        if limit is None:
-            continue
-        for target in measure.targets:
-            owner = owners.get(target, "")
-            if target in assets:
-                found.append(Choice(target, assets[target], limit))
-            elif owner in assets:
-                on_link = replace(limit, links=(target,))
-                found.append(Choice(owner, f"{assets[owner]} ({target})", on_link))
-    return found
+    owners = {key: key for key in assets}
+    owners |= {part.id: part.asset_id for part in twin.components() if part.asset_id in assets}
+    return [
+        Choice(owner, " ".join([assets[owner], *(f"({link})" for link in limit.links)]), limit)
+        for owner, limit in orders_in(run.scenario.interventions, owners)
+    ]
 
 
 def decision_panel(run: Run, texts: Texts, twin: Twin) -> list[Component]:

@@ -11,7 +11,9 @@ from twin.city import Twin
 from twin.errors import DecisionError, RegistryError, ReleaseError, StoreError
 from twin.model.bridge import Restriction, in_force
 from twin.model.decisions import Order
-from twin.model.scenarios import Scenario
+from twin.model.interventions import Intervention
+from twin.model.provenance import Provenance
+from twin.model.scenarios import Result, Run, Scenario
 from twin.model.times import utc_now
 from twin.ports import Store
 
@@ -173,8 +175,19 @@ def test_everything_wrong_with_an_order_is_said_at_once(twin: Twin) -> None:
     assert twin.decisions.decisions() == ()
 
 
+def answered(twin: Twin, *, mass_t: float = 16.0, is_done: bool = True) -> Run:
+    """A run that has examined a limit of the gross mass at the first asset."""
+    limit = Intervention("limit_weight", (twin.assets()[0].id,), {"mass_t": mass_t})
+    scenario = Scenario("limit it", base="dresden", interventions=(limit,))
+    run = twin.submit(scenario, engine="e", version="1")
+    if is_done and twin.claim_run(["e"], only=run.id) is not None:
+        result = Result(run.id, {}, units={}, assumptions=(), provenance=Provenance("derived"))
+        twin.finish_run(run.id, result)
+    return twin.run(run.id)
+
+
 def test_a_decision_names_the_run_and_its_inputs(twin: Twin) -> None:
-    run = twin.submit(SCENARIO, engine="e", version="1")
+    run = answered(twin)
     resting = order(twin, run_id=run.id, input_hash=run.input_hash)
     begun = twin.decisions.decide(resting, person="Anna")
     other = twin.decisions.decide(order(twin), person="Anna")
@@ -182,6 +195,28 @@ def test_a_decision_names_the_run_and_its_inputs(twin: Twin) -> None:
     assert twin.decisions.decisions() == (other, begun)
     with pytest.raises(DecisionError, match="input_hash"):
         twin.decisions.decide(order(twin, run_id=run.id, input_hash="0"), person="Anna")
+
+
+def test_an_order_rests_only_on_a_run_that_has_examined_it(twin: Twin) -> None:
+    open_run = answered(twin, mass_t=12.0, is_done=False)
+    run = answered(twin)
+    resting = order(twin, run_id=run.id, input_hash=run.input_hash)
+    heavier = replace(resting, restriction=replace(resting.restriction, value=12.0))
+    elsewhere = replace(resting, asset_id=twin.assets()[1].id)
+    for wrong in (heavier, elsewhere):
+        with pytest.raises(DecisionError, match=r"has not examined .* but .* 16 t"):
+            twin.decisions.decide(wrong, person="Anna")
+    waiting = replace(heavier, run_id=open_run.id, input_hash=open_run.input_hash)
+    with pytest.raises(DecisionError, match="queued"):
+        twin.decisions.decide(waiting, person="Anna")
+    assert twin.decisions.decisions() == ()
+
+
+def test_an_order_for_the_past_is_refused(twin: Twin, clock: MovedClock) -> None:
+    first = clock.now.date() - timedelta(days=9)
+    past = replace(order(twin).restriction, valid_from=first, valid_until=first + timedelta(days=2))
+    with pytest.raises(DecisionError, match="has passed"):
+        twin.decisions.decide(order(twin, restriction=past), person="Anna")
 
 
 def test_without_a_key_in_force_nothing_is_released(twin: Twin) -> None:

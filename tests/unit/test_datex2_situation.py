@@ -316,8 +316,26 @@ def test_the_draft_of_an_order_says_what_where_when_and_why_in_both_languages() 
         assert "abc" in text
     assert german.startswith("ENTWURF")
     assert english.startswith("DRAFT")
+    assert "Lage (WGS 84) 5" in german
+    assert (
+        "tatsächliche Masse [von den Herstellern des Zwillings nicht am Gesetz geprüft]" in german
+    )
+    assert "strike out what does not apply" in english
+    assert "Also in force" not in english
     assert "bis einschließlich 31.03.2027" in german
     assert "daily from 22:00 to 06:00" in english
+
+
+def test_the_draft_names_what_else_is_in_force_at_the_place() -> None:
+    older = Restriction("5", 15.0, "t", valid_from=date(2020, 1, 1))
+    text = order_text(ORDER, "en", beside=[older]).plain()
+    assert "15 t; from 2020-01-01; until it is withdrawn" in text
+    assert "this order does not lift them" in text
+
+
+def test_the_message_limits_what_the_vehicle_weighs_as_the_sign_does() -> None:
+    content = sent(notice_of(published(), publisher="DE-TEST")).decode()
+    assert "<com:typeOfWeight>actual</com:typeOfWeight>" in content
 
 
 def test_events_hold_the_order_of_their_time() -> None:

@@ -124,8 +124,7 @@ def _characteristics(limit: Restriction, name: str, value: str) -> Iterator[Node
         return
     inner = [Node("com:comparisonOperator", "greaterThan"), Node(value, _number(limit.value))]
     if "Weight" in name:
-        of_axle = limit.kind == "4"
-        inner.append(Node("com:typeOfWeight", "actual" if of_axle else "maximumPermitted"))
+        inner.append(Node("com:typeOfWeight", "actual"))  # signs 262, 263: what the vehicle weighs
     yield _group("sit:forVehiclesWithCharacteristicsOf", _group(name, *inner))
 
 

@@ -1,5 +1,6 @@
 """The restriction that an intervention of a scenario amounts to, where there is one."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -47,6 +48,40 @@ def restriction_of(measure: Intervention) -> Restriction | None:
         valid_from=None if begin is None else local_day(begin),
         valid_until=None if end is None else local_day(end - timedelta(seconds=1)),
     )
+
+
+def orders_in(
+    interventions: Iterable[Intervention], owners: Mapping[str, str]
+) -> Iterator[tuple[str, Restriction]]:
+    """Restrictions that measures of a scenario amount to, with the asset of each.
+
+    Parameters
+    ----------
+    interventions
+        Measures; those without a restriction are left out.
+    owners
+        Asset of every asset (itself) and of every component by id; other targets are left out.
+
+    Examples
+    --------
+    >>> measure = Intervention("limit_weight", ("B1", "nowhere"), {"mass_t": 16.0})
+    >>> [(asset, limit.value) for asset, limit in orders_in([measure], {"B1": "B1"})]
+    [('B1', 16.0)]
+    """
+    for measure in interventions:
+        limit = restriction_of(measure)
+        for target in () if limit is None else measure.targets:
+            owner = owners.get(target)
+            if owner is not None and limit is not None:
+                yield owner, limit if owner == target else replace(limit, links=(target,))
+
+
+def is_examined(limit: Restriction, examined: Restriction) -> bool:
+    """Whether a restriction orders what was examined; days, hours, signs and remarks may differ."""
+    return all(
+        getattr(limit, name) == getattr(examined, name)
+        for name in ("kind", "value", "lane", "vehicle_group")
+    ) and set(examined.links) <= set(limit.links or examined.links)
 
 
 def _limit(measure: Intervention) -> Restriction | None:

@@ -85,8 +85,11 @@ def restriction_text(limit: Restriction, language: str) -> str:
     return " ".join(words)
 
 
-def order_text(order: Order, language: str) -> OrderText:
-    """Draft of the order in ``de`` (which counts) or ``en`` (to read)."""
+def order_text(order: Order, language: str, *, beside: Sequence[Restriction] = ()) -> OrderText:
+    """Draft of the order in ``de`` (which counts) or ``en`` (to read).
+
+    ``beside`` are the restrictions of the same place that are in force while the order is.
+    """
     limit, run = order.restriction, order.run_id
     basis = (
         _said("no_run", language)
@@ -98,6 +101,7 @@ def order_text(order: Order, language: str) -> OrderText:
         ("restriction", tuple(_restriction(limit, language))),
         ("signs", tuple(_signs(limit, language))),
         ("period", tuple(_period(limit, language))),
+        ("beside", tuple(_beside(beside, language))),
         ("reason", tuple(order.reason.splitlines())),
         ("basis", (basis,)),
         ("law", tuple(_law(language))),
@@ -107,7 +111,7 @@ def order_text(order: Order, language: str) -> OrderText:
     return OrderText(
         marks=tuple(_said(mark, language) for mark in marks),
         title=f"{_said('title', language)}: {order.name}",
-        sections=tuple((_said(key, language), lines) for key, lines in sections),
+        sections=tuple((_said(key, language), lines) for key, lines in sections if lines),
         signature=_said("signature", language),
     )
 
@@ -125,6 +129,17 @@ def _place(order: Order, language: str) -> Iterator[str]:
     for key, text in stated.items():
         if text:
             yield _said(key, language, **{key: text})
+    ends = dict.fromkeys((order.points[0], order.points[-1]))
+    places = [f"{latitude:.5f}, {longitude:.5f}" for longitude, latitude in ends]
+    yield _said("where", language, places=_said("to", language).join(places))
+
+
+def _beside(found: Sequence[Restriction], language: str) -> Iterator[str]:
+    """What else is in force at the place: an order does not lift it."""
+    for limit in found:
+        yield "; ".join([restriction_text(limit, language), *_period(limit, language)])
+    if found:
+        yield _said("not_lifted", language)
 
 
 def _restriction(limit: Restriction, language: str) -> Iterator[str]:
@@ -142,7 +157,8 @@ def _signs(limit: Restriction, language: str) -> Iterator[str]:
         if row is None:
             yield _said("unknown_sign", language, number=number)
         else:
-            yield _said("sign", language, number=number, name=_of(row, language))
+            sign = _said("sign", language, number=number, name=_of(row, language))
+            yield f"{sign}{_unchecked(row, language)}"
     if not limit.signs:
         yield _said("no_sign", language)
 
@@ -163,10 +179,17 @@ def _period(limit: Restriction, language: str) -> Iterator[str]:
 
 def _law(language: str) -> Sequence[str]:
     found = {row["key"]: row for row in rows("order_law")}
-    return [
+    rules = [
         _said("rule", language, clause=found[key]["clause"], text=_of(found[key], language))
+        + _unchecked(found[key], language)
         for key in _LAW
     ]
+    return [_said("choose", language), *rules]
+
+
+def _unchecked(row: Mapping[str, str], language: str) -> str:
+    """Mark of a row of a table that nobody has compared with the law yet."""
+    return f" {_said('unchecked', language)}" if row["verified"] == "no" else ""
 
 
 def _day(day: date, language: str) -> str:
