@@ -26,6 +26,7 @@ from simulations.measures.kpis import kpis
 from simulations.measures.met import JUDGED
 from simulations.measures.stress import utilisation_document
 from simulations.measures.words import Said, in_both, of_phrase, say
+from simulations.traffic.massslices import edges_of
 from twin.model.interventions import kinds
 from twin.model.scenario_words import sentence, sentences
 from twin.model.scenarios import to_document
@@ -281,6 +282,8 @@ def _not_judged(part: PartFound) -> list[Met]:
 def _cannot(joint: Joint, ensemble: Ensemble | None, missing: int) -> list[Said]:
     keys = ["cannot.resistance", "cannot.corrosion", "cannot.demand", "cannot.queue"]
     keys += ["cannot.compliance"]
+    if edges_of((joint.sides.base.state.paths, joint.sides.result.paths)):
+        keys.append("cannot.masses")
     if ensemble is None or not ensemble.members:
         keys.append("cannot.bands")
     keys.append("refused.no_day" if joint.sides.day_factor is None else "cannot.day")

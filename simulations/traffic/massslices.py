@@ -113,6 +113,8 @@ class Slicing:
             assumptions=(*self.sentences(), *uncut),
         )
         is_open = np.logical_or.reduce(open_mask)
+        if np.array_equal(is_open, np.logical_or.reduce(whole.open_mask)):
+            return graph
         outside = graph.zone_id[~graph.reach(is_open).is_inside(graph.zone)]
         is_closed = graph.to_network_order(~is_open)
         return replace(graph, warnings=warnings(network, is_closed=is_closed, outside=outside))
@@ -211,6 +213,9 @@ def slicing(network: Network, demand: Demand, *, edited: Network | None = None) 
     edited
         Network of a scenario; its links of the base stand first.
     """
+    roads = (network,) if edited is None else (network, edited)
+    if not any((one.max_weight_t < np.inf).any() for one in roads):
+        return None
     trips = np.bincount(demand.class_index, demand.flow_vehh, minlength=len(demand.classes))
     edges: dict[int, tuple[float, ...]] = {}
     for index, item in enumerate(demand.classes):
