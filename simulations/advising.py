@@ -20,6 +20,7 @@ from twin.city import Twin
 from twin.errors import ScenarioError, SolveError, TwinError
 from twin.measure_shelf import ENGINE, VERSION, version_on
 from twin.model.advice import AdviceQuestion, question_of, refusal_of_damage
+from twin.model.findings import Phrase
 from twin.model.interventions import Intervention
 from twin.model.packing import pack
 from twin.model.provenance import Provenance
@@ -29,6 +30,8 @@ from twin.model.statements import in_language
 
 if TYPE_CHECKING:
     from simulations.measures.advise import Outcome, Step
+    from simulations.measures.cases import BridgeCase
+    from simulations.measuring import Cases
 
 ENDED = "ended before it had an answer"
 STATUSES = ("not_assessable", "relative", "assessed")
@@ -103,6 +106,26 @@ class AdviceRuns:
         return MeasureRuns(self.each, self.bases).asked(twin, as_measures)
 
 
+def cases_for(asked: Asked, asset_id: str) -> "Cases":
+    """Cases of the bridges; of others than the one that is asked for no damage is computed.
+
+    Where they have a target load level their models stay, for they may be overloaded.
+    """
+    from simulations.measure_cases import cases_of  # noqa: PLC0415 - kernels need a prepared process
+
+    cases, parts = cases_of(asked.snapshot, asked.base.network)
+    kept = tuple(
+        case if case.asset_id == asset_id or case.targets or case.refusal else _bare(case)
+        for case in cases
+    )
+    return kept, parts
+
+
+def _bare(case: "BridgeCase") -> "BridgeCase":
+    """A case without details and lines; its refusal is read by nobody."""
+    return replace(case, lines=(), details=(), excluded=(), refusal=Phrase("advice.not_asked"))
+
+
 class SetWatch(RunWatch):
     """Watch of one set inside a search: the share stays that of the search, its end is its own."""
 
@@ -127,6 +150,7 @@ class Searcher:
         self.asked = asked
         self._twin, self._question, self._search = twin, question, watch
         self._watch = SetWatch(watch, share=0.0, said="set 0")
+        self._cases = cases_for(asked, question.asset_id)
 
     def tell(self, step: "Step") -> None:
         """Take note of the next set; SolveError if the search is no longer wanted."""
@@ -201,7 +225,7 @@ class Searcher:
         if chosen:
             self._twin.measures.check(scenario)
         asked = replace(self.asked, run=replace(self.asked.run, scenario=scenario))
-        return analysed(asked, self._watch, until=SOLVED)
+        return analysed(asked, self._watch, until=SOLVED, known=self._cases)
 
     def inputs(self, run: Run) -> Mapping[str, object]:
         """What the advice of a run follows from."""

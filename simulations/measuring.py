@@ -23,11 +23,14 @@ from twin.ports import SolveControl, TrafficEngine
 
 if TYPE_CHECKING:
     from simulations.effects import Sides
+    from simulations.measures.cases import BridgeCase
     from simulations.measures.draws import Draw
     from simulations.measures.flows import TrafficSides
     from simulations.measures.joint import Joint
     from simulations.reporting import RunReport
     from simulations.traffic.edits import Edited
+
+    Cases = tuple[tuple[BridgeCase, ...], Mapping[int, str]]
 
 SNAPSHOT_PART = "snapshot"
 """File of a run that holds all that was read of the bridges, packed."""
@@ -103,12 +106,11 @@ class MeasureRuns:
         engine = engine_of(stored.facts)
         _require_version(run, stored.facts)
         wanted = json.loads(run.options)
-        snapshot = twin.measures.snapshot(stored, asked_on=run.submitted_at.date())
-        bridges_hash = snapshot.sha256()
-        if bridges_hash != wanted["bridges"]:
+        snapshot = twin.measures.asked_of(run, stored)
+        if snapshot is None:
             raise SolveError(
-                "what is recorded of the bridges has changed since the question was asked; "
-                "ask again"
+                "what is recorded of the bridges has changed since the question was asked, and "
+                "what it was then is not kept any more; ask again"
             )
         base = self.bases.open(twin, run.base)
         options = self.limits.options(run)
@@ -121,7 +123,7 @@ class MeasureRuns:
             base=base,
             engine=engine,
             snapshot=snapshot,
-            bridges_hash=bridges_hash,
+            bridges_hash=wanted["bridges"],
             options=options,
             members=int(wanted["members"]),
             seed=int(wanted["seed"]),
@@ -200,8 +202,18 @@ class Analysed:
     joint: "Joint"
 
 
-def analysed(asked: Asked, watch: RunWatch, *, until: float) -> Analysed:
-    """What the scenario of a run does, without bands; ``until`` is the share of the equilibrium.
+def analysed(
+    asked: Asked, watch: RunWatch, *, until: float, known: "Cases | None" = None
+) -> Analysed:
+    """What the scenario of a run does, without bands.
+
+    Parameters
+    ----------
+    asked, watch
+    until
+        Share of the work after the equilibrium.
+    known
+        Cases of the bridges, if they are to be others than those of the snapshot.
 
     Raises
     ------
@@ -218,7 +230,7 @@ def analysed(asked: Asked, watch: RunWatch, *, until: float) -> Analysed:
     control = Stage(watch, until=until, target=asked.options.relative_gap)
     result = base.state if _is_idle(edited) else _solved(asked, control)
     sides = sides_of(base, result, edited, options=asked.options)
-    cases, parts = cases_of(asked.snapshot, base.network)
+    cases, parts = known or cases_of(asked.snapshot, base.network)
     report = report_of(sides, scenario=scenario, options=asked.options, parts=parts)
     _tell(watch, until, "bridges")
     joint = analyse(

@@ -1,6 +1,7 @@
 """The document of advice: question, answer by rank, and what it rests on."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from simulations.measures.advise import CLOSURE, Advice, Candidate, Rank, scenario_of, told
 from twin.model.advice import ADVICE_FORM, AdviceQuestion, Target
@@ -19,7 +20,7 @@ def document(
     names: Mapping[str, str],
     inputs: Mapping[str, object],
     today: Mapping[str, object],
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The advice as JSON values, form 1, ranks in their order.
 
     Parameters

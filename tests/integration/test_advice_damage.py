@@ -8,14 +8,19 @@ from measure_city import measure_city, settings
 from measure_web import LIMITS
 
 from simulations.advising import AdviceRuns
+from simulations.measures.advice_outcome import outcome_of
+from simulations.measuring import MeasureRuns
 from simulations.running import OpenBases, solve
+from simulations.worker import installed_solvers
 from twin.advice_shelf import ADVICE_ENGINE
 from twin.city import Twin
 from twin.errors import RegistryError, ScenarioError
 from twin.exchange.folder import read_city
+from twin.measure_shelf import ENGINE
 from twin.model.advice import AdviceQuestion, Target
 from twin.model.assets import Asset, Attribute
 from twin.model.provenance import Provenance
+from twin.model.scenarios import from_document
 
 SECTION = Attribute(
     "fatigue_section_midspan", "122.5;0.35;71;steel", "", Provenance("estimated", by="test")
@@ -72,6 +77,24 @@ def test_a_limit_reaches_a_target_of_damage_and_a_looser_one_that_misses_ends_th
     assert all(len(one["reasons"]) >= 4 for one in ranked)
 
 
+def test_figures_of_a_rank_are_those_of_its_scenario_as_an_ordinary_run(twin: Twin) -> None:
+    question = AdviceQuestion("B07", Target(above_t=30.0, crossings_vehd=200.0))
+    document = advised(twin, question)
+    rank = document["ranks"][0]
+    scenario = replace(from_document(rank["scenario"]), name="taken over")
+    run = twin.measures.ask(scenario)
+    claimed = twin.claim_run((ENGINE,), only=run.id)
+    assert claimed is not None
+    solve(twin, claimed, MeasureRuns(LIMITS, OpenBases()))
+    found = twin.measures.document(run.id)
+    assert found is not None, twin.run(run.id).message
+    outcome = outcome_of(found, "B07", question.target)
+    assert rank["crossings_vehd"] == outcome.crossings_vehd
+    assert document["today"]["crossings_vehd"] == outcome.today_vehd
+    assert (rank["vehicle_h"], rank["heavy_km"]) == (outcome.vehicle_h, outcome.heavy_km)
+    assert tuple(rank["overloaded"]) == outcome.overloaded
+
+
 def test_a_bridge_without_influence_lines_says_why_and_what_can_be_asked(twin: Twin) -> None:
     with pytest.raises(ScenarioError, match="an arch carries by thrust") as refused:
         twin.advice.ask(AdviceQuestion("B07", Target(damage_share=0.3)))
@@ -81,3 +104,11 @@ def test_a_bridge_without_influence_lines_says_why_and_what_can_be_asked(twin: T
         twin.advice.ask(AdviceQuestion(section.id, Target(damage_share=0.3)))
     with pytest.raises(RegistryError, match="stored are: 2018"):
         twin.advice.ask(AdviceQuestion("B03", Target(damage_share=0.3), "2035"))
+
+
+def test_every_worker_with_an_engine_of_traffic_answers_searches() -> None:
+    solvers = installed_solvers(LIMITS)
+    assert {ENGINE, ADVICE_ENGINE} <= solvers.keys()
+    search = solvers[ADVICE_ENGINE]
+    assert isinstance(search, AdviceRuns)
+    assert search.limits.time_limit_s > LIMITS.time_limit_s
