@@ -98,7 +98,7 @@ def test_sweeps_end_where_no_path_in_use_is_dearer_than_the_cheapest() -> None:
     for _ in range(300):
         pool.shift(np.arange(6), links, negligible=0.0)
     pool.scan(links.time_s)
-    total = pool.total_cost(links.time_s)
+    total = pool.total_cost(links)
     assert 0.0 <= pool.excess[np.isfinite(pool.least_s)].sum() < 1e-9 * total
 
 

@@ -43,6 +43,11 @@ class LinkState:
         """Volumes with preload, (links,)."""
         return self.table[:, shifts.VOLUME].copy()
 
+    def time_driven(self) -> float:
+        """Assigned volume times time over all links [s car units/h]."""
+        assigned = self.table[:, shifts.VOLUME] - self.table[:, shifts.PRELOAD]
+        return float(np.sum(assigned * self.time_s))
+
     def sum_of_integrals(self) -> float:
         """Flow-dependent part of Beckmann's objective [s car units/h]."""
         return shifts.sum_of_integrals(self.table)

@@ -85,7 +85,7 @@ def path_state(problem: Problem, flows: PathFlows) -> PathState:
     used = np.flatnonzero(flows.flow_pceh > 0.0)
     used = used[np.argsort(flows.pair[used], kind="stable")]
     pair = flows.pair[used]
-    row = np.searchsorted(table.row_first, pair, side="right") - 1
+    row = np.repeat(np.arange(table.row_class.size), np.diff(table.row_first))[pair]
     start, link_id = _links(graph, flows, used)
     pce = np.array([item.pce for item in graph.classes])
     return PathState(

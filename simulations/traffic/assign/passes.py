@@ -215,7 +215,7 @@ def improve_rows(
                 flow[path] = demand[new_pair[i]] if least[new_pair[i]] == np.inf else 0.0
             link_in(
                 path_pair[begin : begin + new], begin, length, start, links, fixed_cost[k],
-                first, following, fixed,
+                not fixed_cost[k].any(), first, following, fixed,
             )  # fmt: skip
             if is_loaded:
                 load_paths(link, new_start, links, flow[begin : begin + new], time)

@@ -46,16 +46,22 @@ def store_bytes(paths, entries):
 
 @njit(
     types.void(
-        READ_INDEX, types.int64, READ_INDEX, READ_ID, READ_INDEX, READ_FLOAT,
+        READ_INDEX, types.int64, READ_INDEX, READ_ID, READ_INDEX, READ_FLOAT, types.boolean,
         WRITE_INDEX, WRITE_INDEX, WRITE_FLOAT,
     ),
     cache=True, parallel=True, nogil=True,
 )  # fmt: skip
-def link_in(pair, begin, length, start, links, link_cost, first, following, fixed):
-    """Put new paths, from number ``begin`` on, before the others of their pairs."""
+def link_in(pair, begin, length, start, links, link_cost, is_free, first, following, fixed):
+    """Put new paths, from number ``begin`` on, before the others of their pairs.
+
+    ``is_free``: no link has a constant cost, so that the paths need not be looked at.
+    """
     for i in range(pair.size):
         following[begin + i] = first[pair[i]]
         first[pair[i]] = begin + i
+    if is_free:
+        fixed[begin : begin + pair.size] = 0.0
+        return
     for i in prange(pair.size):
         path = begin + i
         total = 0.0
@@ -216,7 +222,7 @@ class PathPool:
         self._links[entry : entry + links.size] = links
         link_in(
             self._pair[new], begin, self._length, self._start, self._links, fixed_cost_s,
-            self._first, self._following, self._fixed,
+            not fixed_cost_s.any(), self._first, self._following, self._fixed,
         )  # fmt: skip
         self._count, self._entries = begin + count, entry + links.size
 
@@ -329,10 +335,10 @@ class PathPool:
         """Take over the number of paths and entries that a compiled loop left in the columns."""
         self._count, self._entries = paths, entries
 
-    def total_cost(self, time_s: FloatArray) -> float:
-        """Flow times cost over all paths [s car units/h]."""
-        self.scan(time_s)
-        return float(np.sum(self.flow_pceh * self._cost[: self._count]))
+    def total_cost(self, links: LinkState) -> float:
+        """Flow times cost over all paths, which are what the links carry [s car units/h]."""
+        fixed = self.flow_pceh * self._fixed[: self._count]
+        return links.time_driven() + float(np.sum(fixed))
 
     def state(self) -> "PathFlows":
         """The paths and flows as they are now; later changes of the pool do not reach it."""

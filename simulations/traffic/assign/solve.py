@@ -359,7 +359,7 @@ class _Run:
         self._links.set_volumes(np.zeros(self._graph.tail.size))
         self._improve(self._all_rows, "loading")
         self._row_gain[:] = np.inf
-        self._total = self._pool.total_cost(self._links.time_s) or 1.0
+        self._total = self._pool.total_cost(self._links) or 1.0
         return np.inf if self._all_rows.size else 0.0
 
     def _resume(self, warm: WarmStart) -> float:
@@ -375,7 +375,7 @@ class _Run:
                 flow_pceh=warm.flow_pceh[low:high],
             )
         self._links.set_volumes(self._pool.volumes())
-        self._total = self._pool.total_cost(self._links.time_s) or 1.0
+        self._total = self._pool.total_cost(self._links) or 1.0
         self._row_gain[:] = 0.0
         self._row_gain[warm.shaken_rows] = np.inf
         if warm.shaken_rows.size == 0:
