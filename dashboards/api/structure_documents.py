@@ -32,6 +32,7 @@ def _document(state: StructureState, language: str) -> Mapping[str, object]:
             for level, fact in state.missing
         ],
         "assumptions": documents(state.assumptions),
+        "imposed_assumptions": documents(state.imposed_assumptions),
     }
     note = state.calibration
     if note is not None:

@@ -8,6 +8,7 @@ from dash.development.base_component import Component
 from dashboards.bridge_figures import Asked
 from dashboards.figures.influence import colour_of, written_unit
 from dashboards.i18n.translate import Texts
+from dashboards.widgets.imposed import imposed_cases, place_of, with_level
 from dashboards.widgets.parts import definition, empty, extra, plain_table, tag
 from twin.bridge_view import BridgeView
 from twin.model.asb import label
@@ -28,7 +29,6 @@ from twin.model.tables import rows
 from twin.model.times import from_us
 
 EFFECTS: tuple[Effect, ...] = ("moment", "shear", "reaction")
-NEAR_M = 1e-3
 KEYED = {"static_system": "static_system", "target_load_level": "target_load_level",
          "stage": "stage"}  # fmt: skip
 """Facts whose values are keys of ASB-ING, and the table of each."""
@@ -62,6 +62,7 @@ def _part(state: StructureState, asset: Asset, texts: Texts) -> list[Component]:
             for effect in EFFECTS
         ],
         *_untyped(state, texts),
+        *imposed_cases(state, texts),
         html.H3(texts("structure.frequencies")),
         *_calibration(state, texts),
         _frequencies(state.frequencies, texts),
@@ -166,11 +167,13 @@ def _loads(state: StructureState, lines: Sequence[Line], effect: Effect, texts: 
             className="section-number",
             style={"background": colour_of(number)},
         )
-        place = _place(state.spans_m, line.station_m, texts)
+        place = place_of(state.spans_m, line.station_m, texts)
         table.append([html.Span([badge, f" {place}"]), *cells])
     unit = written_unit(EFFECT_UNITS[effect])
     key = "structure.loads_caption_target" if state.target else "structure.loads_caption"
-    caption = texts(key, effect=texts(f"structure.effect_{effect}"), unit=unit)
+    caption = with_level(
+        state, texts(key, effect=texts(f"structure.effect_{effect}"), unit=unit), texts
+    )
     head = [texts("structure.section"), *(_load_model(key, texts) for key in keys)]
     return plain_table(caption, head, table, numbers=range(1, len(head)))
 
@@ -183,19 +186,6 @@ def _cell(item: LoadEffect | None, *, is_target: bool, texts: Texts) -> str:
     if item.ratio is None or is_target:
         return shown
     return f"{shown} ({texts.number(item.ratio, 2)})"
-
-
-def _place(spans_m: Sequence[float], station_m: float, texts: Texts) -> str:
-    """Support or middle of a span, with its station."""
-    at = texts.with_unit(station_m, "m", 1)
-    begin = 0.0
-    for number, span in enumerate(spans_m, start=1):
-        if abs(station_m - begin) < NEAR_M:
-            return texts("structure.support", n=texts.number(number), at=at)
-        if station_m < begin + span - NEAR_M:
-            return texts("structure.middle", n=texts.number(number), at=at)
-        begin += span
-    return texts("structure.support", n=texts.number(len(spans_m) + 1), at=at)
 
 
 def _untyped(state: StructureState, texts: Texts) -> list[Component]:

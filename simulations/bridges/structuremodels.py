@@ -20,6 +20,7 @@ from simulations.structure.calibrate import (
 )
 from simulations.structure.envelope import EnvelopePoint, envelope
 from simulations.structure.facts import MEASURED_BAND, model_of
+from simulations.structure.imposed import imposed_effects
 from simulations.structure.loads import LoadModel, load_model, target_model
 from simulations.structure.sentences import sentence
 from twin.errors import InsufficientData, NotAvailable, OutOfValidity
@@ -27,6 +28,7 @@ from twin.model.structure import EFFECT_UNITS, Effect, Section
 from twin.model.structure_state import (
     CalibrationNote,
     Frequency,
+    ImposedEffect,
     LoadEffect,
     StructureState,
 )
@@ -40,7 +42,7 @@ COMPARED = (
 """Load models whose effects are compared, in this order; those without loads are listed."""
 TABLES = (
     "load_models", "load_model_parts", "structure_sentences", "structural_systems",
-    "section_types", "bridge_materials",
+    "section_types", "bridge_materials", "imposed_cases",
 )  # fmt: skip
 """What the numbers follow from besides the facts."""
 SHOWN_MODES = 3
@@ -195,6 +197,7 @@ def state_of(
     target = _target(part)
     effects, said = _effects(model, models, asked, width=width, target=target)
     frequencies = _frequencies(built, measured)
+    imposed, imposed_said = _imposed(part, model, asked, width=width, target=target)
     assumptions = (
         sentence("comparison"),
         *model.assumptions,
@@ -224,6 +227,8 @@ def state_of(
         calibration=built.note,
         measured_from_us=min((item.from_us for item in built.basis), default=0),
         measured_until_us=max((item.until_us for item in built.basis), default=0),
+        imposed=imposed,
+        imposed_assumptions=imposed_said,
     )
 
 
@@ -356,6 +361,32 @@ def _effects(
                 )
             ]
     return tuple(table), said
+
+
+def _imposed(
+    part: PartInput,
+    model: BeamModel,
+    asked: Sequence[tuple[Section, Effect]],
+    *,
+    width: float,
+    target: LoadModel | None,
+) -> tuple[tuple[ImposedEffect, ...], tuple[str, ...]]:
+    """Settlement and temperature cases, over the effects of the target load level."""
+    facts = part.facts
+    found, said = imposed_effects(
+        model, asked, section_type=facts.section_type, depth_m=facts.depth_m
+    )
+    largest = {
+        (effect, point.section.station_m): max(point.greatest.value, -point.least.value)
+        for effect in dict.fromkeys(effect for _, effect in asked)
+        for point in _points(model, target, effect, [s for s, one in asked if one == effect], width)
+    }
+    return tuple(
+        replace(one, ratio=max(abs(one.greatest), abs(one.least)) / reference)
+        if (reference := largest.get((one.effect, one.station_m), 0.0)) > 0.0
+        else one
+        for one in found
+    ), said
 
 
 def _points(

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from twin.model.findings import Phrase
 from twin.model.phrases import said, written
 from twin.model.statements import german_value, statement
-from twin.model.structure_state import Frequency, LoadEffect, StructureState
+from twin.model.structure_state import Frequency, ImposedEffect, LoadEffect, StructureState
 from twin.model.tables import rows
 
 
@@ -20,6 +20,7 @@ def structure_lines(states: Sequence[StructureState], language: str) -> Iterator
         else:
             yield head + _head(state, language)
             yield from _effects(state, language)
+            yield from _imposed(state, language)
             for item in state.frequencies:
                 yield _frequency(item, language)
         wanted = "; ".join(
@@ -60,7 +61,26 @@ def _effects(state: StructureState, language: str) -> Iterator[str]:
             yield f"    {_name(key, language):<42}{_value(largest, language)}"
 
 
-def _value(item: LoadEffect, language: str) -> str:
+def _imposed(state: StructureState, language: str) -> Iterator[str]:
+    """The greatest amount of each case and effect, and what these numbers assume."""
+    if state.imposed_assumptions:
+        yield f"  {_word('label.structure_imposed', language)}"
+    for effect in dict.fromkeys(item.effect for item in state.imposed):
+        for case in dict.fromkeys(item.case for item in state.imposed):
+            found = [item for item in state.imposed if (item.case, item.effect) == (case, effect)]
+            largest = max(found, key=lambda item: max(item.greatest, -item.least))
+            named = f"{_word(f'label.effect_{effect}', language)}, {_case(case, language)}"
+            yield f"    {named:<58}{_value(largest, language)}"
+    for one in state.imposed_assumptions:
+        yield f"    * {statement(one).said(language)}"
+
+
+def _case(key: str, language: str) -> str:
+    column = "german" if language == "de" else "english"
+    return next((row[column] for row in rows("imposed_cases") if row["key"] == key), key)
+
+
+def _value(item: LoadEffect | ImposedEffect, language: str) -> str:
     value = item.greatest if item.greatest >= -item.least else item.least
     shown = f"{_number(f'{value:.0f}', language):>10} {item.unit}"
     ratio = "" if item.ratio is None else f" ({_number(f'{item.ratio:.2f}', language)})"

@@ -417,3 +417,51 @@ def test_a_damaged_record_is_refused_and_computed_anew() -> None:
         parts_of(replace(kept, content=b'[{"part": 3}]'))
     with pytest.raises(ModelError, match="format 9"):
         parts_of(replace(kept, format_version=9))
+
+
+def test_settlement_and_temperature_stand_beside_the_loads_with_what_they_assume() -> None:
+    facts = {**FACTS, "static_system": "1.3", "spans_m": "30+30", "total_length_m": 60.0}
+    found = of({**facts, "target_load_level": "3"})
+    at_support = {
+        one.case: one for one in found.imposed if (one.effect, one.station_m) == ("moment", 30.0)
+    }
+    assert list(at_support) == ["settlement", "warm_slab", "cool_slab"]
+    settled, warm, cool = at_support.values()
+    assert settled.greatest == pytest.approx(-2.0 * settled.least)
+    assert warm.greatest / cool.greatest == pytest.approx(-15.0 / 8.0)
+    model = next(
+        one
+        for one in found.effects
+        if (one.load_model, one.effect, one.station_m) == ("bk_60_30", "moment", 30.0)
+    )
+    assert settled.ratio == pytest.approx(settled.greatest / max(model.greatest, -model.least))
+    words = "; ".join(statement(one).said("de") for one in found.imposed_assumptions)
+    assert "nicht gemessen und keine Vorhersage" in words
+    assert "das 0,5- bis 2-Fache" in words
+    assert "15 K über 1,2 m Höhe" in words
+
+
+def test_a_beam_that_follows_freely_says_so_and_without_a_depth_there_is_no_temperature() -> None:
+    found = of(FACTS)
+    assert found.imposed == ()
+    assert statement(found.imposed_assumptions[0]).said("en").endswith("free to follow them")
+    two = {"static_system": "1.3", "spans_m": "30+30", "total_length_m": 60.0}
+    other = of({**without("section_type", "structural_depth_m"), **two, "material": "concrete"})
+    assert {one.case for one in other.imposed} == {"settlement"}
+    assert "no temperature case" in other.imposed_assumptions[-1]
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_every_table_of_the_page_names_its_level_and_the_cases_are_shown(language: str) -> None:
+    facts = {**FACTS, "static_system": "1.3", "spans_m": "30+30", "total_length_m": 60.0}
+    twin = structure_twin(facts, Clock(START))
+    Rounds(twin, [structures.ANALYSIS]).all_due()
+    view = read_bridge(twin, BRIDGE_ID)
+    shown = str(structure_section(view, Texts(language, "Europe/Berlin")))
+    level = {"de": "Stufe L1, dazu", "en": "level L1, with"}[language]
+    assert shown.count(level) == 2 * 6  # caption and name of each table
+    case = {"de": "oben um 15 K wärmer", "en": "top warmer by 15 K"}[language]
+    assert case in shown
+    assert case in text(view, language=language)
+    (served,) = structure_documents(view.structure, language=language)
+    assert str(served["imposed"]).count("warm_slab") == len(view.structure[0].imposed) // 3 > 0

@@ -71,6 +71,30 @@ class LoadEffect:
 
 
 @dataclass(frozen=True, slots=True)
+class ImposedEffect:
+    """Extreme effects of an imposed deformation at one section, for comparison.
+
+    Parameters
+    ----------
+    case
+        Key of ``imposed_cases.csv``.
+    greatest, least
+        Extreme effects [unit of the effect]; they grow with the stiffness itself.
+    ratio
+        The larger amount over the effect of the target load level on the side where that is
+        greater; None where no target load level is recorded.
+    """
+
+    case: str
+    effect: Effect
+    station_m: float
+    unit: str
+    greatest: float
+    least: float
+    ratio: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Frequency:
     """One natural frequency: of the model from facts alone, calibrated, and measured [Hz].
 
@@ -161,6 +185,9 @@ class StructureState:
         What every number takes for granted, English.
     measured_from_us, measured_until_us
         When the basis of the calibration was measured [us since 1970-01-01 UTC]; 0 without any.
+    imposed, imposed_assumptions
+        Effects of settlement and temperature cases, and what these numbers alone take for granted,
+        English, beside ``assumptions``.
     """
 
     part: str
@@ -183,6 +210,8 @@ class StructureState:
     calibration: CalibrationNote | None = None
     measured_from_us: int = 0
     measured_until_us: int = 0
+    imposed: tuple[ImposedEffect, ...] = ()
+    imposed_assumptions: tuple[str, ...] = ()
 
     @property
     def first_frequency(self) -> Frequency | None:
@@ -223,6 +252,8 @@ def _part(row: Mapping[str, Any]) -> StructureState:
     )
     read["effects"] = tuple(LoadEffect(**item) for item in row["effects"])
     read["frequencies"] = tuple(Frequency(**item) for item in row["frequencies"])
+    read["imposed"] = tuple(ImposedEffect(**item) for item in row.get("imposed", ()))
+    read["imposed_assumptions"] = tuple(row.get("imposed_assumptions", ()))
     found = row["calibration"]
     read["calibration"] = None if found is None else CalibrationNote(**found)
     return StructureState(**read)
