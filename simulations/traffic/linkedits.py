@@ -10,6 +10,7 @@ from simulations.traffic.drafts import Draft
 from twin.model.interventions import Intervention
 from twin.model.network import LinkProvenance
 from twin.model.tables import rows as table
+from twin.model.traffic import VehicleClass
 
 _KMH = 3.6  # 1 m/s in km/h
 _ROUNDING = 1e-6
@@ -138,8 +139,10 @@ def _limit(draft: Draft, item: Intervention, rows: IdArray) -> list[str]:
         if member.name in exempt:
             draft.exempt()[rows[was_open[index]]] |= bit
         elif draft.network.limit_exempt is not None:
-            free = (draft.network.limit_exempt[rows] & bit) != 0
-            draft.network.mask[rows[free]] &= ~bit
+            free = rows[(draft.network.limit_exempt[rows] & bit) != 0]
+            bound = _bound_by_this_alone(draft, item, member, free)
+            draft.network.limit_exempt[free[bound]] &= ~bit
+            draft.network.mask[free[~bound]] &= ~bit
     if "obey_share" in item.parameters:
         draft.obey_share[rows] = item.number("obey_share")
         if item.number("obey_share") < 1.0:
@@ -149,6 +152,19 @@ def _limit(draft: Draft, item: Intervention, rows: IdArray) -> list[str]:
                 "does not keep it is not in the flows"
             )
     return []
+
+
+def _bound_by_this_alone(
+    draft: Draft, item: Intervention, member: VehicleClass, rows: IdArray
+) -> BoolArray:
+    """Links on which a class that was exempt is bound by this mass limit and by no other one."""
+    network = draft.network
+    if item.kind != "limit_weight":
+        return np.zeros(rows.size, dtype=np.bool_)
+    fits = (network.max_axle_t[rows] >= member.axle_t) & (
+        network.max_height_m[rows] >= member.height_m
+    )
+    return fits & (network.max_weight_t[rows] == item.number("mass_t"))
 
 
 def _ban(draft: Draft, item: Intervention, rows: IdArray) -> list[str]:

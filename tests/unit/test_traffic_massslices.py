@@ -88,6 +88,23 @@ def test_a_limit_below_another_inside_the_class_is_noticed_and_a_higher_one_is_n
     assert open_t.tolist() == [13.0, 13.0]
 
 
+def test_a_class_that_only_an_earlier_limit_exempts_is_divided_by_a_later_one() -> None:
+    base = town_base()
+    earlier = Intervention("limit_weight", ("B1",), {"mass_t": 20.0, "except_classes": (LORRIES,)})
+    later = (Intervention("limit_weight", ("B1",), {"mass_t": mass}) for mass in (16.0, 24.0))
+    opened = []
+    for one in later:
+        asked = Scenario("limit", "town", (earlier, one))
+        network = apply(base.network, base.demand, asked).network
+        rows = np.flatnonzero(network.max_weight_t < np.inf)
+        rows = rows[[network.link_name[row].startswith("S1") for row in rows]]
+        mask = network.mask[rows]
+        found = open_mass_t(network, base.demand.classes[1], mask=mask, link_of=rows)
+        opened.append(set(found.tolist()))
+    # a looser limit that does not exempt it has no column of its own: the class keeps off
+    assert opened == [{16.0}, {-np.inf}]
+
+
 def test_diverted_trips_of_a_limit_are_those_above_it() -> None:
     base = town_base()
     sides, _ = sides_for(base, limited(20.0))

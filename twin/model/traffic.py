@@ -26,7 +26,8 @@ class VehicleClass:
         Passenger-car equivalents of one vehicle [-].
     vmax_kmh : float
     mass_from_t, mass_to_t : float
-        Band of gross mass; a limit below ``mass_to_t`` bans the class.
+        Band of gross mass; a limit below ``mass_to_t`` bans the vehicles above it, or the whole
+        class if its distribution of gross mass is not known.
     axle_t, height_m : float
         Heaviest axle and height that occur in the class.
     time_value_eur_h, distance_cost_eur_km : float
