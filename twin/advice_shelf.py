@@ -51,9 +51,11 @@ class AdviceShelf:
         bases = self._store.traffic.bases()
         found = [one for one in bases if name in ("", one.facts.name)]
         if not found:
-            which = f"there is no base {name!r} of traffic" if name else "there is no base"
-            names = ", ".join(sorted({one.facts.name for one in bases})) or "none"
-            raise RegistryError(f"{which}; stored are: {names}; make one with `twin estimate`")
+            names = ", ".join(sorted({one.facts.name for one in bases}))
+            known = (
+                f"there is no base {name!r}; stored are: {names}" if names else "there is no base"
+            )
+            raise RegistryError(f"{known}; make one with `twin estimate`")
         return max(found, key=lambda one: (one.made_at, one.version))
 
     def ask(self, question: AdviceQuestion, *, relative_gap: float = GAP_TO_COMPARE) -> Run:
@@ -72,6 +74,7 @@ class AdviceShelf:
         why = no_damage(_kept(snapshot, asset, base))
         if question.target.damage_share is not None and why:
             raise ScenarioError(refusal_of_damage(asset.name, why))
+        bridges = self._measures.keep(snapshot)
         return self._store.runs.submit(
             Scenario(f"advice for {asset.id}", base.facts.name),
             engine=ADVICE_ENGINE,
@@ -79,7 +82,7 @@ class AdviceShelf:
             seed=0,
             at=self._clock(),
             base=base.facts.content_hash,
-            options=advice_options(question, relative_gap=relative_gap, bridges=snapshot.sha256()),
+            options=advice_options(question, relative_gap=relative_gap, bridges=bridges),
         )
 
     def bridges_of(self, base: StoredBase, *, asked_on: date) -> Mapping[str, str]:

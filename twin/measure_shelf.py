@@ -15,7 +15,7 @@ from twin.model.bridge_snapshot import (
     KeptPart,
     KeptRestriction,
 )
-from twin.model.packing import unpack
+from twin.model.packing import pack, unpack
 from twin.model.questions import GAP_TO_COMPARE, measure_options
 from twin.model.records import RecordKind, StoredRecord
 from twin.model.scenarios import Run, Scenario
@@ -93,7 +93,7 @@ class MeasureShelf:
         """
         require_ensemble(members, seed)
         base = self.check(scenario)
-        snapshot = self.snapshot(base, asked_on=self._clock().date())
+        bridges = self.keep(self.snapshot(base, asked_on=self._clock().date()))
         return self._store.runs.submit(
             scenario,
             engine=ENGINE,
@@ -102,7 +102,7 @@ class MeasureShelf:
             at=self._clock(),
             base=base.facts.content_hash,
             options=measure_options(
-                relative_gap=relative_gap, members=members, seed=seed, bridges=snapshot.sha256()
+                relative_gap=relative_gap, members=members, seed=seed, bridges=bridges
             ),
         )
 
@@ -117,6 +117,29 @@ class MeasureShelf:
         run = self._store.runs.run(run_id)
         content = self._store.traffic.run_part(run.id, DOCUMENT_PART)
         return None if content is None else dict(json.loads(content))
+
+    def keep(self, snapshot: BridgeSnapshot) -> str:
+        """Keep the bridges that a question is asked of; their hash."""
+        sha256 = snapshot.sha256()
+        self._store.traffic.keep_snapshot(sha256, pack(snapshot), at=self._clock())
+        return sha256
+
+    def asked_of(self, run: Run, base: StoredBase) -> BridgeSnapshot | None:
+        """The bridges that a run was asked of; None if they are not to be had any more.
+
+        Raises
+        ------
+        ModelError
+            If they were kept by another version of the programme.
+        """
+        wanted = json.loads(run.options)["bridges"]
+        content = self._store.traffic.snapshot(wanted)
+        found = (
+            self.snapshot(base, asked_on=run.submitted_at.date())
+            if content is None
+            else unpack(content, BridgeSnapshot)
+        )
+        return found if found.sha256() == wanted else None
 
     def snapshot(self, base: StoredBase, *, asked_on: date) -> BridgeSnapshot:
         """All that a run reads of the bridges of a base, as recorded now.

@@ -204,6 +204,19 @@ def test_answers_are_deleted_when_they_are_old_and_only_if_a_limit_is_given(stor
     assert _submit(store, options="answered").status == "queued"
 
 
+def test_bridges_of_a_question_stay_while_a_run_was_asked_of_them(store: Store) -> None:
+    long_ago, limit = NOW - timedelta(days=60), NOW - timedelta(days=30)
+    asked, other = "ab" * 32, "cd" * 32
+    for sha256 in (asked, other):
+        store.traffic.keep_snapshot(sha256, sha256.encode(), at=long_ago)
+    store.traffic.keep_snapshot(asked, b"another content", at=NOW)
+    _submit(store, options=f'{{"bridges": "{asked}"}}')
+    assert store.traffic.snapshot(other) == other.encode()
+    store.traffic.expire(before=limit, kept_bases=1)
+    assert store.traffic.snapshot(asked) == asked.encode()
+    assert store.traffic.snapshot(other) is None
+
+
 def test_the_newest_state_of_the_traffic_replaces_the_one_before(store: Store) -> None:
     first = TrafficState("live", "today", NOW, '{"is_valid": true}')
     second = TrafficState("live", "today", LATER, '{"is_valid": false, "reasons": ["old"]}')

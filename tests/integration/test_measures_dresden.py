@@ -375,20 +375,24 @@ def _over(web: httpx.Client, number: int) -> dict[str, Any] | None:
     return run if run["status"] in ("done", "failed", "cancelled") else None
 
 
-def test_a_restriction_recorded_after_the_question_is_another_question(
-    place: Place, twin: Twin
-) -> None:
+def test_a_question_is_answered_from_the_bridges_of_its_time(place: Place, twin: Twin) -> None:
     scenario = _scenario(CAROLA)
     run = twin.measures.ask(scenario, relative_gap=8e-7)
     place.database.run("UPDATE asset SET name = name || ' (neu)' WHERE id = 'B11'")
     try:
         other = twin.measures.ask(scenario, relative_gap=8e-7)
         assert other.input_hash != run.input_hash
+        lost = json.loads(other.options)["bridges"]
+        place.database.run(f"DELETE FROM bridge_snapshot WHERE sha256 = '{lost}'")  # noqa: S608 - a hash
+        place.database.run("UPDATE asset SET name = name || ' (neu)' WHERE id = 'B11'")
         with place.worker():
-            found = wait_for(
-                lambda: twin.run(run.id) if twin.run(run.id).status == "failed" else None,
-                "the refusal",
-            )
+            for number in (run.id, other.id):
+                wait_for(lambda n=number: twin.run(n).status in ("done", "failed"), "the answer")
+        answer = twin.measures.document(run.id)
+        assert answer is not None
+        assert "(neu)" not in json.dumps(answer)
+        found = twin.run(other.id)
+        assert found.status == "failed"
         assert "has changed since the question was asked" in found.message
     finally:
         place.database.run("UPDATE asset SET name = replace(name, ' (neu)', '') WHERE id = 'B11'")

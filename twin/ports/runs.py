@@ -133,6 +133,17 @@ class TrafficShelf(Protocol):
         """
         ...
 
+    def keep_snapshot(self, sha256: str, content: bytes, *, at: datetime) -> None:
+        """Keep the bridges that a question was asked of, by their hash; the same again is the same.
+
+        They go with the last run that was asked with them.
+        """
+        ...
+
+    def snapshot(self, sha256: str) -> bytes | None:
+        """Return the bridges kept under a hash, or None."""
+        ...
+
     def keep_state(self, state: TrafficState) -> None:
         """Keep what was computed of the running traffic, in place of the one before."""
         ...

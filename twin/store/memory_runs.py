@@ -171,6 +171,11 @@ class MemoryRuns:
                 self._parts.pop(run_id, None)
             return len(old), frozenset(run.base for run in self._runs.values())
 
+    def options(self) -> Sequence[str]:
+        """What else than the scenario decides on each run."""
+        with self._lock:
+            return tuple(run.options for run in self._runs.values())
+
     def result(self, run_id: int) -> Result | None:
         """Result of a run, or None if it has none yet."""
         with self._lock:

@@ -22,6 +22,7 @@ class MemoryTraffic:
         self._last = 0
         self._parts: dict[int, dict[str, bytes]] = {}
         self._states: dict[tuple[str, str], TrafficState] = {}
+        self._snapshots: dict[str, tuple[datetime, bytes]] = {}
 
     def keep_base(
         self, facts: BaseFacts, parts: Mapping[str, bytes], *, at: datetime
@@ -76,6 +77,16 @@ class MemoryTraffic:
         """How many runs wait for a worker; counted up to ``most``."""
         return min(self._runs.waiting(), most)
 
+    def keep_snapshot(self, sha256: str, content: bytes, *, at: datetime) -> None:
+        """Keep the bridges of a question by their hash; the same again is the same."""
+        with self._lock:
+            self._snapshots.setdefault(sha256, (at, content))
+
+    def snapshot(self, sha256: str) -> bytes | None:
+        """Bridges kept under a hash, or None."""
+        with self._lock:
+            return self._snapshots.get(sha256, (None, None))[1]
+
     def keep_state(self, state: TrafficState) -> None:
         """Keep what was computed of the running traffic, in place of the one before."""
         require_storable(state, what="state of the traffic")
@@ -93,7 +104,13 @@ class MemoryTraffic:
     ) -> tuple[int, int]:
         """Delete old runs as the port says, and old bases without runs."""
         runs, asked = self._runs.expire(before, answers_before)
+        options = self._runs.options()
         with self._lock:
+            self._snapshots = {
+                sha256: kept
+                for sha256, kept in self._snapshots.items()
+                if kept[0] >= before or any(sha256 in text for text in options)
+            }
             kept: list[StoredBase] = []
             for base in self._bases:
                 newer = [

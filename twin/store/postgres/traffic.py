@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from psycopg.rows import kwargs_row
+from psycopg.rows import kwargs_row, scalar_row
 
 from twin.errors import StoreError
 from twin.model.bases import BaseFacts, StoredBase, is_same
@@ -91,6 +91,20 @@ class PostgresTraffic:
             row = connection.execute(query("count_waiting"), {"most": most}).fetchone()
         return 0 if row is None else int(str(row[0]))
 
+    def keep_snapshot(self, sha256: str, content: bytes, *, at: datetime) -> None:
+        """Keep the bridges of a question by their hash; the same again is the same."""
+        values = {"sha256": sha256, "kept_at": at, "content": content}
+        with self._connections.use() as connection:
+            connection.execute(query("insert_bridge_snapshot"), values)
+
+    def snapshot(self, sha256: str) -> bytes | None:
+        """Bridges kept under a hash, or None."""
+        with self._connections.use() as connection:
+            cursor = connection.cursor(row_factory=scalar_row)
+            cursor.execute(query("select_bridge_snapshot"), {"sha256": sha256})
+            content: bytes | None = cursor.fetchone()
+        return content
+
     def keep_state(self, state: TrafficState) -> None:
         """Keep what was computed of the running traffic, in place of the one before."""
         require_storable(state, what="state of the traffic")
@@ -120,6 +134,7 @@ class PostgresTraffic:
                 gone = connection.execute(query("expire_answers"), {"before": answers_before})
                 answered = sum(int(str(count)) for (count,) in gone)
             row = connection.execute(query("expire_runs"), values).fetchone()
+            connection.execute(query("expire_snapshots"), {"before": before})
         return (answered, 0) if row is None else (answered + int(str(row[0])), int(str(row[1])))
 
 

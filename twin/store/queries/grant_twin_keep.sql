@@ -14,3 +14,4 @@ GRANT EXECUTE ON FUNCTION twin_rooms, twin_compress, twin_count_rows TO twin_kee
 GRANT EXECUTE ON FUNCTION twin_expire_rows, twin_expire_room TO twin_keep;
 GRANT EXECUTE ON FUNCTION twin_expire_quarantine, twin_bound_quarantine TO twin_keep;
 GRANT EXECUTE ON FUNCTION twin_expire_runs, twin_expire_answers, twin_expire_states TO twin_keep;
+GRANT EXECUTE ON FUNCTION twin_expire_snapshots TO twin_keep;

@@ -13,3 +13,4 @@ GRANT INSERT ON bridge_finding_step TO twin_serve;
 GRANT SELECT, INSERT ON decision, decision_event, run_comment, release_grant, release_event TO twin_serve;
 GRANT UPDATE (revoked_at) ON release_grant TO twin_serve;
 GRANT EXECUTE ON FUNCTION twin_record_decision TO twin_serve;
+GRANT SELECT, INSERT ON bridge_snapshot TO twin_serve;

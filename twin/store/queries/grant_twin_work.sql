@@ -16,3 +16,4 @@ GRANT SELECT, INSERT ON bridge_record, bridge_file, bridge_file_part, bridge_att
 GRANT SELECT, INSERT, UPDATE ON bridge_work_item, bridge_state, bridge_finding TO twin_work;
 GRANT SELECT, INSERT ON bridge_event, bridge_model, bridge_finding_step TO twin_work;
 GRANT SELECT ON decision, decision_event, run_comment TO twin_work;
+GRANT SELECT, INSERT ON bridge_snapshot TO twin_work;

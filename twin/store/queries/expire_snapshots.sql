@@ -1,0 +1,1 @@
+SELECT twin_expire_snapshots(%(before)s)
