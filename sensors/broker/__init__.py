@@ -3,7 +3,7 @@
 from sensors.broker.delivery import Delivery
 from sensors.broker.observer import BrokerHealth, BrokerObserver
 from sensors.broker.plan import BackOff, client_id
-from sensors.broker.publisher import Publisher
+from sensors.broker.publisher import Publisher, Receipt
 from sensors.broker.subscriber import Subscriber, SubscriberFigures
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "BrokerObserver",
     "Delivery",
     "Publisher",
+    "Receipt",
     "Subscriber",
     "SubscriberFigures",
     "client_id",

@@ -48,6 +48,7 @@ CREDENTIALS_CHECK_S = 3.0
 FIRST_ROOM = Room(1, 4096)
 UNSUPPORTED_VERSION = 0x84
 TAKEN_OVER = 0x8E
+UNHEARD = 0x10
 
 
 class Link:
@@ -421,7 +422,8 @@ class Link:
         _properties: Properties | None,
     ) -> None:
         self._packets += 1
-        self._partner.confirmed(packet, is_refused=reason.is_failure)
+        is_unheard = reason.value == UNHEARD
+        self._partner.confirmed(packet, is_refused=reason.is_failure, is_unheard=is_unheard)
 
     def _on_subscribe(
         self,

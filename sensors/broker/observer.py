@@ -234,7 +234,7 @@ class BrokerObserver:
             for one in deliveries:
                 self._record.note(one.topic, one.payload, now_s)
 
-    def confirmed(self, packet: int, *, is_refused: bool) -> None:
+    def confirmed(self, packet: int, *, is_refused: bool, is_unheard: bool) -> None:
         """Nothing is published."""
 
     def closed(self) -> None:

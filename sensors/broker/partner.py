@@ -35,8 +35,11 @@ class Partner(Protocol):
         """Take messages that hold ``size_bytes`` together."""
         ...
 
-    def confirmed(self, packet: int, *, is_refused: bool) -> None:
-        """Note that the broker took a published message, or refused it."""
+    def confirmed(self, packet: int, *, is_refused: bool, is_unheard: bool) -> None:
+        """Note that the broker took a published message, refused it, or knows nobody who reads it.
+
+        Only MQTT 5 tells that a message is unheard; it is gone then.
+        """
         ...
 
     def subscribed(self, packet: int, *, refused: Sequence[int]) -> None:

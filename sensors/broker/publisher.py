@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from paho.mqtt.client import Client
 
@@ -17,6 +18,34 @@ from twin.settings import BrokerSettings
 logger = logging.getLogger(__name__)
 
 WINDOW = 1000
+ReceiptState = Literal["open", "taken", "refused", "unheard"]
+
+
+class Receipt:
+    """What became of one message: open at first, then one of the others for good.
+
+    ``taken`` says that the broker has it, ``refused`` that there is no right to the topic,
+    ``unheard`` that nobody reads the topic and the message is gone (told by MQTT 5 alone).
+    """
+
+    def __init__(self) -> None:
+        self._state: ReceiptState = "open"
+        self._is_settled = threading.Event()
+
+    @property
+    def state(self) -> ReceiptState:
+        """What is known now."""
+        return self._state
+
+    def wait(self, timeout_s: float) -> ReceiptState:
+        """What became of the message; ``open`` if that is unknown after this time."""
+        self._is_settled.wait(timeout_s)
+        return self._state
+
+    def settle(self, *, is_refused: bool, is_unheard: bool) -> None:
+        """Note the answer of the broker."""
+        self._state = "refused" if is_refused else "unheard" if is_unheard else "taken"
+        self._is_settled.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +53,7 @@ class _Parcel:
     topic: str
     payload: bytes
     retain: bool
+    receipt: Receipt | None
 
 
 class Publisher:
@@ -66,13 +96,22 @@ class Publisher:
         return len(self._waiting) + len(self._sent)
 
     def publish(
-        self, topic: str, payload: bytes, *, retain: bool = False, timeout_s: float = 30.0
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        timeout_s: float = 30.0,
+        receipt: Receipt | None = None,
     ) -> bool:
-        """Hand in a message; False if the window stayed full for ``timeout_s`` or it is closed."""
+        """Hand in a message; False if the window stayed full for ``timeout_s`` or it is closed.
+
+        The receipt, if there is one, tells what becomes of this message.
+        """
         with self._changed:
             if not self._changed.wait_for(self._has_room, timeout_s) or self._is_closed:
                 return False
-            self._waiting.append(_Parcel(topic, payload, retain))
+            self._waiting.append(_Parcel(topic, payload, retain, receipt))
         self._link.wake()
         return True
 
@@ -127,12 +166,14 @@ class Publisher:
     def received(self, deliveries: Sequence[Delivery], size_bytes: int) -> None:
         """Ignore: a publisher subscribes to nothing."""
 
-    def confirmed(self, packet: int, *, is_refused: bool) -> None:
+    def confirmed(self, packet: int, *, is_refused: bool, is_unheard: bool) -> None:
         """Forget a message that the broker took; count one that it refused."""
         with self._changed:
             parcel = self._sent.pop(packet, None)
             self.refused += is_refused
             self._changed.notify_all()
+        if parcel is not None and parcel.receipt is not None:
+            parcel.receipt.settle(is_refused=is_refused, is_unheard=is_unheard)
         if is_refused and parcel is not None:
             logger.warning("publish_refused", extra={"topic": parcel.topic})
 

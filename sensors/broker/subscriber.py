@@ -394,7 +394,7 @@ class Subscriber:
         if self._marker and any(one.payload == self._marker for one in probes):
             self.is_drained = True
 
-    def confirmed(self, packet: int, *, is_refused: bool) -> None:
+    def confirmed(self, packet: int, *, is_refused: bool, is_unheard: bool) -> None:
         """Ignore: notices are repeated on the next connection."""
 
     def closed(self) -> None:
