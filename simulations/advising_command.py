@@ -4,7 +4,6 @@ import argparse
 import json
 import logging
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,9 +11,8 @@ from simulations.advising import AdviceRuns
 from simulations.bridges.command import bridge_id
 from simulations.capacity import capacity_of, prepare_process
 from simulations.obedience_command import share_argument
-from simulations.running import Limits, OpenBases, solve
-from simulations.whatif import OVER, follow, require_worker
-from twin.advice_shelf import ADVICE_ENGINE
+from simulations.running import Limits, OpenBases
+from simulations.whatif import OVER, follow, require_worker, solve_by
 from twin.city import Twin
 from twin.errors import SolveError
 from twin.model.advice import AdviceQuestion, Target
@@ -41,7 +39,8 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
         run = twin.advice.ask(question, relative_gap=settings.traffic.relative_gap)
         if run.status not in OVER:
             if options.here:
-                _solve_here(twin, run, settings, stop)
+                limits = Limits(capacity_of(settings), settings.traffic.time_limit_s)
+                solve_by(twin, run, AdviceRuns(limits, OpenBases()), stop)
             else:
                 require_worker(twin, run)
             run = follow(twin, run, stop, needs_worker=not options.here)
@@ -99,19 +98,6 @@ def crossings_argument(text: str) -> tuple[float, float]:
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be such as 30t:50, got {text[:40]!r}") from None
     return found
-
-
-def _solve_here(twin: Twin, run: Run, settings: Settings, stop: threading.Event) -> None:
-    """Take this run from the queue and solve it in this process; a worker may be faster."""
-    claimed = twin.claim_run((ADVICE_ENGINE,), only=run.id)
-    if claimed is None:
-        return
-    limits = Limits(capacity_of(settings), settings.traffic.time_limit_s)
-    given = (twin, claimed, AdviceRuns(limits, OpenBases()))
-    solver = threading.Thread(target=solve, args=given, name="solve", daemon=True)
-    solver.start()
-    follow(twin, claimed, stop)
-    solver.join()
 
 
 def _lines(document: Mapping[str, Any], language: str) -> Iterator[str]:

@@ -4,7 +4,6 @@ import argparse
 import json
 import logging
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,18 @@ from typing import Any
 from simulations.capacity import capacity_of, prepare_process
 from simulations.measuretexts import measures_text
 from simulations.measuring import MeasureRuns
-from simulations.running import Limits, OpenBases, solve
-from simulations.whatif import OVER, follow, gap_argument, named, read_scenario, require_worker
+from simulations.running import Limits, OpenBases
+from simulations.whatif import (
+    OVER,
+    follow,
+    gap_argument,
+    named,
+    read_scenario,
+    require_worker,
+    solve_by,
+)
 from twin.city import Twin
 from twin.errors import SolveError, TwinError
-from twin.measure_shelf import ENGINE
 from twin.model.scenarios import Run
 from twin.runtime import open_twin
 from twin.settings import Settings
@@ -42,7 +48,7 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
         was_known = run.status == "done"
         if run.status not in OVER:
             if options.here:
-                _solve_here(twin, run, settings, stop, cluster=options.cluster)
+                solve_by(twin, run, _solver(settings, options.cluster), stop)
             else:
                 require_worker(twin, run)
             run = follow(twin, run, stop, needs_worker=not options.here)
@@ -71,23 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _solve_here(
-    twin: Twin, run: Run, settings: Settings, stop: threading.Event, *, cluster: str | None
-) -> None:
-    """Take this run from the queue and solve it in this process; a worker may be faster."""
-    claimed = twin.claim_run((ENGINE,), only=run.id)
-    if claimed is None:
-        return
+def _solver(settings: Settings, cluster: str | None) -> MeasureRuns:
     limits = Limits(capacity_of(settings), settings.traffic.time_limit_s)
-    solver = threading.Thread(
-        target=solve,
-        args=(twin, claimed, MeasureRuns(limits, OpenBases(), cluster=cluster or "")),
-        name="solve",
-        daemon=True,
-    )
-    solver.start()
-    follow(twin, claimed, stop)
-    solver.join()
+    return MeasureRuns(limits, OpenBases(), cluster=cluster or "")
 
 
 def _end(

@@ -18,6 +18,7 @@ from simulations.capacity import capacity_of, prepare_process
 from simulations.running import (
     Limits,
     OpenBases,
+    Solver,
     TrafficRuns,
     engine_of,
     open_base,
@@ -128,20 +129,19 @@ def require_worker(twin: Twin, run: Run) -> None:
 
 def solve_here(twin: Twin, run: Run, settings: Settings, stop: threading.Event) -> None:
     """Take this run from the queue and solve it in this process; a worker may be faster."""
-    engine = traffic_engine(run.engine)
+    limits = Limits(capacity_of(settings), settings.traffic.time_limit_s)
+    solve_by(twin, run, TrafficRuns(traffic_engine(run.engine), limits, OpenBases()), stop)
+
+
+def solve_by(twin: Twin, run: Run, solver: Solver, stop: threading.Event) -> None:
+    """Take this run from the queue and let a solver answer it here; a worker may be faster."""
     claimed = twin.claim_run((run.engine,), only=run.id)
     if claimed is None:
         return
-    limits = Limits(capacity_of(settings), settings.traffic.time_limit_s)
-    solver = threading.Thread(
-        target=solve,
-        args=(twin, claimed, TrafficRuns(engine, limits, OpenBases())),
-        name="solve",
-        daemon=True,
-    )
-    solver.start()
+    thread = threading.Thread(target=solve, args=(twin, claimed, solver), name="solve", daemon=True)
+    thread.start()
     follow(twin, claimed, stop)
-    solver.join()
+    thread.join()
 
 
 def follow(twin: Twin, run: Run, stop: threading.Event, *, needs_worker: bool = False) -> Run:

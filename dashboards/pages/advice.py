@@ -195,7 +195,10 @@ def _followed(request: PageRequest, view: CityView, *, is_beat: bool) -> tuple[o
         away = [html.P(texts("state.database_away"), className="problem")]
         return away, no_update, no_update, False, no_update, no_update
     is_over = shown.is_over
-    said = texts("advice.over") if is_beat and is_over else no_update
+    said = no_update
+    if is_beat and is_over:
+        is_done = shown.run is not None and shown.run.status == "done"
+        said = texts("advice.over") if is_done else ""
     return card, no_update if is_beat and not is_over else found, is_over, is_over, recent, said
 
 
@@ -209,8 +212,9 @@ def _begun(bridge: str, base: str, request: PageRequest, view: CityView) -> tupl
     except StoreUnavailableError:
         return [html.P(texts("state.database_away"), className="problem")], *([no_update] * 3)
     share, most = found.target.damage_share, found.target.crossings_vehd
-    damage = "" if share is None else f"{100 * (1 - share):g}"
-    return fields.about(found, texts), damage, "" if most is None else f"{most:g}", time
+    damage = None if share is None else round(100.0 * (1.0 - share), 1)
+    values = (fields.field_text(one, texts) for one in (damage, most))
+    return fields.about(found, texts), *values, time
 
 
 def _asked(values: list[str], request: PageRequest, view: CityView) -> tuple[object, object]:

@@ -24,6 +24,7 @@ from dashboards.widgets.result_kpis import kpi_section
 from dashboards.widgets.result_parts import said, sentence_list
 from dashboards.widgets.result_traffic import traffic_section
 from dashboards.widgets.tree import Tree
+from twin.advice_shelf import ADVICE_ENGINE
 from twin.errors import RegistryError, StoreUnavailableError
 from twin.model.scenarios import Run
 
@@ -173,6 +174,9 @@ def _in_short(answer: Answer, texts: Texts) -> list[Component]:
 def _waiting(answer: Answer, texts: Texts) -> list[Component]:
     """Places that the callbacks fill, and what to do about a run without an answer."""
     held: list[Component] = [Tree(id=f"result-{name}", tree=[]) for name in ("bridges", "compare")]
+    if answer.run.engine == ADVICE_ENGINE:
+        address = f"/advice?lang={texts.language}&run={answer.run.id}"
+        return [html.P(html.A(texts("advice.to_answer"), href=address)), *held]
     if not answer.is_over:
         return held
     return [html.P(texts("result.no_answer")), *held]

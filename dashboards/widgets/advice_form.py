@@ -128,16 +128,16 @@ def form(found: Begin | None, texts: Texts) -> list[Component]:
                         html.Div(
                             [
                                 html.Label(texts("advice.damage"), htmlFor=DAMAGE),
-                                _number(DAMAGE, reduction, "%"),
+                                _number(DAMAGE, reduction, "%", texts),
                             ],
                             className="target",
                         ),
                         html.Div(
                             [
                                 html.Label(texts("advice.most"), htmlFor=MOST),
-                                _number(MOST, target.crossings_vehd, ""),
+                                _number(MOST, target.crossings_vehd, "", texts),
                                 html.Label(texts("advice.above"), htmlFor=MASS),
-                                _number(MASS, target.above_t or HEAVY_LIMIT_T, "t"),
+                                _number(MASS, target.above_t or HEAVY_LIMIT_T, "t", texts),
                             ],
                             className="target",
                         ),
@@ -175,8 +175,20 @@ def _select(
     )
 
 
-def _number(identity: str, value: float | None, unit: str) -> html.Span:
-    shown = "" if value is None else f"{value:g}"
+def field_text(value: float | None, texts: Texts) -> str:
+    """A number as a reader types it, without separators of thousands; empty for none.
+
+    Examples
+    --------
+    >>> field_text(7.5, Texts("de")), field_text(1200.0, Texts("de"))
+    ('7,5', '1200')
+    """
+    text = "" if value is None else f"{value:.10g}"
+    return text.replace(".", ",") if texts.language == "de" else text
+
+
+def _number(identity: str, value: float | None, unit: str, texts: Texts) -> html.Span:
+    shown = field_text(value, texts)
     control = dcc.Input(
         id=identity, type="text", inputMode="numeric", value=shown, maxLength=9, size="6",
         autoComplete="off", debounce=True,

@@ -28,6 +28,18 @@ SIGNED = ("unserved", "vehicle_h", "heavy_km")
 _SET = re.compile(r"set (\d+): ([a-z_ +]+)")
 
 
+def mass_text(mass_t: float, texts: Texts) -> str:
+    """A mass with the decimals that it has, three at most.
+
+    Examples
+    --------
+    >>> mass_text(30.0, Texts("de")), mass_text(7.5, Texts("de"))
+    ('30', '7,5')
+    """
+    decimals = next((n for n in range(3) if round(mass_t, n) == mass_t), 3)
+    return texts.number(mass_t, decimals)
+
+
 def question_line(question: AdviceQuestion, name: str, texts: Texts) -> str:
     """A question in words."""
     target, parts = question.target, []
@@ -35,7 +47,7 @@ def question_line(question: AdviceQuestion, name: str, texts: Texts) -> str:
         reduction = texts.number(100.0 * (1.0 - target.damage_share), 0)
         parts.append(texts("advice.wish_damage", percent=reduction))
     if target.above_t is not None:
-        few, mass = texts.number(target.crossings_vehd), f"{target.above_t:g}"
+        few, mass = texts.number(target.crossings_vehd), mass_text(target.above_t, texts)
         parts.append(texts("advice.wish_crossings", n=few, mass=mass))
     return f"{name}: {texts('advice.and').join(parts)}"
 
@@ -126,7 +138,9 @@ def _today(document: Document, texts: Texts) -> list[Component]:
         said.append(texts("advice.today_heavy", n=texts.number(today["heavy_vehd"])))
     if today["crossings_vehd"] is not None:
         shown = texts.number(today["crossings_vehd"])
-        said.append(texts("advice.today_crossings", n=shown, mass=f"{target['above_t']:g}"))
+        said.append(
+            texts("advice.today_crossings", n=shown, mass=mass_text(target["above_t"], texts))
+        )
     if target["damage_share"] is not None:
         said.append(texts(f"advice.today_{today['damage']}"))
     return [html.P(" ".join(said), className="note")] if said else []

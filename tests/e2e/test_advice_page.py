@@ -79,6 +79,9 @@ def test_a_search_is_asked_by_keyboard_and_its_first_rank_becomes_a_scenario(
     answered(page)
     expect(bridge).to_have_value("B07")
     expect(most).to_have_value("40")
+    page.goto(f"{web}/result?lang=en&run={page.url.partition('run=')[2].partition('&')[0]}")
+    page.get_by_role("link", name="This run is a search for measures").press("Enter")
+    answered(page)
     page.get_by_role("link", name="Take over as scenario: rank 1").press("Enter")
     expect(page.locator("#scenario-measures")).to_contain_text(sentence)
 

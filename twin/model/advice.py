@@ -213,8 +213,8 @@ def refusal_of_damage(name: str, reason: str) -> str:
 
     Examples
     --------
-    >>> refusal_of_damage("Alte Br\u00fccke", "no spans")[:40]
-    'the damage of Alte Br\u00fccke cannot be told:'
+    >>> refusal_of_damage("the bridge", "no spans")[:41]
+    'the damage of the bridge cannot be told: '
     """
     return (
         f"the damage of {name} cannot be told: {reason}; ask for crossings above a mass instead "
