@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from simulations.traffic.arrays import FloatArray, IdArray
+from simulations.traffic.arrays import BoolArray, FloatArray, IdArray
 from simulations.traffic.classes import band_cuts, rights
 from simulations.traffic.findings import warnings
 from simulations.traffic.graph import RoadGraph
@@ -63,12 +63,19 @@ class Slicing:
         Of the demand.
     slices
         By class and rising mass; a class that is not divided has one.
+    base_slices
+        Those of the base, which a scenario divides further.
+    undivided : (classes, links)
+        Links of the base with a limit inside a slice of the base: it bans this slice whole, in
+        the scenario as in the base.
     mass_factor
         Of the demand.
     """
 
     classes: tuple[VehicleClass, ...]
     slices: tuple[MassSlice, ...]
+    base_slices: tuple[MassSlice, ...]
+    undivided: BoolArray
     mass_factor: float = 1.0
 
     @property
@@ -79,12 +86,34 @@ class Slicing:
     @property
     def members(self) -> tuple[VehicleClass, ...]:
         """Slices as classes that are named like their class."""
+        return self._as_classes(self.slices)
+
+    def _as_classes(self, slices: Sequence[MassSlice]) -> tuple[VehicleClass, ...]:
         found = []
-        for one in self.slices:
+        for one in slices:
             item = self.classes[one.class_index]
             low, high = max(item.mass_from_t, one.from_t), min(item.mass_to_t, one.to_t)
             found.append(replace(item, mass_from_t=low, mass_to_t=high))
         return tuple(found)
+
+    def _rights(self, whole: RoadGraph) -> tuple[BoolArray, tuple[str, ...]]:
+        """Who may use which arc, (slices, arcs), and sentences on limits that do not divide."""
+        network, link_of = whole.network, whole.link_of
+        is_open = np.empty((len(self.slices), link_of.size), dtype=np.bool_)
+        for row, item in enumerate(self.members):
+            right = rights(network, item, mask=whole.mask, link_of=link_of)
+            is_open[row] = right.is_open
+        sentences: list[str] = []
+        for one, item in zip(self.base_slices, self._as_classes(self.base_slices), strict=True):
+            arcs = self.undivided[one.class_index][link_of] & (link_of >= 0)
+            if not arcs.any():
+                continue
+            right = rights(network, item, mask=whole.mask, link_of=link_of)
+            inside = [row for row, other in enumerate(self.slices) if _holds(one, other)]
+            is_open[np.ix_(inside, arcs)] = right.is_open[arcs]
+            cut = replace(right, weight=right.weight & arcs)
+            sentences += band_cuts(network, item, right=cut, link_of=link_of)
+        return is_open, tuple(sentences)
 
     def share(self, one: MassSlice) -> float:
         """Share of its class [-]."""
@@ -94,14 +123,7 @@ class Slicing:
     def graph(self, whole: RoadGraph) -> RoadGraph:
         """The graph of the classes with a row for each slice."""
         network, members = whole.network, self.members
-        link_of = whole.link_of
-        found = [rights(network, item, mask=whole.mask, link_of=link_of) for item in members]
-        open_mask = np.array([right.is_open for right in found])
-        uncut = tuple(
-            sentence
-            for item, right in zip(members, found, strict=True)
-            for sentence in band_cuts(network, item, right=right, link_of=link_of)
-        )
+        open_mask, uncut = self._rights(whole)
         fixed_cost_s = whole.fixed_cost_s[self.class_of]
         for column in (open_mask, fixed_cost_s):
             column.setflags(write=False)
@@ -213,23 +235,48 @@ def slicing(network: Network, demand: Demand, *, edited: Network | None = None) 
     edited
         Network of a scenario; its links of the base stand first.
     """
-    roads = (network,) if edited is None else (network, edited)
-    if not any((one.max_weight_t < np.inf).any() for one in roads):
+    known_roads = (network,) if edited is None else (network, edited)
+    if not any((one.max_weight_t < np.inf).any() for one in known_roads):
         return None
-    trips = np.bincount(demand.class_index, demand.flow_vehh, minlength=len(demand.classes))
+    count = len(demand.classes)
+    trips = np.bincount(demand.class_index, demand.flow_vehh, minlength=count)
+    links = network.link_id.size if edited is None else edited.link_id.size
+    undivided = np.zeros((count, links), dtype=np.bool_)
+    old: dict[int, tuple[float, ...]] = {}
     edges: dict[int, tuple[float, ...]] = {}
     for index, item in enumerate(demand.classes):
-        if not trips[index] > 0.0 or not is_known(item.mass_distribution_id):
-            continue
-        found = set(_most(network, item))
-        if edited is not None:
-            found |= set(_new(network, edited, item))
-        kept = sorted(limit for limit in found if _divides(item, limit, demand.mass_factor))
-        if kept:
-            edges[index] = tuple(kept)
+        known = trips[index] > 0.0 and is_known(item.mass_distribution_id)
+        base = _kept(item, _most(network, item) if known else (), demand.mass_factor)
+        new = () if edited is None or not known else _new(network, edited, item)
+        both = _kept(item, (*base, *new), demand.mass_factor)
+        roads = network if edited is None or both else edited
+        cut = _binding(roads, item)
+        undivided[index, cut[~np.isin(roads.max_weight_t[cut], base)]] = True
+        old |= {index: base} if base else {}
+        edges |= {index: both} if both else {}
     if not edges:
         return None
-    return Slicing(demand.classes, slices_of(len(demand.classes), edges), demand.mass_factor)
+    return Slicing(
+        classes=demand.classes,
+        slices=slices_of(count, edges),
+        base_slices=slices_of(count, old),
+        undivided=undivided,
+        mass_factor=demand.mass_factor,
+    )
+
+
+def _kept(item: VehicleClass, limits_t: Sequence[float], mass_factor: float) -> tuple[float, ...]:
+    """Limits with vehicles of the class on both sides, rising."""
+    return tuple(sorted({one for one in limits_t if _divides(item, one, mass_factor)}))
+
+
+def _holds(one: MassSlice, other: MassSlice) -> bool:
+    """Whether another slice lies in one."""
+    return (
+        one.class_index == other.class_index
+        and one.from_t <= other.from_t
+        and other.to_t <= one.to_t
+    )
 
 
 def _divides(item: VehicleClass, limit_t: float, mass_factor: float) -> bool:

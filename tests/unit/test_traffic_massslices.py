@@ -13,6 +13,7 @@ from simulations.structure.weights import GRAVITY_MS2
 from simulations.traffic.classes import open_mass_t
 from simulations.traffic.edits import apply
 from simulations.traffic.engine import engine
+from simulations.traffic.graph import build
 from simulations.traffic.massshares import distribution_above, share_between
 from simulations.traffic.massslices import MOST_LIMITS, slicing
 from twin.errors import ScenarioError
@@ -72,6 +73,27 @@ def test_a_base_is_divided_by_the_limits_of_its_bridges_first() -> None:
     said = [text for text in result.assumptions if text.startswith(("divided", "band cut"))]
     assert sum(text.startswith("divided") for text in said) == MOST_LIMITS
     assert sum(f"class {LORRIES} is banned" in text for text in said) == 1
+
+
+def test_a_limit_that_does_not_divide_the_base_bans_the_same_vehicles_in_a_scenario() -> None:
+    network, demand = with_limits(13.0, 13.0, 14.0, 14.0, 17.0, 17.0, 19.0, 19.0, 15.0)
+    network = replace(network, link_assets=LinkAssets())
+    assert edges(network, demand)[LORRIES] == [13.0, 14.0, 17.0, 19.0]
+    asked = Scenario("limit", "town", (Intervention("limit_weight", ("S4/ba",), {"mass_t": 14.5}),))
+    edited = apply(network, demand, asked).network
+    sliced = slicing(network, demand, edited=edited)
+    assert sliced is not None
+    graph = sliced.graph(build(edited, demand.classes))
+    arcs = graph.row_of[np.flatnonzero(np.isin(edited.max_weight_t, (14.5, 15.0)))]
+    free = {
+        one.to_t: graph.open_mask[row, arcs].tolist()
+        for row, one in enumerate(sliced.slices)
+        if one.class_index == 1
+    }
+    # 15 t bans all from 14 to 17 t as in the base, the new limit only those above 14.5 t
+    assert free[14.0] == [True, True]
+    assert free[14.5] == [False, True]
+    assert free[17.0] == free[19.0] == free[np.inf] == [False, False]
 
 
 def test_a_limit_below_another_inside_the_class_is_noticed_and_a_higher_one_is_not() -> None:
