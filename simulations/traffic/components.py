@@ -50,6 +50,8 @@ class Reach:
         """Whether each pair of node rows has a path, (pairs,)."""
         arrival = self._arrival[destination]
         connected = self.to_largest[origin] & self.from_largest[arrival]
+        if connected.all():
+            return connected
         # whoever does not get to the largest component, or cannot be reached from it, sees little
         to_largest = self.to_largest[origin]
         for node, mine in _groups(origin, np.flatnonzero(~to_largest)):

@@ -394,10 +394,11 @@ class _Run:
         gain = self._row_gain
         if not np.isfinite(gain).all():
             return np.flatnonzero(np.isinf(gain)).astype(np.int32)
-        by_gain = np.argsort(-gain, kind="stable")
-        summed = np.cumsum(gain[by_gain])
-        count = int(np.searchsorted(summed, _ROWS_GAIN * summed[-1])) + 1
-        return np.sort(by_gain[:count]).astype(np.int32)
+        by_gain = (-gain).argsort(kind="stable")
+        summed = gain[by_gain].cumsum()
+        chosen = by_gain[: int(summed.searchsorted(_ROWS_GAIN * summed[-1])) + 1]
+        chosen.sort()
+        return chosen.astype(np.int32)
 
     def _improve(self, rows: IndexArray, phase: str = "pricing") -> float:
         """Price some rows and move flow at once, costs following; the gap as far as known."""
