@@ -8,6 +8,7 @@ from dash.development.base_component import Component
 
 from dashboards.components.series_chart import SeriesChart
 from dashboards.i18n.translate import Texts
+from dashboards.widgets.judging import judging_form
 from dashboards.widgets.parts import empty, plain_table
 from twin.model.datastreams import Datastream
 from twin.model.finding_steps import SEVERITIES, StoredFinding
@@ -81,6 +82,7 @@ def _finding(stored: StoredFinding, known: dict[str, Datastream], texts: Texts) 
                 for row, window in enumerate(finding.evidence)
             ),
             _log(stored, texts),
+            *judging_form(stored, texts),
         ],
         className=f"finding is-{finding.severity}",
         id=f"finding-{stored.id}",

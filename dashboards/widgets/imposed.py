@@ -74,7 +74,9 @@ def _caption(state: StructureState, effect: Effect, texts: Texts) -> str:
 def _cell(item: ImposedEffect | None, texts: Texts) -> str:
     if item is None:
         return "\u2013"
-    shown = f"{texts.number(item.greatest)} / {texts.number(item.least)}"
+    shown = texts.number(item.greatest)
+    if item.least != item.greatest:
+        shown = f"{shown} / {texts.number(item.least)}"
     return shown if item.ratio is None else f"{shown} ({texts.number(item.ratio, 2)})"
 
 

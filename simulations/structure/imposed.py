@@ -59,9 +59,9 @@ def imposed_effects(
         return (), (sentence("imposed_free"),)
     cases = [row for row in rows("imposed_cases") if row["section_type"] in ("", section_type)]
     is_thermal = bool(section_type) and depth_m is not None
-    notes = [
-        sentence("imposed_stiffness", low=model.stiffness_band[0], high=model.stiffness_band[1])
-    ]
+    low, high = model.stiffness_band
+    key = "imposed_linear" if (low, high) == (1.0, 1.0) else "imposed_stiffness"
+    notes = [sentence(key, low=low, high=high)]
     found: list[ImposedEffect] = []
     for row in cases:
         if row["kind"] == "settlement":

@@ -12,7 +12,7 @@ from e2e.pages.browser import chromium
 from fault_world import CASES, world_of
 from playwright.sync_api import Browser, Page, expect
 from serving_town import served
-from town import settings
+from town import START, settings
 
 from dashboards.app import create_app
 from dashboards.security.guard import Listen
@@ -21,7 +21,9 @@ from simulations.bridges.analyses import ANALYSES
 from simulations.bridges.rounds import Rounds
 from twin.city import Twin
 from twin.model import fatigue
+from twin.model.acoustics import verdict_of
 from twin.model.fatigue import DetailFatigue
+from twin.model.findings import Finding, Phrase
 from twin.model.inspection import Condition, Damage, Inspection, Recommendation
 from twin.model.monitoring import AnalysisOutcome
 from twin.model.provenance import Provenance
@@ -169,6 +171,34 @@ def test_axe_finds_no_violation_on_the_pages_of_bridges(
         page.wait_for_selector(".evidence [data-state=ready]", state="attached")
     page.evaluate(AXE.read_text(encoding="utf-8"))
     assert page.evaluate(RUN, TAGS) == []
+
+
+@pytest.mark.parametrize(
+    ("verdict", "button"), [("confirmed", "Confirm as a broken wire"), ("rejected", "Reject")]
+)
+def test_a_person_confirms_or_rejects_a_broken_wire_and_the_log_says_who_and_why(
+    page: Page, verdict: str, button: str
+) -> None:
+    words = Phrase("wire_break", {"section": "span 1", "station": 7.2, "sensors": 2.0})
+    step = Phrase("step.confirm_wire_break")
+    heard = Finding("B1", "wire_break", "1", "warning", "span 1@1", words, step, at=START)
+    with served() as town:
+        store = town.town.store.bridges
+        (number,) = store.keep(AnalysisOutcome(findings=(heard,)), at=START).findings
+        page.goto(f"{town.address}/bridge?lang=en&sel=bridge:B1")
+        form = page.locator(".judging")
+        form.locator("summary").click()
+        form.get_by_label("Role or account").fill("inspector")
+        form.get_by_role("button", name=button).click()
+        expect(form.get_by_role("status")).to_contain_text("judging needs a reason")
+        assert store.finding(number).stage == "seen"
+        form.get_by_label("Reason").fill("heard beside the tendon")
+        form.get_by_role("button", name=button).click()
+        expect(page.locator("article.finding .note").first).to_contain_text("judged")
+        judged = store.finding(number)
+    assert verdict_of(judged) == verdict
+    assert judged.steps[-1].person == "inspector"
+    assert judged.steps[-1].reason == f"{verdict}: heard beside the tendon"
 
 
 def test_a_bridge_of_which_nothing_is_known_says_so(page: Page) -> None:

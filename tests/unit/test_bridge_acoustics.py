@@ -21,6 +21,9 @@ from acoustic_city import (
 )
 from bridge_city import MADE
 
+from dashboards.i18n.translate import Texts
+from dashboards.widgets.acoustics import acoustics_lines
+from dashboards.widgets.judging import judging_form
 from sensors.codecs.own import codec
 from sensors.rules.faultrules import FaultRules
 from simulations.bridges import acoustics
@@ -270,3 +273,22 @@ def test_a_clock_of_whole_milliseconds_locates_nothing() -> None:
     assert status.reason is not None
     assert "whole milliseconds" in said(status.reason, "en")
     assert found(twin) == []
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_the_page_lists_candidates_with_who_judged_them_and_every_event(language: str) -> None:
+    twin, _ = bridge_twin()
+    sent(twin)
+    looked(twin)
+    first, second = found(twin)
+    judge(twin, first, "confirmed", at=NOW)
+    shown = str(acoustics_lines(read_bridge(twin, BRIDGE_ID), Texts(language, "Europe/Berlin")))
+    words = {
+        "de": ("bestätigt", "offen", "außerhalb der Spannglieder", "in einem Prüfzeitraum"),
+        "en": ("confirmed", "open", "outside of the tendons", "in a marked window"),
+    }
+    for word in (*words[language], "inspector", f"#finding-{second.id}", "span 2"):
+        assert word in shown
+    form = str(judging_form(second, Texts(language, "Europe/Berlin")))
+    assert form.count("data-verdict=") == 2
+    assert f"data-judging='{second.id}'" in form
