@@ -23,7 +23,9 @@ VERSION = 1
 MOST_SELECTED = 20
 MOST_COMPARED = 3
 """Runs beside the first one."""
-LAYERS = ("water", "roads", "bridges", "sensors", "labels")
+LAYERS = ("water", "buildings", "roads", "bridges", "sensors", "labels")
+SHOWN = tuple(key for key in LAYERS if key != "buildings")
+"""Layers of a map that nobody has changed; buildings are many, and are loaded when asked for."""
 NO_LAYERS = "none"
 KINDS = ("bridge", "road", "sensor", "stream")
 Language = Literal["de", "en"]
@@ -90,7 +92,7 @@ class ViewState:
     lang: Language | None = None
     camera: Camera | None = None
     selection: tuple[Selected, ...] = ()
-    layers: tuple[str, ...] = LAYERS
+    layers: tuple[str, ...] = SHOWN
     kpi: Channel = "speed"
     tab: Tab = "bridges"
     sort: str = ""
@@ -154,7 +156,7 @@ def encode(state: ViewState) -> str:
         numbers = zip(camera.values, _DECIMALS, strict=True)
         pairs.append(("map", ",".join(f"{value:.{digits}f}" for value, digits in numbers)))
     pairs += [("sel", f"{item.kind}:{item.id}") for item in state.selection]
-    if state.layers != LAYERS:
+    if state.layers != SHOWN:
         pairs.append(("layers", ",".join(state.layers) or NO_LAYERS))
     pairs += _changed(state, ("kpi", "tab", "sort", "page", "low"))
     if state.run is not None:

@@ -19,6 +19,7 @@ DISC_ZOOM = 14.0
 BRIDGE_LABEL_ZOOM = 11.5
 JUNCTION_LABEL_ZOOM = 14.5
 SELECTED_ZOOM = 14.5
+BUILDING_ZOOM = 13.5
 OFFSETS_PX = (-24, 26, -46, 48)
 CROWDED_DEGREES = 0.012  # nearer labels would overlap when the whole city is in view
 START_PITCH = 35.0
@@ -149,6 +150,7 @@ def map_spec(
     bridge_zoom = bridge_label_zoom(bridge_spacing_m, sight.latitude)
     makers = {
         "water": lambda: [_water()],
+        "buildings": lambda: [_buildings()],
         "roads": lambda: [
             *_roads(f"roads.{channel}"),
             _labels("closed-labels", closed_labels, zoom=BRIDGE_LABEL_ZOOM, size=13),
@@ -196,6 +198,19 @@ def _water() -> pydeck.Layer:
         data=_table("water"),
         get_fill_color=theme.rgb(theme.WATER),
         pickable=False,
+    )
+
+
+def _buildings() -> pydeck.Layer:
+    return _layer(
+        "SolidPolygonLayer",
+        "buildings",
+        data=_table("buildings"),
+        extruded=True,
+        get_fill_color=theme.rgb(theme.BUILDING),
+        material={"ambient": 0.5, "diffuse": 0.45, "shininess": 1},
+        pickable=False,
+        min_zoom=BUILDING_ZOOM,
     )
 
 

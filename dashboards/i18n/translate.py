@@ -3,13 +3,13 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
@@ -19,6 +19,7 @@ from twin.model.quantities import Quantity
 LANGUAGES = ("de", "en")
 THIN_SPACE = "\u202f"
 NOTHING = "\u2013"
+_DATES = {"de": "dd.MM.yyyy", "en": "d MMM yyyy"}
 _LOCALES = {"de": "de_DE", "en": "en_GB"}
 # How UCUM units are written for people.
 _UNITS = {
@@ -90,12 +91,22 @@ class Texts:
         """Value of a quantity with its decimals and unit."""
         return self.with_unit(value, quantity.unit, quantity.decimals)
 
+    def date(self, day: date) -> str:
+        """Day of the calendar.
+
+        Examples
+        --------
+        >>> from datetime import date
+        >>> [Texts(one).date(date(2018, 6, 1)) for one in LANGUAGES]
+        ['01.06.2018', '1 Jun 2018']
+        """
+        return format_date(day, _DATES[self.language], locale=self._locale)
+
     def time(self, at: datetime | None, *, has_date: bool = False) -> str:
         """Time of day in the city, with the date where asked for."""
         if at is None:
             return NOTHING
-        date = "dd.MM.yyyy" if self.language == "de" else "d MMM yyyy"
-        pattern = f"{date}, HH:mm:ss" if has_date else "HH:mm:ss"
+        pattern = f"{_DATES[self.language]}, HH:mm:ss" if has_date else "HH:mm:ss"
         return format_datetime(at, pattern, tzinfo=ZoneInfo(self.timezone), locale=self._locale)
 
     def duration(self, seconds: float | None) -> str:

@@ -34,6 +34,9 @@ from twin.model.roads import MAIN, road_class
 GRADE = "condition_grade"
 GRADE_TEXT = "condition_text"
 WIDTH = "width_m"
+HEIGHT = "height_m"
+UNKNOWN_HEIGHT_M = 6.0
+"""Buildings without a known height are drawn low; nothing is measured from it."""
 NEAR_OFFSET_M = 12.0
 FAR_OFFSET_M = 30.0
 FAR_TOLERANCE_M = 6.0
@@ -88,6 +91,11 @@ class CityFeatures:
     index: StreamIndex
     is_simulated: bool
     bridge_spacing_m: float
+
+    @property
+    def has_buildings(self) -> bool:
+        """Whether the city knows outlines of buildings."""
+        return self.tables["buildings"].rows > 0
 
     def feature(self, kind: str, key: str) -> Feature | None:
         """Row of a kind (``bridge``, ``road``, ``sensor``) with this id."""
@@ -286,6 +294,19 @@ def _tables(
     banks = [_water(asset.geometry, plane, _width(asset)) for asset in rivers]
     texts = _texts([_feature(asset, None) for asset in rivers])
     yield _body("water", {**polygon_columns(banks, origin), **texts}, plane, banks)
+    yield _buildings([one for one in assets if one.asset_class == "building"], plane)
+
+
+def _buildings(assets: Sequence[Asset], plane: Plane) -> TableBody:
+    """Outlines without texts: they are many, and nothing is asked of them."""
+    shapes = [footprint(asset.geometry, plane, width_m=None) for asset in assets]
+    known = [asset.attribute(HEIGHT) for asset in assets]
+    height_m = [
+        float(found.value) if found and isinstance(found.value, int | float) else UNKNOWN_HEIGHT_M
+        for found in known
+    ]
+    origin = (plane.longitude, plane.latitude)
+    return _body("buildings", polygon_columns(shapes, origin, height_m=height_m), plane, shapes)
 
 
 def _places(rows: Sequence[Feature]) -> NDArray[np.float64]:

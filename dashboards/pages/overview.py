@@ -92,7 +92,10 @@ def _side(state: ViewState, view: CityView, texts: Texts) -> html.Section:
                 role="search",
             ),
             html.H2(texts("controls.title")),
-            Tree(id="controls", tree=controls(state, texts)),
+            Tree(
+                id="controls",
+                tree=controls(state, texts, has_buildings=view.now.features.has_buildings),
+            ),
             html.H2(texts("legend.title")),
             html.P(legend_time(view.now, texts), id="legend-time", className="note"),
             Tree(id="legend", tree=legend(state, texts)),
@@ -131,15 +134,10 @@ def _map_panel(state: ViewState, view: CityView, texts: Texts) -> html.Section:
 
 def city_map(state: ViewState, view: CityView, texts: Texts) -> TwinMap:
     """The map in a state; later changes of the state replace single properties."""
-    features = view.now.features
-    tables = {
-        name: TableSource(url=geo_address(name, table.version), version=table.version)
-        for name, table in features.tables.items()
-    }
     return TwinMap(
         id="map",
         spec=spec_of(state, view, texts),
-        tables=tables,
+        tables=tables_of(state, view),
         channels={channel.name: map_channel(channel, texts) for channel in CHANNELS},
         ramps=theme.ramps_for_map(),
         selection=selected_ids(state),
@@ -147,6 +145,15 @@ def city_map(state: ViewState, view: CityView, texts: Texts) -> TwinMap:
         labels=texts.under("map."),
         lowPower=state.low,
     )
+
+
+def tables_of(state: ViewState, view: CityView) -> dict[str, TableSource]:
+    """Tables that the layers of a state draw; buildings only where they are shown."""
+    return {
+        name: TableSource(url=geo_address(name, table.version), version=table.version)
+        for name, table in view.now.features.tables.items()
+        if name != "buildings" or name in state.layers
+    }
 
 
 def spec_of(state: ViewState, view: CityView, texts: Texts) -> dict[str, Any]:
@@ -310,6 +317,7 @@ def register(app: Dash, view: CityView) -> None:
 def _register_navigation(app: Dash, view: CityView) -> None:
     @app.callback(
         Output("map", "spec"),
+        Output("map", "tables"),
         Output("map", "lowPower"),
         Output("map", "selection"),
         Output("controls", "tree"),
@@ -338,9 +346,10 @@ def _navigated(request: PageRequest, view: CityView) -> tuple[object, ...]:
     opened = drawer_parts(state, view, texts)
     return (
         spec_of(state, view, texts),
+        tables_of(state, view),
         state.low,
         selected_ids(state),
-        controls(state, texts),
+        controls(state, texts, has_buildings=view.now.features.has_buildings),
         legend(state, texts),
         feature_table(state, view.now, texts),
         opened.head,

@@ -10,13 +10,13 @@ from dashboards.i18n.translate import Texts
 from dashboards.listing import band_name, band_range
 from dashboards.live.channels import FLOW, SPEED
 from dashboards.live.hub import Snapshot
-from dashboards.state import LAYERS, NO_LAYERS, ViewState
+from dashboards.state import LAYERS, NO_LAYERS, SHOWN, ViewState
 from dashboards.widgets.parts import change, go
 
 SCALES = {"speed": (SPEED, "km/h"), "flow": (FLOW, "/h")}
 
 
-def controls(state: ViewState, texts: Texts) -> list[Component]:
+def controls(state: ViewState, texts: Texts, *, has_buildings: bool = False) -> list[Component]:
     """Switches for layers, coloured channel and drawing power."""
     layers = [
         go(
@@ -25,6 +25,7 @@ def controls(state: ViewState, texts: Texts) -> list[Component]:
             is_pressed=key in state.layers,
         )
         for key in LAYERS
+        if key != "buildings" or has_buildings
     ]
     channels = [
         go(
@@ -65,7 +66,7 @@ def _group(key: str, buttons: Sequence[Component], texts: Texts) -> html.Div:
 
 def _toggled(layers: tuple[str, ...], key: str) -> str:
     wanted = tuple(k for k in LAYERS if (k in layers) != (k == key))
-    return "" if wanted == LAYERS else ",".join(wanted) or NO_LAYERS
+    return "" if wanted == SHOWN else ",".join(wanted) or NO_LAYERS
 
 
 def legend(state: ViewState, texts: Texts) -> list[Component]:

@@ -25,7 +25,7 @@ from dashboards.live.channels import CHANNELS
 from dashboards.live.features import read_features
 from dashboards.live.table import decode_table
 from dashboards.state import LAYERS
-from twin.model.assets import Attribute
+from twin.model.assets import Asset, Attribute
 from twin.model.city import City
 
 PLANE = Plane(13.7, 51.05)
@@ -184,6 +184,21 @@ def test_from_far_away_main_roads_are_drawn_or_all_where_none_is_one(kinds, main
     features = read_features(Town(replace(city, assets=assets)).twin)
     drawn = decode_table(features.tables["roads_main"].body).columns["feature"].tolist()
     assert len({features.roads[row].asset.id for row in drawn}) == main
+
+
+def test_buildings_are_drawn_with_their_height_or_low():
+    corner = Polygon([(13.70, 51.05), (13.701, 51.05), (13.701, 51.051), (13.70, 51.051)])
+    height = (Attribute("height_m", 20.0, "m", SOURCED),)
+    city = town()
+    houses = (
+        Asset("H1", "building", "tall", corner, SOURCED, height),
+        Asset("H2", "building", "unknown", corner, SOURCED),
+    )
+    features = read_features(Town(replace(city, assets=(*city.assets, *houses))).twin)
+    assert features.has_buildings
+    columns = decode_table(features.tables["buildings"].body).columns
+    assert columns["height"].tolist() == [20.0, 6.0]
+    assert not read_features(Town().twin).has_buildings
 
 
 def test_tables_of_a_city_without_assets_are_empty_and_readable():

@@ -128,6 +128,34 @@ def test_bridge_ways_merge_by_adjacency_beside_each_other_and_by_outline(tmp_pat
     assert found.loc["b10", "total_length_m"] == pytest.approx(140.0, rel=0.02)
 
 
+def test_buildings_are_read_when_asked_with_tagged_heights_or_storeys(tmp_path):
+    corners = {
+        10: (13.0, 51.001), 11: (13.001, 51.001), 12: (13.001, 51.002), 13: (13.0, 51.002),
+    }  # fmt: skip
+    ring = [10, 11, 12, 13, 10]
+    ways = {
+        1: ([1, 2], STREET),
+        2: (ring, {"building": "yes", "height": "12.5 m", "building:levels": "9"}),
+        3: (ring, {"building": "house", "building:levels": "4", "name": "Mill"}),
+        4: (ring, {"building": "yes"}),
+        5: (ring, {"building": "no"}),
+        6: ([10, 12, 11, 13, 10], {"building": "yes"}),
+        7: ([10, 11, 12], {"building": "yes"}),
+    }
+    nodes = {**row(2), **corners}
+    assert "building" not in town_of(tmp_path, nodes, ways).layers
+    town = town_of(tmp_path, nodes, ways, with_buildings=True)
+    found = town.layers["building"].set_index("id")
+    assert list(found.index) == ["building-w2", "building-w3", "building-w4"]
+    assert found["height_m"].fillna(0.0).tolist() == [12.5, 12.0, 0.0]
+    assert found.loc["building-w3", "name"] == "Mill"
+    assert found.loc["building-w3", "height_m_provenance"].startswith("estimated: 4 storeys")
+    assert "not used, outline crosses itself: 1 buildings" in town.report.lines
+    write_folder(town, tmp_path / "city", name="Town")
+    city = read_city(tmp_path / "city", load_settings(tmp_path / "city").city)
+    assert sum(asset.asset_class == "building" for asset in city.assets) == 3
+
+
 def test_what_lies_outside_of_the_boundary_is_cut_off(tmp_path):
     """F-OSM-6: whole segments inside stay; a way that comes back is there twice."""
     nodes = {**row(9), 20: (13.0035, 52.0)}

@@ -40,6 +40,7 @@ def import_osm(settings: Settings, arguments: Sequence[str]) -> int:
         boundary=boundary,
         crs=options.crs or settings.city.crs,
         with_service=options.service,
+        with_buildings=options.buildings,
     )
     _tell(town.report.sentences())
     if options.dry_run:
@@ -97,8 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="twin import osm",
         usage="twin import osm FILE --city FOLDER [options]",
-        description="Make road network, bridges and water of a city folder from an OSM extract. "
-        "The folder is made if it does not exist; its other files stay as they are.",
+        description="Make road network, bridges, water and, if asked, buildings of a city folder "
+        "from an OSM extract. The folder is made if it does not exist; its other files stay.",
     )
     parser.add_argument("file", type=Path, help="extract, such as town.osm.pbf")
     parser.add_argument(
@@ -109,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--crs", default="", help="metric system of a new city; else its UTM zone")
     parser.add_argument("--timezone", default="UTC", help="of a new city, such as Europe/Berlin")
     parser.add_argument("--service", action="store_true", help="keep service ways")
+    parser.add_argument("--buildings", action="store_true", help="outlines of buildings, too")
     parser.add_argument("--replace", action="store_true", help="replace layers of another origin")
     parser.add_argument("--dry-run", action="store_true", help="read and report, write nothing")
     return parser

@@ -24,6 +24,9 @@ from twin.exchange.widelayers import provenance_text
 REFERENCE = "osm"
 TAGGED = provenance_text("sourced", references=[REFERENCE])
 MOST_UNREAD_SHOWN = 5
+STOREY_M = 3.0
+"""Height of a storey where only their number is tagged; own choice."""
+MOST_STOREYS = 200.0
 RURAL_KMH = 70.0
 """From this limit on a street is taken as a road outside of built-up areas; own choice."""
 RURAL_CLASSES = ("arterial", "collector", "residential")
@@ -56,6 +59,31 @@ def tagged(value: float | str) -> Fact:
     '2'
     """
     return Fact(value, TAGGED)
+
+
+def building_facts(tags: Tags) -> dict[str, Fact]:
+    """Height of a building [m] as it is tagged, or from its storeys; absent where neither is.
+
+    Examples
+    --------
+    >>> building_facts({"height": "12.5 m"})["height_m"].value
+    12.5
+    >>> building_facts({"building:levels": "4"})["height_m"]
+    Fact(value=12.0, provenance='estimated: 4 storeys of 3 m')
+    >>> building_facts({"height": "tall"})
+    {}
+    """
+    tall = height_m(tags.get("height", ""))
+    if tall is not None and tall > 0:
+        return {"height_m": tagged(tall)}
+    try:
+        storeys = float(tags.get("building:levels", ""))
+    except ValueError:
+        return {}
+    if not 0 < storeys <= MOST_STOREYS:
+        return {}
+    note = f"{storeys:g} storeys of {STOREY_M:g} m"
+    return {"height_m": Fact(storeys * STOREY_M, provenance_text("estimated", note=note))}
 
 
 @dataclass(slots=True)

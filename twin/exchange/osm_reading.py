@@ -32,8 +32,9 @@ SORT_NODES = b'<osm version="0.6"><way id="1"><nd ref="1"/></way></osm>'
 """A way that is never looked at: the index sorts itself before the first one, where it must."""
 KEPT_KEYS = frozenset(
     {
-        "access", "area", "bridge", "bridge:name", "bridge:structure",
-        "highway", "junction", "lanes", "lanes:backward", "lanes:forward", "layer", "man_made",
+        "access", "area", "bridge", "bridge:name", "bridge:structure", "building",
+        "building:levels", "height", "highway", "junction", "lanes", "lanes:backward",
+        "lanes:forward", "layer", "man_made",
         "maxaxleload", "maxheight", "maxheight:physical", "maxspeed", "maxspeed:backward",
         "maxspeed:forward", "maxspeed:type", "maxweight", "motor_vehicle", "motorcar", "name",
         "natural", "oneway", "railway", "ref", "source:maxspeed", "vehicle", "waterway",
@@ -120,9 +121,9 @@ class OsmExtract:
 
     Parameters
     ----------
-    roads, bridges, waters, outlines
+    roads, bridges, waters, outlines, buildings
         Roads for cars; ways tagged as a bridge that are no such roads; water; outlines of bridges
-        (``man_made=bridge``).
+        (``man_made=bridge``); outlines of buildings, none unless they were asked for.
     places
         Of the nodes of all of them.
     left_out
@@ -133,11 +134,14 @@ class OsmExtract:
     bridges: Ways
     waters: Ways
     outlines: Ways
+    buildings: Ways
     places: Places
     left_out: Mapping[str, int]
 
 
-def read_extract(path: Path, *, with_service: bool = False) -> OsmExtract:
+def read_extract(
+    path: Path, *, with_service: bool = False, with_buildings: bool = False
+) -> OsmExtract:
     """Roads, bridges and water of an OSM file with the places of their nodes.
 
     Parameters
@@ -146,17 +150,20 @@ def read_extract(path: Path, *, with_service: bool = False) -> OsmExtract:
         PBF, or any other format that libosmium knows by its ending.
     with_service
         Keep ``highway=service``.
+    with_buildings
+        Keep outlines of buildings.
 
     Raises
     ------
     CityError
         If the file cannot be read.
     """
-    sorts = {name: WayColumns() for name in ("road", "bridge", "water", "outline")}
+    sorts = {name: WayColumns() for name in ("road", "bridge", "water", "outline", "building")}
     left: dict[str, int] = {}
     with readable(path):
+        keys = (*ROAD_KEYS, "building") if with_buildings else ROAD_KEYS
         processor = osmium.FileProcessor(str(path), osmium.osm.WAY, osmium.io.ThreadPool(1, 4))
-        for way in processor.with_filter(osmium.filter.KeyFilter(*ROAD_KEYS)):
+        for way in processor.with_filter(osmium.filter.KeyFilter(*keys)):
             if not isinstance(way, Way):
                 continue
             kind = way.tags.get("highway")
@@ -172,7 +179,8 @@ def read_extract(path: Path, *, with_service: bool = False) -> OsmExtract:
         found = {name: columns.ways() for name, columns in sorts.items()}
         places = read_places(path, [ways.refs for ways in found.values()])
     return OsmExtract(
-        found["road"], found["bridge"], found["water"], found["outline"], places, left,
+        found["road"], found["bridge"], found["water"], found["outline"], found["building"],
+        places, left,
     )  # fmt: skip
 
 
@@ -187,6 +195,8 @@ def _sort(tags: Tags, *, with_service: bool, is_closed: bool) -> tuple[str, str]
         return ("outline" if is_closed else ""), reason
     if tags.get("waterway") in WATER_LINES or (tags.get("natural") == "water" and is_closed):
         return "water", reason
+    if tags.get("building", "no") != "no" and is_closed:
+        return "building", reason
     return "", reason
 
 

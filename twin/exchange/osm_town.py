@@ -20,6 +20,7 @@ from twin.exchange.osm_attributes import (
     TAGGED,
     RoadReader,
     as_columns,
+    building_facts,
     derived,
     name_of,
 )
@@ -69,7 +70,12 @@ class OsmTown:
 
 
 def read_town(
-    path: Path, *, boundary: BaseGeometry | None = None, crs: str = "", with_service: bool = False
+    path: Path,
+    *,
+    boundary: BaseGeometry | None = None,
+    crs: str = "",
+    with_service: bool = False,
+    with_buildings: bool = False,
 ) -> OsmTown:
     """Layers of a city from an OSM file.
 
@@ -83,13 +89,15 @@ def read_town(
         Metric system of the city; that of its UTM zone if empty.
     with_service
         Keep ``highway=service``, except what is closed to the public.
+    with_buildings
+        Outlines of buildings with their heights, too.
 
     Raises
     ------
     CityError
         If the file cannot be read or has no road inside of the boundary.
     """
-    extract = read_extract(path, with_service=with_service)
+    extract = read_extract(path, with_service=with_service, with_buildings=with_buildings)
     report = OsmReport(left_out=dict(sorted(extract.left_out.items())))
     places = extract.places
     inside = _inside(places, boundary)
@@ -111,6 +119,9 @@ def read_town(
     waters = _waters(extract.waters, places, boundary, report)
     if waters is not None:
         layers["water"] = waters
+    buildings = _buildings(extract.buildings, places, inside=inside, report=report)
+    if buildings is not None:
+        layers["building"] = buildings
     report.counts = {
         "junctions": len(layers["junction"]),
         "road sections": links.way.size,
@@ -119,6 +130,8 @@ def read_town(
         "bridges": len(bridges),
         "waters": 0 if waters is None else len(waters),
     }
+    if with_buildings:
+        report.counts["buildings"] = 0 if buildings is None else len(buildings)
     return OsmTown(layers, metric, report)
 
 
@@ -312,6 +325,35 @@ def _waters(
         "references": REFERENCE,
     }
     return geopandas.GeoDataFrame(columns, geometry=[row[2] for row in rows], crs=DEGREES)
+
+
+def _buildings(
+    ways: Ways, places: Places, *, inside: NDArray[np.bool_] | None, report: OsmReport
+) -> geopandas.GeoDataFrame | None:
+    """Outlines of buildings with heights where they are tagged; relations are not read."""
+    ways = _kept(_complete(ways, places, report), places, inside)
+    if not len(ways.id):
+        return None
+    lines = _lines(places.rows(ways.refs), ways.first, places)
+    shapes = [shapely.Polygon(shapely.get_coordinates(line)) for line in lines]
+    is_sound = np.array([shape.is_valid and shape.area > 0 for shape in shapes], dtype=bool)
+    unsound = int(np.count_nonzero(~is_sound))
+    if unsound:
+        report.lines.append(f"not used, outline crosses itself: {unsound:,} buildings")
+    ways = ways.chosen(is_sound)
+    facts = [building_facts(tags) for tags in ways.tags]
+    columns: dict[str, Sequence | NDArray | str] = {
+        "id": [f"building-w{key}" for key in ways.id.tolist()],
+        "name": [
+            tags.get("name", f"building {key}")
+            for key, tags in zip(ways.id.tolist(), ways.tags, strict=True)
+        ],
+        "provenance": "sourced",
+        "references": REFERENCE,
+        **as_columns(facts, np.arange(len(ways.id))),
+    }
+    kept = [shape for shape, fits in zip(shapes, is_sound.tolist(), strict=True) if fits]
+    return geopandas.GeoDataFrame(columns, geometry=kept, crs=DEGREES)
 
 
 def _parts(line: BaseGeometry, tags: Tags, boundary: BaseGeometry | None) -> list[BaseGeometry]:
