@@ -43,6 +43,21 @@ def unit_of(heavy: Document) -> str:
     return "vehh" if heavy["base_vehd"] is None and "base_vehh" in heavy else "vehd"
 
 
+def mark_of(item: Document) -> str:
+    """Sign before a change that does not count: ``~`` noise, ``±`` a band that holds zero.
+
+    Examples
+    --------
+    >>> band = {"low": -3.0, "high": 9.0}
+    >>> [mark_of({"is_significant": sure, "band": one})
+    ...  for sure, one in ((True, band), (False, band), (False, None))]
+    ['', '±', '~']
+    """
+    if item["is_significant"]:
+        return ""
+    return "\u00b1" if item.get("band") else "~"
+
+
 def source_said(source: str, language: str) -> str:
     """Origin of a restriction; what we name ourselves in the language of the reader.
 

@@ -288,12 +288,14 @@ def _facts(
         "held_out_geh_below_5": report.reserve_after.share_good,
         "held_out_geh_90": report.reserve_after.geh_90,
         "held_out_rmse": report.reserve_after.rmse_percent,
+        "held_out_rmse_before": report.reserve_before.rmse_percent,
         "held_out_bias": report.reserve_after.bias,
         "is_calibrated": float(report.is_calibrated),
         "run_memory": float(needed.memory_bytes),
         ROADS_DAY: roads_day(wish.as_of),
     }
-    units = {"demand": "1/h", "held_out_rmse": "%", "run_memory": "By", ROADS_DAY: "d"}
+    units = {"demand": "1/h", "run_memory": "By", ROADS_DAY: "d"}
+    units |= dict.fromkeys(("held_out_rmse", "held_out_rmse_before"), "%")
     return BaseFacts(
         name=wish.name,
         content_hash=base.content_hash(),

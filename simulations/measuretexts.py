@@ -86,12 +86,19 @@ def _bridges(document: Document, words: Words) -> Iterable[str]:
 def _heavy(heavy: Mapping[str, Any], words: Words, *, has_days: bool) -> str:
     """Before, after, change and band, a day or, where no figure a day is known, an hour."""
     unit = "vehd" if has_days else "vehh"
-    mark = "" if heavy["is_significant"] else "~"
+    mark = _mark(heavy)
     return (
         f"{words.number(heavy[f'base_{unit}']):>10}{words.number(heavy[f'scenario_{unit}']):>10}"
         f"{words.number(heavy[f'change_{unit}'], sign=True):>10}{mark:1}"
         f"{_band(heavy['band'], words):>23}"
     )
+
+
+def _mark(item: Mapping[str, Any]) -> str:
+    """Behind a change that does not count: noise without a band, or a band that holds zero."""
+    if item["is_significant"]:
+        return ""
+    return "\u00b1" if item["band"] else "~"
 
 
 def _same(words: Words) -> str:
@@ -152,7 +159,7 @@ def _kpis(document: Document, words: Words) -> Iterable[str]:
     yield f"{label(words('sums'))}{head}{words('column_band'):>22}"
     for item in document["kpis"]:
         digits = 2 if item["key"] == "travel_time_index" else 0
-        mark = "" if item["is_significant"] else "~"
+        mark = _mark(item)
         yield (
             f"{label(words('kpi_' + item['key']))}{words.number(item['base'], digits=digits):>13}"
             f"{words.number(item['scenario'], digits=digits):>13}"

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from twin.ports import SolveControl, TrafficEngine
 if TYPE_CHECKING:
     from simulations.effects import Sides
     from simulations.measures.cases import BridgeCase
+    from simulations.measures.document import Kpi
     from simulations.measures.draws import Draw
     from simulations.measures.flows import TrafficSides
     from simulations.measures.joint import Joint
@@ -40,6 +41,8 @@ _ALL_SOLVED = 0.7
 """Share of the work after the equilibrium without members."""
 LINKS_WORTH_THREADS = 5_000
 """Below, a warm equilibrium takes milliseconds; threads would wait for each other longer."""
+LISTED = ("bridges_more_loaded",)
+"""Figures of the document that are figures of the run."""
 _TIMES = ("seconds", "peak_memory_bytes", "threads")
 """Of the solver: where and how long it ran decides nothing."""
 
@@ -185,10 +188,18 @@ def answer_measures(
     report = plain_report(found.report.document)
     document = write(found.joint, ensemble, report=report, inputs=_inputs(asked))
     content = json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
+    plain = answer.result(asked.run.id)
     own = replace(
-        answer.result(asked.run.id), provenance=Provenance("simulated", by=f"{ENGINE} {VERSION}")
+        plain,
+        indicators={**plain.indicators, **_counted(document["kpis"])},
+        provenance=Provenance("simulated", by=f"{ENGINE} {VERSION}"),
     )
     return own, {**answer.parts, SNAPSHOT_PART: pack(asked.snapshot), DOCUMENT_PART: content}
+
+
+def _counted(kpis: "Sequence[Kpi]") -> Mapping[str, float]:
+    """Figures of the document that lists of runs show, too."""
+    return {one["key"]: one["change"] or 0.0 for one in kpis if one["key"] in LISTED}
 
 
 @dataclass(frozen=True, slots=True)

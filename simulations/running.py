@@ -22,6 +22,7 @@ from twin.errors import (
 from twin.model.bases import BASE_PART, BaseFacts, StoredBase, TrafficBase
 from twin.model.packing import unpack
 from twin.model.scenarios import Result, Run
+from twin.model.statements import documents
 from twin.model.traffic import SolveOptions
 from twin.plugins import load
 from twin.ports import Engine, TrafficEngine
@@ -117,6 +118,7 @@ def base_document(base: StoredBase) -> Mapping[str, object]:
         "provenance": {"kind": facts.provenance.kind, "by": facts.provenance.by},
         "figures": {k: v if math.isfinite(v) else None for k, v in facts.figures.items()},
         "units": dict(facts.units),
+        "assumptions": documents(facts.assumptions),
     }
 
 

@@ -1,7 +1,8 @@
 """The answer of a run: what a measure does to bridges and to the city, and what it rests on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
@@ -9,6 +10,7 @@ from dash.development.base_component import Component
 from dashboards.i18n.translate import Texts
 from dashboards.pages.frame import PageRequest
 from dashboards.pages.requests import read_request
+from dashboards.reports.base_quality import base_quality, is_calibrated
 from dashboards.reports.in_short import in_short
 from dashboards.reports.writing import Writing
 from dashboards.results import Answer, read_answer
@@ -168,7 +170,16 @@ def _in_short(answer: Answer, texts: Texts) -> list[Component]:
         return []
     sentences = in_short(answer.joint, Writing(texts))
     items = html.Ul([html.Li(one) for one in sentences], id="in-short")
-    return [html.H2(texts("result.in_short")), items]
+    return [html.H2(texts("result.in_short")), items, *_base_quality(answer.joint, texts)]
+
+
+def _base_quality(document: Mapping[str, Any], texts: Texts) -> list[Component]:
+    """How good the base is, straight below the answer; a warning unless it is calibrated."""
+    base = document["inputs"]["base"]
+    told = base_quality(base, Writing(texts))
+    look = "" if is_calibrated(base) else "finding is-warning"
+    content = [html.H3(texts("paper.base.title")), html.Ul([html.Li(one) for one in told])]
+    return [html.Section(content, id="base-quality", className=look)]
 
 
 def _waiting(answer: Answer, texts: Texts) -> list[Component]:

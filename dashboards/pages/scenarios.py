@@ -32,7 +32,7 @@ MOST_READ = 1000
 """Newest runs that are looked through."""
 STATUSES = ("queued", "running", "done", "failed", "cancelled")
 SORTED = ("name", "base", "status", "asked")
-FIGURES = ("bridges_newly_loaded", "unserved_change", "delay_h_change", "heavy_km_change")
+FIGURES = ("bridges_more_loaded", "unserved_change", "delay_h_change", "heavy_km_change")
 COLUMNS = (*SORTED, *FIGURES)
 PAGE_ROWS = 25
 MOST_SAID = 3
@@ -255,7 +255,7 @@ def _figures(run: Run, view: CityView, texts: Texts) -> list[str]:
     found: list[str] = []
     for key in FIGURES:
         value = result.indicators.get(key)
-        decimals = 0 if key == "bridges_newly_loaded" else 1
+        decimals = 0 if key == "bridges_more_loaded" else 1
         unit = result.units.get(key, "")
         text = signed_text(value, decimals, texts) if decimals else texts.number(value)
         shown = "" if unit in ("", "1") or value is None else f"\u202f{texts.unit(unit)}"

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from dashboards.i18n.translate import NOTHING, Texts
 from dashboards.joint_rows import unit_of
+from dashboards.reports.base_quality import base_quality
 from dashboards.reports.in_short import in_short
 from dashboards.reports.mapdata import MapData
 from dashboards.reports.paper import (
@@ -32,6 +33,7 @@ from dashboards.reports.tables import (
     unserved_table,
 )
 from dashboards.reports.writing import Document, Writing, is_known, shown
+from twin.model.bases import day_of
 from twin.model.statements import in_language
 
 MOST_CHAINS = 10
@@ -161,13 +163,16 @@ def _measures(source: Source, write: Writing) -> list[Block]:
 
 def _findings(document: Document, write: Writing) -> list[Block]:
     short = Items(in_short(document, write))
+    quality = Heading(write.word("base.title"))
+    basis = Items(base_quality(document["inputs"]["base"], write))
     found = sorted(document["findings"], key=lambda one: SEVERITIES.index(one["severity"]))
     if not found:
-        return [short, Text(write.word("no_findings"))]
+        return [short, quality, basis, Text(write.word("no_findings"))]
     said: dict[str, str] = {}
     for one in found:
         said.setdefault(write.said(one["text"]), write.named("severity", one["severity"]))
-    return [short, Items(tuple(said), tuple(said.values()))]
+    details = Heading(write.word("findings"))
+    return [short, quality, basis, details, Items(tuple(said), tuple(said.values()))]
 
 
 def _maps(source: Source, write: Writing) -> list[Block]:
@@ -340,11 +345,13 @@ def _origin(base: Document, write: Writing) -> tuple[tuple[str, str], ...]:
     made = base.get("made_at")
     when = write.texts.time(datetime.fromisoformat(made), has_date=True) if made else NOTHING
     origin, language = base.get("provenance") or {}, write.texts.language
+    day = day_of(base.get("figures") or {})
     rows = [
         (
             write.word("origin.base"),
             f"{shown(str(base.get('name', '')))}, {base.get('version', '')}",
         ),
+        (write.word("origin.roads_day"), NOTHING if day is None else write.texts.date(day)),
         (write.word("origin.made_at"), when),
         (write.word("origin.kind"), write.common(str(origin.get("kind", NOTHING)))),
         (write.word("origin.by"), shown(in_language(origin.get("by") or NOTHING, language))),

@@ -5,7 +5,7 @@ What the structure gains, what traffic pays, which bridge gets the load, and wha
 
 from collections.abc import Iterator, Sequence
 
-from dashboards.joint_rows import repeated, unit_of
+from dashboards.joint_rows import mark_of, repeated, unit_of
 from dashboards.reports.writing import Document, Writing, shown
 
 MOST_DETOURS = 3
@@ -114,7 +114,8 @@ def _change(item: Document | None, write: Writing) -> str:
     if item is None or item["change"] is None:
         return write.word("short.not_known")
     change = write.signed(item["change"], 0)
-    return change if item["is_significant"] or change == "0" else f"~\u202f{change}"
+    mark = mark_of(item)
+    return change if not mark or change == "0" else f"{mark}\u202f{change}"
 
 
 def _unknown(document: Document, write: Writing) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from dashboards.i18n.translate import NOTHING
-from dashboards.joint_rows import repeated, source_said, unit_of
+from dashboards.joint_rows import mark_of, repeated, source_said, unit_of
 from dashboards.reports.paper import Cell, Column, Table, table
 from dashboards.reports.writing import Document, Writing, shown
 
@@ -49,7 +49,7 @@ def _bridge(number: int, one: Document, write: Writing, *, is_again: bool) -> li
     roles += [write.word("whole_bridge")] if one.get("carries_whole_bridge") else []
     change = write.signed(heavy.get(f"change_{unit}"))
     if heavy.get(f"change_{unit}") is not None and not heavy["is_significant"]:
-        change = f"~\u202f{change}"
+        change = f"{mark_of(heavy)}\u202f{change}"
     numbers = [
         Cell(write.fitting(heavy.get(f"base_{unit}"))),
         Cell(write.fitting(heavy.get(f"scenario_{unit}"))),
@@ -208,7 +208,7 @@ def _kpi(item: Document, write: Writing) -> list[Cell]:
         places = 0 if item["scenario"] is None or float(item["scenario"]).is_integer() else 1
     change = write.signed(item["change"], places)
     if item["change"] is not None and not item["is_significant"]:
-        change = f"~\u202f{change}"
+        change = f"{mark_of(item)}\u202f{change}"
     unit = write.named("unit", item["key"])
     return [
         Cell(write.named("kpi", item["key"]), unit),

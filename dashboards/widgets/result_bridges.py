@@ -162,7 +162,10 @@ def _row(bridge: Document, texts: Texts, *, is_open: bool, is_again: bool) -> ht
 def _numbers(heavy: Document, texts: Texts) -> list[Any]:
     """Before, after and change with its band; by the hour, and saying so, where no day is known."""
     unit = unit_of(heavy)
-    moved = changed(heavy[f"change_{unit}"], 0, texts, is_significant=bool(heavy["is_significant"]))
+    moved = changed(
+        heavy[f"change_{unit}"], 0, texts,
+        is_significant=bool(heavy["is_significant"]), has_band=bool(heavy["band"]),
+    )  # fmt: skip
     hour = texts.unit("/h") if unit == "vehh" else NOTHING
     return [
         *(

@@ -134,7 +134,9 @@ def _kpi_row(
 def _with_band(
     value: float | None, band: Document | None, decimals: int, texts: Texts, *, is_real: bool
 ) -> list[Component | str]:
-    told: list[Component | str] = [changed(value, decimals, texts, is_significant=is_real)]
+    told: list[Component | str] = [
+        changed(value, decimals, texts, is_significant=is_real, has_band=bool(band))
+    ]
     if band:
         shown = span(band, decimals, texts, sign=True)
         told.append(html.Span(f" ({shown})", className="remark"))

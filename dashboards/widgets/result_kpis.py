@@ -9,6 +9,7 @@ from dashboards.widgets.parts import empty, tag
 from dashboards.widgets.result_parts import KPI_DECIMALS, changed, span, table
 
 FILES = {
+    "bridges_more_loaded": "/api/results/{n}/bridges.csv",
     "bridges_newly_loaded": "/api/results/{n}/bridges.csv",
     "restrictions_newly_met": "/api/results/{n}/bridges.csv",
     "emergency_beyond_residents": "/api/whatif/runs/{n}/report",
@@ -49,7 +50,13 @@ def _row(figure: Figure, answer: Answer, texts: Texts) -> html.Tr:
     numbers = [
         texts.number(figure.base, decimals),
         texts.number(figure.scenario, decimals),
-        changed(figure.change, decimals, texts, is_significant=figure.is_significant),
+        changed(
+            figure.change,
+            decimals,
+            texts,
+            is_significant=figure.is_significant,
+            has_band=bool(figure.band),
+        ),
         _band(figure, decimals, texts),
     ]
     return html.Tr(

@@ -8,6 +8,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboards.i18n.translate import NOTHING, Texts
+from dashboards.joint_rows import mark_of
 from dashboards.run_words import signed_text
 from dashboards.widgets.parts import Children, extra
 from twin.model.statements import in_language
@@ -52,9 +53,17 @@ def span(band: Mapping[str, Any] | None, decimals: int, texts: Texts, *, sign: b
 
 
 def changed(
-    value: float | None, decimals: int, texts: Texts, *, is_significant: bool
+    value: float | None,
+    decimals: int,
+    texts: Texts,
+    *,
+    is_significant: bool,
+    has_band: bool = False,
 ) -> Component | str:
-    """A change; one that is not above the noise carries a mark and looks no different otherwise."""
+    """A change; one that does not count carries a mark and looks no different otherwise.
+
+    The mark is ``~`` where it is not above the noise, and ``±`` where its band holds zero.
+    """
     text = signed_text(value, decimals, texts)
     if value is None:
         return text
@@ -62,8 +71,10 @@ def changed(
         return html.Strong(text)
     if round(value, decimals) == 0:
         return text
-    mark = html.Span("~\u202f", **extra(aria_hidden="true"))
-    note = html.Span(f" {texts('result.is_noise')}", className="hidden")
+    sign = mark_of({"is_significant": False, "band": has_band})
+    mark = html.Span(f"{sign}\u202f", **extra(aria_hidden="true"))
+    told = texts("result.is_open" if has_band else "result.is_noise")
+    note = html.Span(f" {told}", className="hidden")
     return html.Span([mark, text, note], className="noise")
 
 

@@ -15,7 +15,7 @@ from simulations.measures.damage import PartTables, damages, part_tables
 from simulations.measures.document import Band
 from simulations.measures.draws import Draw
 from simulations.measures.flows import PartFlows, TrafficSides, part_flows, rows_of_case
-from simulations.measures.joint import Joint, PartFound
+from simulations.measures.joint import Joint, PartFound, role_of
 from simulations.traffic.compare import Comparison
 from twin.errors import ModelError
 from twin.model.traffic import BridgeTraffic
@@ -211,6 +211,51 @@ def band(values: Sequence[float]) -> Band | None:
     return {
         "low": float(low), "median": float(middle), "high": float(high), "members": len(values),
     }  # fmt: skip
+
+
+def is_sure(change: float, found: Band | None, *, is_above_floor: bool) -> bool:
+    """Whether a change counts: the one rule of roles, tables and sentences.
+
+    With members their band decides: it must leave zero out, on the side of the change. Without a
+    band the noise floor of both equilibria decides.
+
+    Examples
+    --------
+    >>> band_ = {"low": 44.0, "median": 210.0, "high": 577.0, "members": 50}
+    >>> is_sure(78.0, band_, is_above_floor=False)
+    True
+    >>> is_sure(462.0, {**band_, "low": -222.0}, is_above_floor=True)
+    False
+    >>> is_sure(462.0, None, is_above_floor=True)
+    True
+    """
+    if found is None:
+        return is_above_floor
+    return (found["low"] > 0.0 and change > 0.0) or (found["high"] < 0.0 and change < 0.0)
+
+
+def is_gain_sure(part: PartFound, ensemble: Ensemble | None, day_factor: float | None) -> bool:
+    """Whether the change of heavy vehicles on a part counts."""
+    flows = part.flows
+    found = None if ensemble is None else ensemble.gain_band(part.case.part_id, day_factor)
+    return is_sure(flows.gain_vehh, found, is_above_floor=flows.is_significant)
+
+
+def with_roles(joint: Joint, ensemble: Ensemble | None) -> Joint:
+    """The analysis with roles that rest on bands, where there are any."""
+    day = joint.sides.day_factor
+    parts = tuple(
+        replace(
+            part,
+            role=role_of(
+                part.flows.gain_vehh,
+                is_target=part.role == "target",
+                is_sure=is_gain_sure(part, ensemble, day),
+            ),
+        )
+        for part in joint.parts
+    )
+    return replace(joint, parts=parts)
 
 
 def coverage(members: int) -> float:

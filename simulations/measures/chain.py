@@ -47,7 +47,7 @@ def measure_said(joint: Joint) -> Said:
 def chain(part: PartFound, joint: Joint) -> list[Said]:
     """What happens to a part, from the measure to its effect; empty where nothing happens."""
     flows, day, name = part.flows, joint.sides.day_factor, part.case.name
-    if day is None or not (flows.is_significant or part.role == "target"):
+    if day is None or part.role == "unchanged":
         return []
     first = next(one for one in joint.parts if one.case.asset_id == part.case.asset_id)
     if part.is_whole and first is not part:

@@ -183,12 +183,13 @@ def _part(
     if used is None and reason is None:
         reason = say("refused.no_heavy", name=case.name)
     gains = flows.gain_vehh >= 0.0
+    role = role_of(flows.gain_vehh, is_target=bool(acting), is_sure=flows.is_significant)
     return PartFound(
         case=case,
         before=one,
         after=two,
         flows=flows,
-        role=_role(flows, is_target=bool(acting)),
+        role=role,
         acting=acting,
         tables=tables,
         damage=told,
@@ -231,12 +232,19 @@ def _said(
     return out
 
 
-def _role(flows: PartFlows, *, is_target: bool) -> Role:
+def role_of(gain: float, *, is_target: bool, is_sure: bool) -> Role:
+    """Role of a part in a measure by its gain of heavy vehicles and whether that counts.
+
+    Examples
+    --------
+    >>> role_of(12.0, is_target=False, is_sure=True), role_of(12.0, is_target=False, is_sure=False)
+    ('detour', 'unchanged')
+    """
     if is_target:
         return "target"
-    if not flows.is_significant:
+    if not is_sure:
         return "unchanged"
-    return "detour" if flows.gain_vehh > 0.0 else "relieved"
+    return "detour" if gain > 0.0 else "relieved"
 
 
 def _with_masses(rows: Sequence[BridgeTraffic]) -> tuple[BridgeTraffic, ...]:

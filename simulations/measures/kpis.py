@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from simulations.measures.bands import SUMS, Ensemble
+from simulations.measures.bands import SUMS, Ensemble, is_sure
 from simulations.measures.document import Kpi
 from simulations.measures.joint import Joint
 from simulations.measures.words import say
@@ -12,6 +12,8 @@ FIRE_STATION = "fire_station"
 _TRAFFIC, _REACH, _COUNTED = "remark.traffic", "remark.reach", "remark.counted"
 _DERIVED = (_COUNTED,)
 _S_PER_H = 3600.0
+_INDEX = "travel_time_index"
+"""Moves as the vehicle-hours do; has no band of its own."""
 
 
 def kpis(joint: Joint, ensemble: Ensemble | None, report: Mapping[str, object]) -> list[Kpi]:
@@ -26,14 +28,21 @@ def kpis(joint: Joint, ensemble: Ensemble | None, report: Mapping[str, object]) 
     indices = [_travel_time_index(joint, side) for side in ("base", "scenario")]
     moved = found.total("vehicle_h").is_significant
     out += [
-        _kpi("travel_time_index", "1", *indices, is_significant=moved),
+        _kpi(_INDEX, "1", *indices, is_significant=moved),
         _beyond(report),
+        _more_loaded(joint),
         _newly_loaded(joint),
         _newly_met(joint),
     ]
     if ensemble is not None:
         for one in out:
             one["band"] = ensemble.band_of_sum(one["key"])
+            one["is_significant"] = is_sure(
+                one["change"] or 0.0, one["band"], is_above_floor=one["is_significant"]
+            )
+        moved = next(one["is_significant"] for one in out if one["key"] == "vehicle_h")
+        for one in out:
+            one["is_significant"] = moved if one["key"] == _INDEX else one["is_significant"]
     return out
 
 
@@ -80,7 +89,15 @@ def _beyond(report: Mapping[str, object]) -> Kpi:
     )  # fmt: skip
 
 
+def _more_loaded(joint: Joint) -> Kpi:
+    """Bridges beside the measure that get more heavy vehicles, whatever they had before."""
+    found = {part.case.asset_id for part in joint.parts if part.role == "detour"}
+    count = float(len(found))
+    return _kpi("bridges_more_loaded", "1", 0.0, count, is_significant=count > 0.0, remark=_COUNTED)
+
+
 def _newly_loaded(joint: Joint) -> Kpi:
+    """Bridges that had no heavy vehicles beyond noise before, and have some after."""
     count = float(sum(one.is_newly_loaded for one in joint.sides.found.bridges))
     return _kpi(
         "bridges_newly_loaded", "1", 0.0, count, is_significant=count > 0.0, remark=_COUNTED

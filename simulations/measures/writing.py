@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from simulations.measures.bands import FULL_MEMBERS, Ensemble, coverage, limits_of
+from simulations.measures.bands import (
+    FULL_MEMBERS,
+    Ensemble,
+    coverage,
+    is_gain_sure,
+    limits_of,
+    with_roles,
+)
 from simulations.measures.chain import chain, findings, is_of_traffic, without_effect
 from simulations.measures.coarse import coarse_limits, outside
 from simulations.measures.damage import fatigue_document, why_not
@@ -31,6 +38,11 @@ from twin.model.interventions import kinds
 from twin.model.scenario_words import sentence, sentences
 from twin.model.scenarios import to_document
 
+MODELLED = "modelled"
+"""Label of heavy vehicles that no count tells from others."""
+_NO_HEAVY_COUNTS = "heavy_share_kept"
+"""Key of the assumption of such a base (``run_sentences.csv``)."""
+
 
 def write(
     joint: Joint,
@@ -51,7 +63,11 @@ def write(
     inputs
         As `document.Inputs`.
     """
-    bridges = [bridge_document(one, joint, ensemble) for one in joint.parts]
+    joint = with_roles(joint, ensemble)
+    modelled = _is_heavy_modelled(inputs)
+    bridges = [
+        bridge_document(one, joint, ensemble, is_heavy_modelled=modelled) for one in joint.parts
+    ]
     missing = _not_assessed(joint)
     document: Measures = {
         "form": FORM,
@@ -76,8 +92,18 @@ def write(
     return document
 
 
-def bridge_document(part: PartFound, joint: Joint, ensemble: Ensemble | None) -> Bridge:
-    """The block of one part structure."""
+def bridge_document(
+    part: PartFound, joint: Joint, ensemble: Ensemble | None, *, is_heavy_modelled: bool = False
+) -> Bridge:
+    """The block of one part structure.
+
+    Parameters
+    ----------
+    part, joint, ensemble
+    is_heavy_modelled
+        Whether no count of the base tells heavy vehicles from others: then counts of all vehicles
+        say nothing of the heavy ones, and their label is ``modelled``.
+    """
     case, day = part.case, joint.sides.day_factor
     own = case.part_id
     factor_band = None if ensemble is None else ensemble.factor_band(own)
@@ -92,7 +118,13 @@ def bridge_document(part: PartFound, joint: Joint, ensemble: Ensemble | None) ->
         "part": own,
         "name": case.name,
         "role": part.role,
-        "heavy": _heavy(part, day, gain_band),
+        "heavy": _heavy(
+            part,
+            day,
+            gain_band,
+            is_significant=is_gain_sure(part, ensemble, day),
+            label=MODELLED if is_heavy_modelled and part.label else part.label,
+        ),
         "by_mass": _by_mass(part, day),
         "crossings_above": [_crossings(part, limit, day, ensemble) for limit in limits_of(part)],
         "causes": list(part.causes),
@@ -125,9 +157,16 @@ def _week_note(part: PartFound) -> Said | None:
     return next((one for one in part.said if one["key"] in keys), None)
 
 
-def _heavy(part: PartFound, day: float | None, found: Band | None) -> Heavy:
+def _is_heavy_modelled(inputs: Mapping[str, object]) -> bool:
+    base = cast("Mapping[str, Any]", inputs.get("base") or {})
+    said = base.get("assumptions") or ()
+    return any(one["key"] == _NO_HEAVY_COUNTS for one in said)
+
+
+def _heavy(
+    part: PartFound, day: float | None, found: Band | None, *, is_significant: bool, label: str
+) -> Heavy:
     flows = part.flows
-    is_sure = found is None or found["low"] > 0.0 or found["high"] < 0.0
     return {
         "base_vehd": _day(flows.base_heavy_vehh, day),
         "scenario_vehd": _day(flows.scenario_heavy_vehh, day),
@@ -138,8 +177,8 @@ def _heavy(part: PartFound, day: float | None, found: Band | None) -> Heavy:
         "change_vehh": flows.gain_vehh,
         "floor_vehh": flows.heavy_floor_vehh,
         "band": found,
-        "is_significant": flows.is_significant and is_sure,
-        "label": part.label,
+        "is_significant": is_significant,
+        "label": label,
     }
 
 

@@ -8,6 +8,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.model.tables import rows
+
 Values = NDArray[np.float64]
 
 GOOD_GEH = 5.0
@@ -37,8 +39,10 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
-        "calibrated": Preset(geh=GOOD_GEH, share=0.85),
-        "main_roads": Preset(geh=3.0, share=0.85, largest_bias=0.05),
+        row["key"]: Preset(
+            float(row["geh"]), float(row["share"]), float(row["largest_bias"] or "inf")
+        )
+        for row in rows("calibration_criteria")
     }
 )
 

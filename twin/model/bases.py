@@ -78,8 +78,7 @@ class BaseFacts:
     @property
     def roads_on(self) -> date | None:
         """Day of its roads; None where the base does not tell it."""
-        days = self.figures.get(ROADS_DAY)
-        return None if days is None else _FIRST_DAY + timedelta(days=round(days))
+        return day_of(self.figures)
 
 
 def roads_day(day: date) -> float:
@@ -92,6 +91,18 @@ def roads_day(day: date) -> float:
     datetime.date(2018, 6, 1)
     """
     return float((day - _FIRST_DAY).days)
+
+
+def day_of(figures: Mapping[str, float | None]) -> date | None:
+    """Day of the roads in the figures of a base; None where they do not tell it.
+
+    Examples
+    --------
+    >>> day_of({ROADS_DAY: 17683.0})
+    datetime.date(2018, 6, 1)
+    """
+    days = figures.get(ROADS_DAY)
+    return None if days is None else _FIRST_DAY + timedelta(days=round(days))
 
 
 def is_same(one: BaseFacts, other: BaseFacts) -> bool:
