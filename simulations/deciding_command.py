@@ -13,7 +13,7 @@ from typing import Any
 from twin.city import Twin
 from twin.errors import DecisionError
 from twin.model.bridge import Restriction
-from twin.model.decisions import RELEASED, Decision, Order
+from twin.model.decisions import PERMISSIONS, RELEASE, RELEASED, Decision, Order
 from twin.model.order_words import order_text, restriction_text, signs_for
 from twin.model.records import UNIT_OF_RESTRICTION
 from twin.publishing import beside, order_for, preview, publish, write_outbox
@@ -152,15 +152,21 @@ def decisions_command(settings: Settings, arguments: Sequence[str]) -> int:
 
 
 def grant_command(settings: Settings, arguments: Sequence[str]) -> int:
-    """Give a person the right to release, end it, or list all; a key is shown once."""
+    """Give a person a right, end it, or list all; a key is shown once."""
     parser = argparse.ArgumentParser(prog="twin measures grant", description=grant_command.__doc__)
     parser.add_argument("person", nargs="?", help="such as an authority")
+    parser.add_argument(
+        "--permission",
+        choices=PERMISSIONS,
+        default=RELEASE,
+        help="to release decisions, or to create readings over SensorThings",
+    )
     parser.add_argument("--revoke", type=int, metavar="N", help="end the right N")
     parser.add_argument("--list", action="store_true", help="list all rights")
     options = parser.parse_args(arguments)
     with closing(open_twin(settings, role="serve")) as twin:
         if options.person:
-            grant, key = twin.decisions.grant(options.person)
+            grant, key = twin.decisions.grant(options.person, permission=options.permission)
             _say(f"grant {grant.id} for {grant.person} ({grant.permission}); shown this once:")
             _say(key)
         if options.revoke is not None:

@@ -2,13 +2,14 @@
 
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from twin.errors import DecisionError, RegistryError, ReleaseError
 from twin.model.decision_records import local_day, record_of
 from twin.model.decisions import (
     FAILURES_WITHIN,
     MOST_FAILURES,
+    PERMISSIONS,
     RELEASE,
     RELEASED,
     Decision,
@@ -30,6 +31,7 @@ from twin.ports import Clock, Store
 
 KEY_BYTES = 32
 MOST_EVENTS = 1000
+NOTED_FOR = timedelta(hours=1)
 
 
 class DecisionShelf:
@@ -248,14 +250,22 @@ class DecisionShelf:
 
     # The right to release
 
-    def grant(self, person: str) -> tuple[ReleaseGrant, str]:
-        """Give a person the right to release; the key is in the answer and nowhere else."""
-        problems = problems_of_person(person)
+    def grant(self, person: str, *, permission: str = RELEASE) -> tuple[ReleaseGrant, str]:
+        """Give a person a right; the key is in the answer and nowhere else.
+
+        Raises
+        ------
+        DecisionError
+            If there is no such permission, or the name of the person is none.
+        """
+        problems = list(problems_of_person(person))
+        if permission not in PERMISSIONS:
+            problems.append(f"permission: {permission!r} is none; use {', '.join(PERMISSIONS)}")
         if problems:
             raise DecisionError(*problems)
         key = secrets.token_urlsafe(KEY_BYTES)
         grant = self._book.grant(
-            person.strip(), permission=RELEASE, key_hash=hash_of_key(key), at=self._clock()
+            person.strip(), permission=permission, key_hash=hash_of_key(key), at=self._clock()
         )
         return grant, key
 
@@ -271,8 +281,12 @@ class DecisionShelf:
         """What happened with release keys since a time, the newest first."""
         return self._book.release_events(since=since, limit=MOST_EVENTS)
 
-    def require_key(self, key: str, *, caller: str, purpose: str) -> ReleaseGrant:
-        """Grant of a key; every use and every refusal is noted.
+    def require_key(
+        self, key: str, *, caller: str, purpose: str, permission: str = RELEASE
+    ) -> ReleaseGrant:
+        """Grant of a key; every refusal is noted, and every use.
+
+        Readings come one by one: their use is noted once an hour for a caller and a grant.
 
         Parameters
         ----------
@@ -282,7 +296,8 @@ class DecisionShelf:
         Raises
         ------
         ReleaseError
-            If the key is wrong or ended, or this caller used too many wrong ones lately.
+            If the key is wrong or ended, carries another permission, or this caller used too many
+            wrong ones lately.
         """
         now = self._clock()
         refused = self._book.release_events(
@@ -291,16 +306,25 @@ class DecisionShelf:
         if is_locked_out([event.at for event in refused], now):
             minutes = int(FAILURES_WITHIN.total_seconds() // 60)
             raise ReleaseError(
-                f"{MOST_FAILURES} wrong release keys within {minutes} minutes; wait as long and "
-                "try again",
+                f"{MOST_FAILURES} wrong keys within {minutes} minutes; wait as long and try again",
                 is_locked_out=True,
             )
         grant = grant_of_key(self._book.grants(), key)
-        if grant is None or grant.permission != RELEASE:
+        if grant is None or grant.permission != permission:
             self._book.note_release(ReleaseEvent(now, "refused", caller, purpose))
+            option = "" if permission == RELEASE else f" --permission {permission}"
             raise ReleaseError(
-                "the release key is missing, wrong or revoked; whoever runs the twin gives one "
-                "with `twin measures grant NAME`"
+                f"the key for {permission} is missing, wrong or revoked; whoever runs the twin "
+                f"gives one with `twin measures grant NAME{option}`"
             )
-        self._book.note_release(ReleaseEvent(now, "used", caller, f"{purpose}: grant {grant.id}"))
+        use = ReleaseEvent(now, "used", caller, f"{purpose}: grant {grant.id}")
+        if permission == RELEASE or not self._is_noted(use):
+            self._book.note_release(use)
         return grant
+
+    def _is_noted(self, use: ReleaseEvent) -> bool:
+        """Whether the same use by the same caller was noted within the hour."""
+        known = self._book.release_events(
+            kind="used", caller=use.caller, since=use.at - NOTED_FOR, limit=MOST_EVENTS
+        )
+        return any(one.detail == use.detail for one in known)

@@ -31,6 +31,29 @@ SCENARIO_BODIES = frozenset(
     f"/api/{what}/{route}" for what in ("whatif", "measures") for route in ("check", "runs")
 )
 MOVES = ("seen", "judged", "closed")
+CREATION = "/sensorthings/v1.1/{path}"
+OBSERVATION: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {
+        "phenomenonTime": {"type": "string"},
+        "result": {"type": "number"},
+        "resultTime": {"type": "string"},
+        "Datastream": {"type": "object", "properties": {"@iot.id": {"type": "string"}}},
+    },
+    "required": ["phenomenonTime", "result"],
+}
+DATA_ARRAY: Mapping[str, Any] = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {
+            "Datastream": OBSERVATION["properties"]["Datastream"],
+            "components": {"type": "array", "items": {"type": "string"}},
+            "dataArray": {"type": "array", "items": {"type": "array"}},
+        },
+        "required": ["Datastream", "components", "dataArray"],
+    },
+}
 
 
 def offer(twin: Twin, settings: Settings) -> RouterOffer:
@@ -72,7 +95,7 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
             for name in PART.findall(path)
         ),
-        *_query().get(path, []),
+        *([] if (method, path) == ("post", CREATION) else _query().get(path, [])),
     ]
     operation["operationId"] = f"{method}{path}"
     described = operation.get("description", operation.get("summary", ""))
@@ -86,6 +109,8 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
 def _body(path: str) -> Mapping[str, Any] | None:
     if path in SCENARIO_BODIES:
         return {key: value for key, value in schema().items() if not key.startswith("$")}
+    if path == CREATION:
+        return {"oneOf": [OBSERVATION, DATA_ARRAY]}
     if path == "/api/measures/advise":
         return advice.schema()
     if path.startswith("/api/bridges/findings/") and path.rpartition("/")[2] in MOVES:

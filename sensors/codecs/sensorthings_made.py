@@ -40,9 +40,18 @@ def _decode(message: Message, context: CodecContext) -> Outcome:
         )
     key = _datastream(document, message)
     time = _time(document, message)
+    if time is None and message.retained:
+        return Outcome(ignored=1)
     result = document.get("result")
     value = float(result) if isinstance(result, bool) else number_of(result, "result")
-    return Outcome(items=(Observation(key=key, path="", phenomenon_time=time, value=value),))
+    found = Observation(
+        key=key,
+        path="",
+        phenomenon_time=message.received_at if time is None else time,
+        value=value,
+        is_timed=time is not None,
+    )
+    return Outcome(items=(found,))
 
 
 def _datastream(document: Mapping[str, object], message: Message) -> str:
@@ -62,26 +71,24 @@ def _datastream(document: Mapping[str, object], message: Message) -> str:
     return checked_key(str(told))
 
 
-def _time(document: Mapping[str, object], message: Message) -> datetime:
-    """Time of the observation; that of an interval is its end.
+def _time(document: Mapping[str, object], message: Message) -> datetime | None:
+    """Time of the observation, that of an interval is its end; None if the arrival counts.
 
     Raises
     ------
     RefusedError
-        If it cannot be read, or is not told: a repeated message would be a second observation.
+        If it cannot be read.
     """
+    if document.get("resultTime") is not None:
+        _instant(document["resultTime"], message)
     told = document.get("phenomenonTime")
     if told is None:
-        raise RefusedError(
-            "time_missing", "name the phenomenonTime of the observation, with offset"
-        )
+        return None
     first, separator, last = told.partition("/") if isinstance(told, str) else (told, "", "")
     begin = _instant(first, message)
     end = _instant(last, message) if separator else begin
     if end < begin:
         raise RefusedError("interval_mismatch", "the interval ends before it begins")
-    if document.get("resultTime") is not None:
-        _instant(document["resultTime"], message)
     return end
 
 

@@ -23,3 +23,15 @@ class UnknownEntityError(RequestError):
     """An entity, property or address that does not exist: 404."""
 
     status = 404
+
+
+class ConflictError(RequestError):
+    """Something that is there already in another way, or belongs to another source: 409."""
+
+    status = 409
+
+
+class NotYetError(RequestError):
+    """Something that is not done yet and may be repeated: 503."""
+
+    status = 503

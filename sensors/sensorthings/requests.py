@@ -25,7 +25,7 @@ from sensors.sensorthings.answers import (
     observations,
 )
 from sensors.sensorthings.catalogue import Catalogue, Rows, streams_of
-from sensors.sensorthings.conformance import CONFORMANCE
+from sensors.sensorthings.conformance import Claims
 from sensors.sensorthings.functions import FIRST_TIME_US, LAST_TIME_US
 from sensors.sensorthings.options import Options, parse_options
 from sensors.sensorthings.problems import MalformedError, UnknownEntityError, UnsupportedError
@@ -61,7 +61,13 @@ class Place:
 
 
 def answer(
-    twin: Twin, catalogue: Catalogue, root: str, *, path: str, pairs: Iterable[tuple[str, str]]
+    twin: Twin,
+    catalogue: Catalogue,
+    root: str,
+    *,
+    path: str,
+    pairs: Iterable[tuple[str, str]],
+    claims: Claims | None = None,
 ) -> object:
     """Answer to a GET: JSON, or a plain text for ``$value``.
 
@@ -74,7 +80,7 @@ def answer(
     steps = steps_of(path)
     options = parse_options(pairs)
     if not steps:
-        return landing_page(root)
+        return landing_page(root, claims or Claims())
     place, rest = _walk(answering, steps)
     if rest:
         return _of_rest(answering, place, rest, options)
@@ -86,11 +92,11 @@ def answer(
     return entities(answering, place.set_name, place.rows.tolist(), options)[0]
 
 
-def landing_page(root: str) -> Json:
+def landing_page(root: str, claims: Claims) -> Json:
     """What the service offers, and the requirements that it fulfils."""
     return {
         "value": [{"name": name, "url": f"{root}/{name}"} for name in SETS],
-        "serverSettings": {"conformance": list(CONFORMANCE)},
+        "serverSettings": claims.document(),
     }
 
 

@@ -17,7 +17,9 @@ DecisionState = Literal["draft", "decided", "published", "updated", "withdrawn"]
 STATES: tuple[DecisionState, ...] = get_args(DecisionState)
 RELEASED: frozenset[DecisionState] = frozenset(("published", "updated"))
 RELEASE = "measure.release"
-"""Permission that a release key carries."""
+CREATE_READINGS = "reading.create"
+PERMISSIONS = (RELEASE, CREATE_READINGS)
+"""Permissions that a key can carry, one each."""
 NEXT: dict[DecisionState, tuple[DecisionState, ...]] = {
     "draft": ("draft", "decided", "withdrawn"),
     "decided": ("published", "withdrawn"),
@@ -131,7 +133,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseGrant:
-    """A person's right to release, without the key itself."""
+    """A person's right to what ``permission`` says, without the key itself."""
 
     id: int
     person: str
