@@ -1,6 +1,7 @@
 """Findings with their reasons, their raw signal one click away, and who judged them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import quote
 
 from dash import html
@@ -12,7 +13,7 @@ from dashboards.widgets.judging import judging_form
 from dashboards.widgets.parts import empty, plain_table
 from twin.model.datastreams import Datastream
 from twin.model.finding_steps import SEVERITIES, StoredFinding
-from twin.model.findings import EvidenceWindow, Reason
+from twin.model.findings import EvidenceWindow, Phrase, Reason
 from twin.model.phrases import said
 from twin.model.quantities import quantity
 
@@ -37,7 +38,7 @@ def finding_list(
         rows = [
             [
                 str(item.id),
-                said(item.finding.statement, texts.language),
+                _sentence(item.finding.statement, known, texts),
                 texts.time(item.opened_at, has_date=True),
                 item.steps[-1].reason,
             ]
@@ -58,7 +59,7 @@ def _finding(stored: StoredFinding, known: dict[str, Datastream], texts: Texts) 
                 [
                     html.Span(severity, className=f"tag severity-{finding.severity}"),
                     " ",
-                    said(finding.statement, texts.language),
+                    _sentence(finding.statement, known, texts),
                 ]
             ),
             html.P(
@@ -73,10 +74,14 @@ def _finding(stored: StoredFinding, known: dict[str, Datastream], texts: Texts) 
                 className="note",
             ),
             html.P(
-                [html.Strong(texts("finding.next")), " ", said(finding.next_step, texts.language)]
+                [
+                    html.Strong(texts("finding.next")),
+                    " ",
+                    _sentence(finding.next_step, known, texts),
+                ]
             ),
             *_comparable(finding.comparable, texts),
-            _reasons(finding.reasons, texts),
+            _reasons(finding.reasons, known, texts),
             *(
                 _evidence(f"{stored.id}-{row}", window, known.get(window.datastream), texts)
                 for row, window in enumerate(finding.evidence)
@@ -89,6 +94,16 @@ def _finding(stored: StoredFinding, known: dict[str, Datastream], texts: Texts) 
     )
 
 
+def _sentence(phrase: Phrase, known: Mapping[str, Datastream], texts: Texts) -> str:
+    """A sentence that calls datastreams by their names, as the charts beside it do."""
+    opened, closed = texts("finding.quotes").split()
+    values = {
+        key: f"{opened}{known[value].name}{closed}" if value in known else value
+        for key, value in phrase.values.items()
+    }
+    return said(replace(phrase, values=values), texts.language)
+
+
 def _comparable(numbers: Sequence[int], texts: Texts) -> list[Component]:
     if not numbers:
         return []
@@ -96,10 +111,10 @@ def _comparable(numbers: Sequence[int], texts: Texts) -> list[Component]:
     return [html.P(texts("finding.comparable", numbers=listed), className="note")]
 
 
-def _reasons(reasons: Sequence[Reason], texts: Texts) -> Component:
+def _reasons(reasons: Sequence[Reason], known: Mapping[str, Datastream], texts: Texts) -> Component:
     rows = [
         [
-            said(reason.statement, texts.language),
+            _sentence(reason.statement, known, texts),
             "" if reason.cause is None else texts(f"finding.about_{reason.cause}"),
             "" if reason.speaks is None else texts(f"finding.{reason.speaks}"),
             "" if reason.limit is None else texts.with_unit(reason.limit, reason.unit, 2),
