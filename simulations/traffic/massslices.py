@@ -340,11 +340,11 @@ def shares_of_paths(
         item = classes[one.class_index]
         out[mine] = _share(item, one, 0.0, np.inf, mass_factor)
         return out
-    ends = np.stack((state.mass_from_t[mine], state.mass_to_t[mine]))
-    kinds, place = np.unique(ends, axis=1, return_inverse=True)
     item = classes[one.class_index]
-    shares = [_share(item, one, low, high, mass_factor) for low, high in kinds.T.tolist()]
-    out[mine] = np.array(shares)[place.ravel()] if mine.size else 0.0
+    highs, first = np.unique(state.mass_to_t[mine], return_index=True)  # slices do not overlap
+    for low, high in zip(state.mass_from_t[mine][first].tolist(), highs.tolist(), strict=True):
+        of_slice = mine[state.mass_to_t[mine] == high]
+        out[of_slice] = _share(item, one, low, high, mass_factor)
     return out
 
 
