@@ -10,7 +10,7 @@ from twin.model.datastreams import Datastream
 from twin.model.findings import Finding, MonitoringState, Phrase
 from twin.model.monitoring import AnalysisOutcome, TrainedModel
 from twin.model.observations import Readings, no_readings
-from twin.model.refusals import of_channel
+from twin.model.refusals import of_channel, reasons_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +46,10 @@ def streamwise(
         models=tuple(model for part in parts for model in part.models),
         findings=tuple(finding for part in parts for finding in part.findings),
     )
-    refused = tuple(
-        of_channel(stream.uid, part.refusal)
-        for stream, part in zip(streams, parts, strict=True)
-        if part.refusal is not None
-    )
+    refused = _refused(streams, parts)
     if not refused:
         return Found(outcome)
-    judged = len(parts) - len(refused)
+    judged = sum(part.refusal is None for part in parts)
     if judged:
         counts = {"judged": float(judged), "of": float(len(parts))}
         return Found(outcome, reason=Phrase("state.partly", counts, refused))
@@ -61,6 +57,16 @@ def streamwise(
     state = MonitoringState.LEARNING if learns else MonitoringState.NOT_ARMED
     key = "state.learning" if learns else "state.not_armed"
     return Found(outcome, state, Phrase(key, {"analysis": name}, refused))
+
+
+def _refused(streams: Sequence[Datastream], parts: Sequence[Seen]) -> tuple[Phrase, ...]:
+    """Why streams are not judged; those that wait for the same are named together."""
+    alike: dict[str, tuple[list[str], ModelError]] = {}
+    for stream, part in zip(streams, parts, strict=True):
+        if part.refusal is not None:
+            uids, _ = alike.setdefault(repr(reasons_of(part.refusal)), ([], part.refusal))
+            uids.append(stream.uid)
+    return tuple(of_channel(", ".join(uids), refusal) for uids, refusal in alike.values())
 
 
 def _seen(stream: Datastream, see: Callable[[Datastream], Seen]) -> Seen:

@@ -14,6 +14,7 @@ from simulations.bridges.derived import (
     unwritten,
 )
 from simulations.bridges.inputs import HOUR_US, Bridge, Columns, Floats, Ints
+from simulations.bridges.learning import before_first, since_first
 from simulations.bridges.register import newest
 from simulations.bridges.retraining import anew
 from simulations.bridges.rounds import Analysis, Found
@@ -29,7 +30,7 @@ from twin.errors import InsufficientData, NotAvailable
 from twin.model.datastreams import Datastream
 from twin.model.findings import EvidenceWindow, Finding, Phrase, Reason
 from twin.model.monitoring import TrainedModel
-from twin.model.refusals import LackingError
+from twin.model.refusals import LackingError, reasons_of
 from twin.model.times import from_us
 from twin.rules.diagnosis import RULE_VERSION, diagnose
 
@@ -86,7 +87,7 @@ def _seen(bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream
     )
     name = f"{NAME}.{stream.uid}"
     known, version = newest(bridge, name, restored)
-    registered = known or _trained(bridge, channels, name, version)
+    registered = known or _first(bridge, channels, name, version)
     new = () if known else (registered,)
     later = functools.partial(_anew, bridge, channels, known, version)
     model = restored(registered.content)
@@ -107,7 +108,19 @@ def _seen(bridge: Bridge, stream: Datastream, columns: Columns, warm: Datastream
             slow_sd=float(model.chart.slow_sd[0]),
         )
     except InsufficientData as error:
-        return Seen(readings, (*new, *later()), refusal=error)
+        trained = later()
+        told = since_first(
+            channels,
+            inside,
+            (registered, model),
+            (*trained, registered)[0],
+            now=bridge.now,
+            kept_back_d=KEPT_BACK_D,
+            window_d=WINDOW_D,
+            reach_d=REACH_D,
+        )
+        learning = LackingError(*reasons_of(error), *told)
+        return Seen(readings, (*new, *trained), refusal=learning)
     except NotAvailable as error:
         return Seen(readings, new, refusal=error)
     if not trend.is_found:
@@ -153,6 +166,15 @@ def _neighbours(
         average = lagged(channels.time_us, channels.usable_temperature_c, lags_h=own.lags_h)
         found.append(columns.value[item.uid] - own.expected(average)[:, 0])
     return found
+
+
+def _first(bridge: Bridge, channels: Channels, name: str, version: int) -> TrainedModel:
+    """The first model; while it cannot be trained, what is there already and when it can."""
+    try:
+        return _trained(bridge, channels, name, version)
+    except InsufficientData as error:
+        told = before_first(channels, now=bridge.now, kept_back_d=KEPT_BACK_D, rules=RULES)
+        raise LackingError(*reasons_of(error), *told) from error
 
 
 def _trained(bridge: Bridge, channels: Channels, name: str, version: int) -> TrainedModel:
