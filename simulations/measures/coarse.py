@@ -4,18 +4,17 @@ from simulations.measures.document import Band, Found
 from simulations.measures.flows import share_above
 from simulations.measures.joint import PartFound
 from simulations.measures.words import Said, in_both, say
-from simulations.traffic.massshares import is_known
 
 _LEAST = 0.5
 """Vehicles; less than half a vehicle is none."""
 
 
 def coarse_limits(part: PartFound, day_factor: float | None) -> list[Found]:
-    """Limits of the scenario inside the mass band of a class that the model cannot divide.
+    """Limits of the scenario inside the mass band of a class that the model did not divide there.
 
-    It keeps away the whole of a class without a known distribution of gross mass. Of the vehicles
-    that leave the bridge, the share up to the limit may lawfully stay, if the class is spread
-    evenly over its band; so much the relief is overstated at most.
+    Our engine divides all but classes without a known distribution of gross mass, others may keep
+    away the whole class. Of the vehicles that leave the bridge, the share up to the limit may
+    lawfully stay; so much the relief is overstated at most.
 
     Parameters
     ----------
@@ -27,14 +26,15 @@ def coarse_limits(part: PartFound, day_factor: float | None) -> list[Found]:
     gone = (flows.base_vehh - flows.scenario_vehh) * scale
     unit = in_both("an hour", "je Stunde") if day_factor is None else in_both("a day", "am Tag")
     out: list[Found] = []
+    divided = {(one.class_index, one.to_t) for one in flows.slices}
     for one in part.met:
         limit = one.restriction.value
         if not one.is_of_measure or one.restriction.kind != "gross_weight" or limit is None:
             continue
-        for item, vehicles in zip(flows.classes, gone.tolist(), strict=True):
+        for index, (item, vehicles) in enumerate(zip(flows.classes, gone.tolist(), strict=True)):
             if not item.mass_from_t < limit < item.mass_to_t or vehicles < _LEAST:
                 continue
-            if is_known(item.mass_distribution_id):
+            if (index, limit) in divided:
                 continue
             lawful = 1.0 - share_above(item, limit)
             text = say(
