@@ -32,6 +32,10 @@ class Reach:
         self._forward.sum_duplicates()  # scipy's search never ends on parallel links
         labels = connected_components(self._forward, connection="strong")[1]
         self.is_largest = labels == np.argmax(np.bincount(labels))
+        if self.is_largest.all():  # and nobody will ask for the way back
+            self._backward = self._forward
+            self.from_largest = self.to_largest = self.is_largest
+            return
         seed = int(np.argmax(self.is_largest))
         self.from_largest = self._reached(self._forward, seed)
         self._backward = csr_array(self._forward.T)

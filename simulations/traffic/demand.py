@@ -236,9 +236,16 @@ def _problems(graph: RoadGraph, demand: Demand) -> list[str]:
     wrong = ~(negative | (demand.flow_vehh <= _LARGEST_VEHH))
     problems += _listed("rows have no number of trips, or one beyond any city", wrong, demand)
     for ids, word in ((demand.origin, "begin"), (demand.destination, "end")):
-        unknown = ~np.isin(ids, graph.zone_id)
+        unknown = ~_is_among(ids, graph.zone_id)
         problems += _listed(f"rows {word} at a node that is no zone", unknown, demand)
     return problems
+
+
+def _is_among(ids: IdArray, ascending: IdArray) -> BoolArray:
+    """Which ids a sorted column holds."""
+    if ascending.size == 0:
+        return np.zeros(ids.size, dtype=np.bool_)
+    return ascending[np.minimum(ascending.searchsorted(ids), ascending.size - 1)] == ids
 
 
 def _listed(what: str, wrong: BoolArray, demand: Demand) -> list[str]:

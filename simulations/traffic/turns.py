@@ -95,8 +95,10 @@ def expand(
     """
     rules = _rules(network)
     ids = network.link_id[link_of]
-    carries = np.isin(ids, [first for first, _ in rules]) & ~no_through[head]
-    nodes = np.unique(head[carries]).tolist()
+    nodes: list[int] = []
+    if rules:
+        carries = np.isin(ids, [first for first, _ in rules]) & ~no_through[head]
+        nodes = np.unique(head[carries]).tolist()
     growing = _Growing(tail, head, no_through.size)
     through = no_through.copy()
     if nodes:
