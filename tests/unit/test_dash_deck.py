@@ -182,7 +182,7 @@ def test_from_far_away_main_roads_are_drawn_or_all_where_none_is_one(kinds, main
         for asset in city.assets
     )
     features = read_features(Town(replace(city, assets=assets)).twin)
-    drawn = decode_table(features.tables["roads_main"].body).columns["feature"].tolist()
+    drawn = list(decode_table(features.tables["roads_main"].body).columns["feature"])
     assert len({features.roads[row].asset.id for row in drawn}) == main
 
 
@@ -197,7 +197,7 @@ def test_buildings_are_drawn_with_their_height_or_low():
     features = read_features(Town(replace(city, assets=(*city.assets, *houses))).twin)
     assert features.has_buildings
     columns = decode_table(features.tables["buildings"].body).columns
-    assert columns["height"].tolist() == [20.0, 6.0]
+    assert list(columns["height"]) == [20.0, 6.0]
     assert not read_features(Town().twin).has_buildings
 
 
