@@ -26,7 +26,7 @@ from waiting import wait_for
 from dashboards.app import create_app
 from dashboards.security.guard import Listen
 from dashboards.serving import WebServer
-from sensors.broker import Publisher
+from sensors.broker import Publisher, Receipt
 from sensors.sensorthings.announcing import Announcer
 from sensors.sensorthings.conformance import CREATION
 from sensors.sensorthings.publishing import run
@@ -49,19 +49,10 @@ codec = "sensorthings_made"
 source = "sensorthings"
 """
 RIGHTS = """
-user publish
-topic write v1.1/#
-
-user serve
-topic write twin/sensorthings/observations
-
-user reader
-topic read v1.1/#
-
 user client
 topic write v1.1/+/Observations
 """
-USERS = ("ingest", "publish", "serve", "reader", "client")
+USERS = ("ingest", "publish", "serve", "client")
 STREAM = "B1-temp"
 
 
@@ -272,6 +263,18 @@ def test_the_independent_client_writes_and_reads_back_over_a_restart(site: Site)
     (endpoint,) = (one for uri, one in told_classes.items() if uri in CREATION)
     assert endpoint == {"endpoints": [f"mqtt://127.0.0.1:{site.broker.port}"]}
     site.stop_ingester()
+
+
+def test_a_receipt_says_whether_anybody_will_read_the_message(site: Site) -> None:
+    publisher = Publisher(site.broker_for("publish"), "twin-test-receipts")
+    states = []
+    for topic in (f"v1.1/Datastreams('{STREAM}')/Observations", "v1.1/nobody", "twin/forbidden"):
+        receipt = Receipt()
+        assert publisher.publish(topic, b'{"@iot.selfLink": ""}', receipt=receipt)
+        states.append(receipt.wait(20.0))
+    assert publisher.close() == 0
+    # the ingester is stopped, its session is at the broker
+    assert states == ["taken", "unheard", "refused"]
 
 
 def test_what_is_wrong_with_an_observation_is_said_before_it_is_sent(site: Site) -> None:
