@@ -1,12 +1,13 @@
 """A run that begins with the paths of another one."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from grids import CAR, LORRY, grid
 
+from simulations.traffic.assign import warm
 from simulations.traffic.assign.solve import problem
 from simulations.traffic.assign.warm import warm_start
 from simulations.traffic.demand import pairs
@@ -76,6 +77,25 @@ def test_only_rows_that_lost_something_are_shaken(town, base) -> None:
     kept = carried > 0.0
     np.testing.assert_allclose(carried[kept], now.demand_pceh[kept], rtol=1e-12)
     assert set(np.flatnonzero(~kept)) <= set(now.table.pairs(warm.shaken_rows))
+
+
+def test_a_second_closure_begins_like_one_of_a_process_that_knows_nothing(
+    town, base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streets = np.argsort(np.where(town.network.capacity_pceh < 1e5, base.volume_pceh, 0.0))
+    for row in streets[-3:]:
+        mask = town.network.mask.copy()
+        mask[row] = 0
+        now = posed(replace(town.network, mask=mask), town.demand)
+        known = warm_start(now, base.paths, base.classes)
+        with monkeypatch.context() as patch:
+            patch.setattr(warm, "_last", [])
+            fresh = warm_start(now, base.paths, base.classes)
+        assert known is not None
+        assert fresh is not None
+        for item in fields(known):
+            np.testing.assert_array_equal(getattr(known, item.name), getattr(fresh, item.name))
+    assert not base.paths.links.flags.writeable
 
 
 def test_changed_and_new_and_vanished_demand_is_followed(town, base) -> None:
