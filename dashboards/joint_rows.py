@@ -58,6 +58,17 @@ def mark_of(item: Document) -> str:
     return "\u00b1" if item.get("band") else "~"
 
 
+def rough(value: float | None) -> float | None:
+    """Two digits of a number that is an order of magnitude without a band.
+
+    Examples
+    --------
+    >>> rough(13831.2), rough(7.4), rough(None)
+    (14000.0, 7.4, None)
+    """
+    return None if value is None else float(f"{value:.2g}")
+
+
 def source_said(source: str, language: str) -> str:
     """Origin of a restriction; what we name ourselves in the language of the reader.
 

@@ -39,13 +39,15 @@ class Quantity:
     decimals: int
     least: float
     least_change: float
+    share: float = COMMON_SHARE
+    """Of the links in use, the share that the range of both sides holds."""
 
 
 QUANTITIES = {
     item.key: item
     for item in (
         Quantity("flow", "/h", 0, 100.0, 20.0),
-        Quantity("heavy", "/h", 0, 20.0, 5.0),
+        Quantity("heavy", "/h", 0, 20.0, 5.0, share=0.85),
         Quantity("time", "1", 2, 1.5, 0.1),
         Quantity("saturation", "%", 0, 100.0, 5.0),
     )
@@ -107,7 +109,8 @@ class RunLinks:
         """Range of both sides of a quantity, from zero (from 1 for the time ratio)."""
         sided, item = self.quantities[key], QUANTITIES[key]
         least = 1.0 if key == "time" else 0.0
-        found = _common(np.concatenate([sided.base, sided.scenario]))
+        both = np.concatenate([sided.base, sided.scenario])
+        found = _common(both[both > 0.0], item.share)
         return Scale("magnitude", least, max(nice(found), item.least))
 
     def change_scale(self, key: str) -> Scale:

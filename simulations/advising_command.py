@@ -43,7 +43,8 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
                 solve_by(twin, run, AdviceRuns(limits, OpenBases()), stop)
             else:
                 require_worker(twin, run)
-            run = follow(twin, run, stop, needs_worker=not options.here)
+            language = options.language or settings.dashboards.languages[0]
+            run = follow(twin, run, stop, needs_worker=not options.here, language=language)
         found = _document(twin, run)
     finally:
         twin.close()

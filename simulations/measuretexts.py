@@ -144,8 +144,15 @@ def _restrictions(document: Document, words: Words) -> Iterable[str]:
         if met["scenario_vehd"]:
             line += "; " + words("met_breaking", vehicles=words.number(met["scenario_vehd"]))
         if met["avoiding_vehd"]:
-            line += "; " + words("met_avoiding", vehicles=words.number(met["avoiding_vehd"]))
+            line += "; " + words(
+                "met_avoiding", vehicles=words.number(_rough(met["avoiding_vehd"]))
+            )
         yield line
+
+
+def _rough(value: float) -> float:
+    """Two digits of a number that has no band."""
+    return float(f"{value:.2g}")
 
 
 def _short(value: float, words: Words) -> str:

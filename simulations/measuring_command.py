@@ -51,7 +51,8 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
                 solve_by(twin, run, _solver(settings, options.cluster), stop)
             else:
                 require_worker(twin, run)
-            run = follow(twin, run, stop, needs_worker=not options.here)
+            language = options.language or settings.dashboards.languages[0]
+            run = follow(twin, run, stop, needs_worker=not options.here, language=language)
         return _end(twin, run, options, settings, name=scenario.name, was_known=was_known)
     finally:
         twin.close()

@@ -27,11 +27,13 @@ from simulations.running import (
 )
 from simulations.sweep import Cluster, Outcome, Plan, Processes, sweep
 from simulations.telling import report_text
+from simulations.wording import Words
 from twin.city import Twin
 from twin.errors import ScenarioError, SettingsError, SolveError, TwinError
 from twin.model.bases import StoredBase
 from twin.model.questions import require_gap
 from twin.model.scenarios import Run, Scenario, from_json
+from twin.model.statements import in_language
 from twin.model.traffic import SolveOptions
 from twin.model.traffic_state import live_of, validity
 from twin.runtime import open_twin
@@ -65,7 +67,8 @@ def command(settings: Settings, arguments: Sequence[str]) -> int:
                 solve_here(twin, run, settings, stop)
             else:
                 require_worker(twin, run)
-            run = follow(twin, run, stop, needs_worker=not options.here)
+            language = settings.dashboards.languages[0]
+            run = follow(twin, run, stop, needs_worker=not options.here, language=language)
         return _end(
             twin, run, settings, name=scenario.name, is_json=options.json, was_known=was_known
         )
@@ -144,7 +147,9 @@ def solve_by(twin: Twin, run: Run, solver: Solver, stop: threading.Event) -> Non
     thread.join()
 
 
-def follow(twin: Twin, run: Run, stop: threading.Event, *, needs_worker: bool = False) -> Run:
+def follow(
+    twin: Twin, run: Run, stop: threading.Event, *, needs_worker: bool = False, language: str = "en"
+) -> Run:
     """The run when it is over, with its progress on standard error; an interrupt cancels it.
 
     Raises
@@ -160,7 +165,7 @@ def follow(twin: Twin, run: Run, stop: threading.Event, *, needs_worker: bool = 
         if needs_worker and run.status == "queued" and twin.now() - look_at > LOOK_FOR_WORKER:
             require_worker(twin, run)
             look_at = twin.now()
-        text = f"run {run.id}: {run.status}, {run.progress:.0%} {run.message}".rstrip()
+        text = progress_line(run, language)
         if text != told:
             sys.stderr.write(f"  {text}\n")
             sys.stderr.flush()
@@ -168,6 +173,14 @@ def follow(twin: Twin, run: Run, stop: threading.Event, *, needs_worker: bool = 
         stop.wait(LOOK_S)
         run = twin.run(run.id)
     return run
+
+
+def progress_line(run: Run, language: str) -> str:
+    """How far a run is, in ``de`` or ``en``; what no table knows stays English."""
+    words = Words(language)
+    status, share = words(f"run_{run.status}"), words.share(run.progress)
+    message = in_language(run.message, language)
+    return words("run_line", number=str(run.id), status=status, share=share, text=message).rstrip()
 
 
 def _end(

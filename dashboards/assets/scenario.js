@@ -107,9 +107,17 @@
     keep(reply.kept);
     const address = window.location.pathname + reply.address;
     window.history.replaceState(window.history.state, "", address);
+    const held = document.activeElement ? document.activeElement.id : "";
     window.requestAnimationFrame(() =>
       window.requestAnimationFrame(() => {
         focusOn(reply.focus);
+        if (document.activeElement === document.body) {
+          focusOn(held);
+        }
+        if (document.activeElement === document.body) {
+          editor().tabIndex = -1;
+          editor().focus({ preventScroll: true });
+        }
         editor().dataset.n = String(reply.n);
         free();
       }),
@@ -181,7 +189,9 @@
 
   document.addEventListener("keydown", (event) => {
     const element = event.target;
-    if (!element.closest || !element.closest("#scenario")) {
+    // What had the focus may just have been drawn anew: then it lies on the page itself.
+    const isLost = element === document.body && editor();
+    if (!isLost && (!element.closest || !element.closest("#scenario"))) {
       return;
     }
     const isField = element.matches("input, select");
@@ -191,9 +201,9 @@
     } else if (event.key === "Enter" && isInForm && isField && element.tagName === "INPUT") {
       event.preventDefault();
       send("apply");
-    } else if ((event.ctrlKey || event.metaKey) && !isField && ["z", "y"].includes(event.key)) {
+    } else if ((event.ctrlKey || event.metaKey) && !isField && ["z", "y"].includes(event.key.toLowerCase())) {
       event.preventDefault();
-      send(event.key === "z" ? "undo" : "redo");
+      send(event.key.toLowerCase() === "z" && !event.shiftKey ? "undo" : "redo");
     }
   });
 

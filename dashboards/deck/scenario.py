@@ -62,7 +62,8 @@ def run_spec(*, sight: Sight, show: str, labels: Sequence[Label] = ()) -> dict[s
         layers += [*_side("left", "base"), *_side("right", "scenario")]
         layers += [*_closed("closed-before", "closed_before")]
         layers += [*_closed("closed-now", "run_closed", side="right")]
-    layers += [*_bridges(), _labels("bridge-labels", staggered(labels))]
+    side: Side = "" if show == "diff" else "right"
+    layers += [*_bridges(side), _labels("bridge-labels", staggered(labels), side=side)]
     return _spec(layers, sight)
 
 
@@ -205,9 +206,10 @@ def _closed(identity: str, table: str, *, side: Side = "") -> Iterable[pydeck.La
     )  # fmt: skip
 
 
-def _bridges() -> Iterable[pydeck.Layer]:
-    """Discs whose area grows with the change of heavy vehicles."""
-    disc = {
+def _bridges(side: Side = "") -> Iterable[pydeck.Layer]:
+    """Discs whose area grows with the change of heavy vehicles; not on the side of the base."""
+    disc: dict[str, object] = {
+        **({"side": String(side)} if side else {}),
         "data": _table("run_bridges"),
         "radius_units": PIXELS,
         "parameters": OVER,
@@ -225,7 +227,9 @@ def _bridges() -> Iterable[pydeck.Layer]:
     )  # fmt: skip
 
 
-def _labels(identity: str, labels: Sequence[Label], *, zoom: float = LABEL_ZOOM) -> pydeck.Layer:
+def _labels(
+    identity: str, labels: Sequence[Label], *, zoom: float = LABEL_ZOOM, side: Side = ""
+) -> pydeck.Layer:
     data = [
         {
             "text": label.text,
@@ -251,4 +255,5 @@ def _labels(identity: str, labels: Sequence[Label], *, zoom: float = LABEL_ZOOM)
         pickable=False,
         min_zoom=zoom,
         parameters=OVER,
+        **({"side": String(side)} if side else {}),
     )

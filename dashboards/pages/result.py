@@ -20,20 +20,24 @@ from dashboards.widgets import decision, result_comments, scenario_map
 from dashboards.widgets.parts import empty
 from dashboards.widgets.result_bridges import bridge_section, not_assessable
 from dashboards.widgets.result_comments import comment_section
-from dashboards.widgets.result_compare import compare_section
+from dashboards.widgets.result_compare import CHOICE, compare_section
 from dashboards.widgets.result_head import head, job_card, warnings
 from dashboards.widgets.result_kpis import kpi_section
 from dashboards.widgets.result_parts import said, sentence_list
 from dashboards.widgets.result_traffic import traffic_section
 from dashboards.widgets.tree import Tree
 from twin.advice_shelf import ADVICE_ENGINE
+from twin.city import Twin
 from twin.errors import RegistryError, StoreUnavailableError
 from twin.model.scenarios import Run
 
 TITLE = "result.title"
 PERMISSION = "state.read"
 PULSE_MS = 1000
-MOST_READ = 50
+FEW_OFFERED = 6
+"""More comparable runs than these come with a field that filters them."""
+READ_AT_ONCE, MOST_READ = 200, 1000
+"""Newest runs that are looked through for comparison."""
 PATH = "/result"
 
 
@@ -127,8 +131,24 @@ def _read(request: PageRequest, view: CityView) -> Shown:
             problems.append(texts("result.not_answered", n=texts.number(other)))
         else:
             answers.append(found)
-    offered = [run for run in twin.traffic.runs(limit=MOST_READ) if run.status == "done"]
-    return Shown(answers, offered, problems)
+    return Shown(answers, _comparable(twin, answers[0].run), problems)
+
+
+def _comparable(twin: Twin, first: Run) -> list[Run]:
+    """Answered runs of the same engine and base content, the newest first; no searches."""
+    found: list[Run] = []
+    below: int | None = None
+    for _ in range(MOST_READ // READ_AT_ONCE):
+        runs = twin.traffic.runs(limit=READ_AT_ONCE, below=below)
+        found += [
+            run
+            for run in runs
+            if (run.status, run.engine, run.base) == ("done", first.engine, first.base)
+        ]
+        if len(runs) < READ_AT_ONCE:
+            break
+        below = runs[-1].id
+    return found
 
 
 def _content(shown: Shown, request: PageRequest, view: CityView) -> list[Component]:
@@ -145,6 +165,7 @@ def _content(shown: Shown, request: PageRequest, view: CityView) -> list[Compone
         "traffic": [html.H2(texts("result.traffic")), *traffic_section(answer, names, texts)],
         "compare": [
             html.H2(texts("result.compare")),
+            *_filter(shown, texts),
             Tree(id="result-compare", tree=_compared(shown, texts)),
         ],
         "assumptions": _assumptions(answer, texts),
@@ -162,6 +183,15 @@ def _content(shown: Shown, request: PageRequest, view: CityView) -> list[Compone
         html.Nav(links, className="sections", **label),
         *(html.Section(content, id=key) for key, content in sections.items()),
     ]
+
+
+def _filter(shown: Shown, texts: Texts) -> list[Component]:
+    """Field that leaves of many comparable runs those with its words; a script does it."""
+    if len(shown.offered) <= FEW_OFFERED:
+        return []
+    label = texts("result.compare_filter")
+    field = dcc.Input(id="compare-filter", type="search", placeholder=label)
+    return [html.Label([label, " ", field], className="bar", **{"data-filters": CHOICE})]
 
 
 def _in_short(answer: Answer, texts: Texts) -> list[Component]:

@@ -4,9 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from dashboards.i18n.translate import NOTHING, Texts
-from dashboards.joint_rows import unit_of
+from dashboards.joint_rows import repeated, unit_of
 from dashboards.reports.base_quality import base_quality
 from dashboards.reports.in_short import in_short
 from dashboards.reports.mapdata import MapData
@@ -40,6 +41,7 @@ MOST_CHAINS = 10
 """Bridges whose chains are told one by one; the table of bridges holds all."""
 SEVERITIES = ("critical", "warning", "info")
 LONGEST_CODE = 6000
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost", "0.0.0.0"})  # noqa: S104 - what is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,13 +203,14 @@ def _bridges(document: Document, write: Writing) -> list[Block]:
 
 def _chains(document: Document, write: Writing) -> list[Block]:
     told = [one for one in document["bridges"] if one["chain"]]
+    again = repeated(document["bridges"])
     if not told:
         return [Text(write.word("no_chains"))]
     found: list[Block] = []
     for one in told[:MOST_CHAINS]:
         found.append(Heading(shown(one["name"])))
         found.append(Items(write.all_said(one["chain"]), is_ordered=True))
-        causes = cause_table(one, write)
+        causes = None if one["part"] in again else cause_table(one, write)
         found += [causes] if causes else []
     if len(told) > MOST_CHAINS:
         found.append(Text(write.word("more_chains", n=len(told) - MOST_CHAINS), "note"))
@@ -294,8 +297,11 @@ def _reproduce(source: Source, write: Writing) -> list[Block]:
     found: list[Block] = [
         Text(write.word("reproduce_lead")),
         Code(command_line(inputs)),
+        Text(write.word("reproduce_base", name=shown(str(base.get("name", ""))),
+                        version=base.get("version", NOTHING)), "note"),
         Link(write.word("result_at"), source.addresses["result"]),
         Link(write.word("document_at"), source.addresses["document"]),
+        *_reachable(source, write),
         Facts(
             write.word("inputs"), _head(write),
             (
@@ -325,11 +331,20 @@ def command_line(inputs: Document) -> str:
 
     Examples
     --------
-    >>> command_line({"members": 50, "seed": 3, "relative_gap": 1e-4, "base": {"name": "today"}})
-    'twin measures run scenario.json --members 50 --seed 3'
+    >>> base = {"name": "today", "version": 2}
+    >>> command_line({"members": 50, "seed": 3, "relative_gap": 1e-4, "base": base})
+    'twin measures run scenario.json --members 50 --seed 3  # base today, version 2'
     """
     members = f" --members {inputs['members']} --seed {inputs['seed']}" if inputs["members"] else ""
-    return f"twin measures run scenario.json{members}"
+    base = inputs["base"]
+    about = shown(f"base {base.get('name', '')}, version {base.get('version', NOTHING)}")
+    return f"twin measures run scenario.json{members}  # {about}"
+
+
+def _reachable(source: Source, write: Writing) -> list[Block]:
+    """That addresses lead to nowhere but the computer that wrote them, if they do."""
+    host = urlsplit(source.addresses["result"]).hostname or ""
+    return [Text(write.word("addresses_local"), "note")] if host in LOOPBACK else []
 
 
 def _joined(words: Sequence[str]) -> str:

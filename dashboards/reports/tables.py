@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from dashboards.i18n.translate import NOTHING
-from dashboards.joint_rows import mark_of, repeated, source_said, unit_of
+from dashboards.joint_rows import mark_of, repeated, rough, source_said, unit_of
 from dashboards.reports.paper import Cell, Column, Table, table
 from dashboards.reports.writing import Document, Writing, shown
 
@@ -137,7 +137,7 @@ def restriction_table(bridges: Sequence[Document], write: Writing) -> Table | No
             ),
             Cell(write.fitting(item["base_vehd"])),
             Cell(write.fitting(item["scenario_vehd"])),
-            Cell(write.fitting(item["avoiding_vehd"])),
+            Cell(_about(item["avoiding_vehd"], write)),
         ]
         for one, item in found
     ]
@@ -149,7 +149,13 @@ def restriction_table(bridges: Sequence[Document], write: Writing) -> Table | No
         Column(write.word("column.breaking_after"), "right"),
         Column(write.word("column.avoiding"), "right"),
     )
-    return table(write.word("caption.restrictions"), columns, rows) if rows else None
+    note = write.word("avoiding_note") if any(one["avoiding_vehd"] for _, one in found) else ""
+    return table(write.word("caption.restrictions"), columns, rows, note=note) if rows else None
+
+
+def _about(value: float | None, write: Writing) -> str:
+    """A number of which only the order of magnitude is known; nothing is exactly nothing."""
+    return f"≈\u202f{write.fitting(rough(value))}" if value else write.fitting(value)
 
 
 def _extent(item: Document, write: Writing) -> str:

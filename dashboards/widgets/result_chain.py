@@ -8,7 +8,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboards.i18n.translate import NOTHING, Texts
-from dashboards.joint_rows import source_said
+from dashboards.joint_rows import rough, source_said
 from dashboards.run_words import signed_text
 from dashboards.widgets.parts import definition
 from dashboards.widgets.result_parts import (
@@ -240,12 +240,21 @@ def _restrictions(bridge: Document, texts: Texts) -> list[Component]:
                 ),
                 *(
                     html.Td(texts.number(item[key], 0), className="number")
-                    for key in ("base_vehd", "scenario_vehd", "avoiding_vehd")
+                    for key in ("base_vehd", "scenario_vehd")
                 ),
+                html.Td(_about(item["avoiding_vehd"], texts), className="number"),
                 html.Td(source_said(item["source"], texts.language)),
             ]
         )
         for item in found
     ]
     caption = texts("result.restrictions_caption")
-    return [table(caption, head, body, identity="restrictions", numbers=(2, 3, 4))]
+    note = html.P(texts("paper.avoiding_note"), className="note")
+    has_note = any(item["avoiding_vehd"] for item in found)
+    made = table(caption, head, body, identity="restrictions", numbers=(2, 3, 4))
+    return [made, note] if has_note else [made]
+
+
+def _about(value: float | None, texts: Texts) -> str:
+    """A number of which only the order of magnitude is known; nothing is exactly nothing."""
+    return f"≈\u202f{texts.number(rough(value))}" if value else texts.number(value)

@@ -7,6 +7,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboards.i18n.translate import NOTHING, Texts
+from dashboards.joint_rows import repeated
 from dashboards.results import Answer, Figure, figures_of, rank_of, same_base
 from dashboards.state import MOST_COMPARED
 from dashboards.widgets.parts import change, extra, go
@@ -15,7 +16,8 @@ from dashboards.widgets.result_kpis import kpi_name, kpi_unit
 from dashboards.widgets.result_parts import KPI_DECIMALS, changed, span, table
 from twin.model.scenarios import Run
 
-MOST_OFFERED = 12
+CHOICE = "compare-choice"
+"""Element that holds the buttons of the runs that may be compared."""
 Document = Mapping[str, Any]
 
 
@@ -45,13 +47,13 @@ def compare_section(
 
 
 def _choice(answers: Sequence[Answer], offered: Sequence[Run], texts: Texts) -> list[Component]:
-    """A button for every run: pressed while it is compared."""
+    """A button for every run, pressed while it is compared; many of them scroll."""
     first = answers[0].run.id
     chosen = [answer.run.id for answer in answers[1:]]
     known = {answer.run.id: answer.run for answer in answers[1:]}
     known |= {run.id: run for run in offered if run.id != first}
     buttons = []
-    for number, run in list(known.items())[: max(MOST_OFFERED, len(chosen))]:
+    for number, run in known.items():
         is_chosen = number in chosen
         wanted = [one for one in chosen if one != number] if is_chosen else [*chosen, number]
         buttons.append(
@@ -65,7 +67,9 @@ def _choice(answers: Sequence[Answer], offered: Sequence[Run], texts: Texts) -> 
     if not buttons:
         return [html.P(texts("result.compare_empty"), className="note")]
     label = texts("result.compare_choose", most=MOST_COMPARED)
-    group = html.Div(buttons, className="switches", role="group", **extra(aria_label=label))
+    group = html.Div(
+        buttons, className="switches choice", id=CHOICE, role="group", **extra(aria_label=label)
+    )  # fmt: skip
     return [html.Span(label), group]
 
 
@@ -150,6 +154,7 @@ def _bridges(answers: Sequence[Answer], texts: Texts) -> list[Component]:
         return [html.P(texts("result.compare_no_bridges"), className="note")]
     is_one_base = same_base(answers)
     found = [{place_of(bridge): bridge for bridge in answer.bridges} for answer in joint]
+    again = frozenset().union(*(repeated(answer.bridges) for answer in joint))
     places: dict[str, float] = {}
     for bridges in found:
         for place, bridge in bridges.items():
@@ -163,7 +168,9 @@ def _bridges(answers: Sequence[Answer], texts: Texts) -> list[Component]:
             texts(f"result.{heavy}", run=number, unit=texts.unit("/d")),
             texts("result.factor_of", run=number),
         ]
-    body = [_bridge_row(place, found, texts, is_one_base=is_one_base) for place in ranked]
+    body = [
+        _bridge_row(place, found, texts, is_one_base=is_one_base, again=again) for place in ranked
+    ]
     caption = texts("result.compare_bridges")
     told = _other_tools(found, ranked, texts)
     return [table(caption, head, body, identity="cmp-bridges", numbers=range(1, len(head))), *told]
@@ -185,8 +192,10 @@ def _other_tools(
 
 
 def _bridge_row(
-    place: str, found: Sequence[Mapping[str, Document]], texts: Texts, *, is_one_base: bool
-) -> html.Tr:
+    place: str, found: Sequence[Mapping[str, Document]], texts: Texts, *, is_one_base: bool,
+    again: frozenset[str],
+) -> html.Tr:  # fmt: skip
+    """Row of a bridge; vehicles of parts in ``again`` are those of a part above."""
     cells: list[Any] = []
     name = place
     for bridges in found:
@@ -197,11 +206,12 @@ def _bridge_row(
         name = bridge["name"] or name
         heavy, fatigue = bridge["heavy"], bridge["fatigue"]
         is_real = bool(heavy["is_significant"])
-        cells.append(
-            _with_band(heavy["change_vehd"], heavy["band"], 0, texts, is_real=is_real)
-            if is_one_base
-            else texts.number(heavy["scenario_vehd"])
-        )
+        if bridge["part"] in again:
+            cells.append([NOTHING, html.Div(texts("result.same_vehicles"), className="remark")])
+        elif is_one_base:
+            cells.append(_with_band(heavy["change_vehd"], heavy["band"], 0, texts, is_real=is_real))
+        else:
+            cells.append(texts.number(heavy["scenario_vehd"]))
         cells.append(texts.number(fatigue["factor"], 2))
     return html.Tr(
         [html.Th(name, scope="row"), *(html.Td(one, className="number") for one in cells)],

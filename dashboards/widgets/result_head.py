@@ -11,7 +11,7 @@ from dashboards.results import Answer
 from dashboards.widgets.parts import definition, extra
 from dashboards.widgets.result_parts import said, sentence_list, word
 from twin.model.scenario_words import sentences
-from twin.model.statements import in_language
+from twin.model.statements import in_language, statement
 
 SHORT_HASH = 12
 NOT_KNOWN = {"not_watched": "not_watched", "unknown": "validity_unknown"}
@@ -131,7 +131,9 @@ def job_card(answer: Answer, texts: Texts) -> list[Component]:
     if run.status == "running":
         words.append(html.Span(f" {texts.number(done)}\u202f%"))
     if run.message:
-        words.append(html.Span(f" {said(run.message, texts)}", lang="en"))
+        known = statement(run.message)
+        own = {} if known.key else {"lang": "en"}
+        words.append(html.Span(f" {said(run.message, texts)}", **own))
     bar = html.Div(
         html.Div(style={"width": f"{done}%"}),
         className="progress",

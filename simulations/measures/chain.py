@@ -204,9 +204,7 @@ def _tell_met(one: MetRestriction, name: str, day: float, add: _Add) -> None:
         vehicles = _whole_number(one.scenario_vehh * day)
         add(severity, say("finding.violated", vehicles=vehicles, **values))
     elif one.status == "avoided" and not one.is_of_measure:
-        vehicles, base = (
-            _whole_number(x * day) for x in (one.avoiding_vehh, one.base_avoiding_vehh)
-        )
+        vehicles, base = (_about(x * day) for x in (one.avoiding_vehh, one.base_avoiding_vehh))
         add("info", say("finding.avoided", vehicles=vehicles, base=base, **values))
 
 
@@ -240,6 +238,17 @@ def detail_said(name: str) -> Said:
     if found is None or found[1] not in EFFECT_UNITS:
         return in_both(name, name)
     return say("word.at", effect=say(f"word.{found[1]}"), station=found[2])
+
+
+def _about(value: float) -> str:
+    """Number of which two digits are meant.
+
+    Examples
+    --------
+    >>> [_about(value) for value in (13831.2, 628.0, 7.4)]
+    ['14,000', '630', '7']
+    """
+    return f"{round(float(f'{value:.2g}')):,}"
 
 
 def _whole_number(value: float) -> str:

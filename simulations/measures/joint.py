@@ -135,7 +135,7 @@ def analyse(
     """
     require_unique(cases)
     ways = Ways.of(sides)
-    nodes = _zone_names(sides, names)
+    nodes, links = _zone_names(sides, names), _link_names(sides, names)
     parts, without = [], []
     for case in sorted(cases, key=lambda one: (one.asset_id, one.part_id)):
         before, whole = rows_of_case(case, sides.before)
@@ -145,8 +145,9 @@ def analyse(
             continue
         parts.append(
             _part(
-                case, sides, before, after, scenario=scenario, seed=seed, nodes=nodes, ways=ways,
-                with_weeks=with_weeks, whole=whole and case.part_id != case.asset_id,
+                case, sides, before, after, scenario=scenario, seed=seed, nodes=nodes,
+                link_names=links, ways=ways, with_weeks=with_weeks,
+                whole=whole and case.part_id != case.asset_id,
             )
         )  # fmt: skip
     ranked = sorted(
@@ -158,7 +159,8 @@ def analyse(
 def _part(
     case: BridgeCase, sides: TrafficSides, before: tuple[BridgeTraffic, ...],
     after: tuple[BridgeTraffic, ...], *, scenario: Scenario, seed: int,
-    nodes: Mapping[int, str], ways: Ways, with_weeks: bool, whole: bool,
+    nodes: Mapping[int, str], link_names: Mapping[str, str], ways: Ways, with_weeks: bool,
+    whole: bool,
 ) -> PartFound:  # fmt: skip
     links = np.unique([row.link_ids[0] for row in (*before, *after)]).astype(np.int64)
     flows = part_flows(case, sides, before, after)
@@ -202,7 +204,7 @@ def _part(
         label=_label(sides, links),
         is_whole=whole,
         said=tuple(_said(case, told, drawn if used is not None or tool == "C" else None, said,
-                         whole=whole)),
+                         whole=whole, links=link_names)),
     )  # fmt: skip
 
 
@@ -219,10 +221,10 @@ def _told(
 
 def _said(
     case: BridgeCase, told: DamageFound | None, drawn: Week | None, more: Sequence[Said], *,
-    whole: bool,
+    whole: bool, links: Mapping[str, str],
 ) -> list[Said]:  # fmt: skip
     texts = [*case.assumptions, *(told.assumptions if told is not None else ())]
-    out = [*of_texts(texts), *more]
+    out = [*of_texts(texts, links=links), *more]
     if whole:
         out.append(say("assume.part_unknown", name=case.name))
     if told is not None and told.status == "relative":
@@ -276,6 +278,13 @@ def _label(sides: TrafficSides, links: NDArray[np.int64]) -> str:
     labels = {known[link] for link in links.tolist() if link in known}
     order = ("inferred", "near", "observed")
     return next((one for one in order if one in labels), "")
+
+
+def _link_names(sides: TrafficSides, names: Mapping[str, str]) -> Mapping[str, str]:
+    """Readable names by number of the link, for sentences that list links."""
+    network = sides.edited.network
+    ids = zip(network.link_id.tolist(), network.link_name, strict=False)
+    return {str(link): names.get(name, name) for link, name in ids if name}
 
 
 def _zone_names(sides: TrafficSides, names: Mapping[str, str]) -> Mapping[int, str]:

@@ -10,6 +10,8 @@ from twin.model.phrases import said, written
 from twin.model.statements import documents, german_value
 from twin.model.tables import rows
 
+_NO_NAMES: Mapping[str, str] = MappingProxyType({})
+
 
 class Said(TypedDict):
     """A sentence: key, values, and the text in both languages."""
@@ -49,8 +51,10 @@ def of_phrase(phrase: Phrase) -> Said:
     }
 
 
-def of_texts(texts: "tuple[str, ...] | list[str]") -> list[Said]:
-    """English sentences of models, each once, in both languages."""
+def of_texts(
+    texts: "tuple[str, ...] | list[str]", *, links: Mapping[str, str] = _NO_NAMES
+) -> list[Said]:
+    """English sentences of models, each once, in both languages; links by their names."""
     return [
         {
             "key": str(one["key"]),
@@ -58,7 +62,7 @@ def of_texts(texts: "tuple[str, ...] | list[str]") -> list[Said]:
             "de": str(one["de"]),
             "en": str(one["en"]),
         }
-        for one in documents(dict.fromkeys(texts))
+        for one in documents(dict.fromkeys(texts), links=links)
     ]
 
 

@@ -9,11 +9,15 @@ from paper_case import paper_source
 from dashboards.i18n.translate import Texts
 from dashboards.joint_rows import mark_of
 from dashboards.reports.base_quality import base_quality
+from dashboards.reports.build import build
 from dashboards.reports.in_short import in_short
+from dashboards.reports.paper import Heading, Items, Table, Text
 from dashboards.reports.writing import Writing
 from simulations.measures.bands import Ensemble, MemberFound, PartMember
+from simulations.measures.chain import _about
 from simulations.measures.document import Measures
 from simulations.measures.writing import write
+from twin.model.statements import in_language, statement
 
 MEMBERS = 20
 NOT_CALIBRATED: dict[str, Any] = {
@@ -145,9 +149,6 @@ def test_a_calibrated_base_and_one_without_counts_are_said_as_such() -> None:
 
 
 def test_the_paper_says_how_good_its_base_is_right_below_its_answer() -> None:
-    from dashboards.reports.build import build  # noqa: PLC0415 - typesetting is imported late
-    from dashboards.reports.paper import Heading, Items  # noqa: PLC0415 - as above
-
     def worse(found: dict[str, Any]) -> None:
         found["inputs"]["base"] |= NOT_CALIBRATED
 
@@ -157,3 +158,48 @@ def test_the_paper_says_how_good_its_base_is_right_below_its_answer() -> None:
     assert title == Heading("Wie gut die Basis ist")
     assert isinstance(quality, Items)
     assert "NICHT kalibriert" in quality.texts[0]
+
+
+def test_vehicles_that_avoid_a_bridge_are_told_with_two_digits() -> None:
+    assert [_about(value) for value in (13831.2, 628.0, 0.0)] == ["14,000", "630", "0"]
+
+
+def test_a_paper_shows_vehicles_of_shared_parts_once_and_warns_of_local_addresses() -> None:
+    def shared(found: dict[str, Any]) -> None:
+        first = next(one for one in found["bridges"] if one["causes"] and one["chain"])
+        twice = [{**first, "part": f"{first['asset']}/{n}", "carries_whole_bridge": True,
+                  "name": f"part {n}"} for n in "AB"]  # fmt: skip
+        found["bridges"] = twice
+
+    paper = build(paper_source(shared), Texts("en"))
+    chains = paper.sections[4].blocks
+    assert [one.text for one in chains if isinstance(one, Heading)] == ["part A", "part B"]
+    assert sum(isinstance(one, Table) for one in chains) == 1
+    notes = [one.text for one in paper.sections[-1].blocks if isinstance(one, Text)]
+    assert any("dashboards.public_url" in text for text in notes)
+    assert any("version 1" in text for text in notes)
+
+
+@pytest.mark.parametrize(
+    ("message", "german"),
+    [
+        ("3 of 50 members", "3 von 50 Mitgliedern"),
+        ("sweeps 4, gap 1.2e-05", "Durchgang 4, Gap 1,2e-05"),
+        ("it took longer than its time limit; raise traffic.time_limit_s", "Zeitgrenze"),
+        ("the question was asked of measures 3, installed is 4; ask again", "bitte neu fragen"),
+    ],
+)
+def test_what_a_run_says_of_itself_is_german_for_german_readers(message: str, german: str) -> None:
+    assert german in in_language(message, "de")
+    assert in_language(message, "en") == message
+
+
+def test_sentences_name_vehicle_classes_in_both_languages() -> None:
+    text = (
+        "band cut: the limit of 15 t lies inside 12 to 26 t; the whole class hgv_12_26 is banned "
+        "from 2 link(s): 7, 8"
+    )
+    found = statement(text, links={"7": "Brückenstraße", "8": "Ring"})
+    for language in ("de", "en"):
+        assert "hgv_" not in found.said(language)
+        assert "Brückenstraße, Ring" in found.said(language)

@@ -72,9 +72,10 @@ def statement(text: str, *, links: Mapping[str, str] = _NO_NAMES) -> Statement:
         values = found.groupdict()
         if "links" in values and links:
             values["links"] = _ID.sub(lambda one: links.get(one[0], one[0]), values["links"])
+        shown = {name: english_value(value) for name, value in values.items()}
         german_values = {name: german_value(value) for name, value in values.items()}
         return Statement(
-            key, MappingProxyType(values), english.format(**values), german.format(**german_values)
+            key, MappingProxyType(values), english.format(**shown), german.format(**german_values)
         )
     return Statement("", _NO_NAMES, text, text)
 
@@ -99,6 +100,17 @@ def in_language(said: object, language: str) -> str:
     return statement(str(said)).said(language)
 
 
+def english_value(value: str) -> str:
+    """Value of a sentence as English writes it: classes by their names.
+
+    Examples
+    --------
+    >>> [english_value(text) for text in ("7.8%", "hgv_12_26")]
+    ['7.8%', 'heavy vehicle 12 to 26 t']
+    """
+    return _class_names().get(value, value)
+
+
 def german_value(value: str) -> str:
     """Value of a sentence as German writes it: numbers, dates, classes, measures, words.
 
@@ -118,6 +130,12 @@ def german_value(value: str) -> str:
     if date is not None:
         return f"{date[3]}.{date[2]}.{date[1]}{date[4]}"
     return _MORE.sub(r" und \1 weitere", value)
+
+
+@cache
+def _class_names() -> Mapping[str, str]:
+    """English names of vehicle classes by key."""
+    return MappingProxyType({row["key"]: row["english"] for row in rows("vehicle_classes")})
 
 
 @cache
