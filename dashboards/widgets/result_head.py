@@ -132,8 +132,8 @@ def job_card(answer: Answer, texts: Texts) -> list[Component]:
         words.append(html.Span(f" {texts.number(done)}\u202f%"))
     if run.message:
         known = statement(run.message)
-        own = {} if known.key else {"lang": "en"}
-        words.append(html.Span(f" {said(run.message, texts)}", **own))
+        language = texts.language if known.key else "en"
+        words.append(html.Span(f" {said(run.message, texts)}", lang=language))
     bar = html.Div(
         html.Div(style={"width": f"{done}%"}),
         className="progress",
