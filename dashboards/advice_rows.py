@@ -33,8 +33,8 @@ FIGURES = (
     RankColumn("damage", _share, "%", 0),
     RankColumn("crossings", lambda rank: rank["crossings_vehd"], "/d"),
     RankColumn("unserved", lambda rank: rank["unserved_vehh"], "/h"),
-    RankColumn("vehicle_h", lambda rank: rank["vehicle_h"], "h/h", 1),
-    RankColumn("heavy_km", lambda rank: rank["heavy_km"], "km/h", 0),
+    RankColumn("vehicle_h", lambda rank: rank["vehicle_h"], decimals=1),
+    RankColumn("heavy_km", lambda rank: rank["heavy_km"]),
 )
 """Figures of a set: its effect on the bridge, and what traffic pays in the hour of the base."""
 
