@@ -1,5 +1,6 @@
 """Tables of a bridge: modes, crossings, models against sensors, register of models."""
 
+import re
 from collections.abc import Iterable
 
 from dash import html
@@ -21,7 +22,18 @@ PURPOSES = ("compensation", "trend", "bearing", "structure", "bwim")
 """Kinds of registered models whose purpose has a sentence in every language."""
 PRODUCT = "stadtzwilling"
 """Owner of models that an analysis trains of its own accord."""
+FIGURES = (
+    "least_explained_share",
+    "slope_mm_per_k",
+    "residual",
+    "factor",
+    "strain_per_moment",
+    "structure_temperature_c",
+)
+"""Figures of models with words in every language."""
+SMALL, SMALL_DECIMALS = 0.1, 4
 KMH_PER_MS = 3.6
+_LAG = re.compile(r"temperature_lag_(\d+)h_c")
 
 
 def modes_table(view: BridgeView, texts: Texts) -> list[Component]:
@@ -109,7 +121,7 @@ def model_tables(view: BridgeView, texts: Texts) -> list[Component]:
         ]
         head = [
             texts(f"bridge.{key}")
-            for key in ("model", "sensor", "predicted", "measured", "error", "verdict")
+            for key in ("model_name", "sensor", "predicted", "measured", "error", "verdict")
         ]
         parts.append(plain_table(texts("bridge.checks"), head, rows, numbers=[2, 3, 4]))
     if view.models:
@@ -126,7 +138,7 @@ def model_tables(view: BridgeView, texts: Texts) -> list[Component]:
         ]
         head = [
             texts(f"bridge.{key}")
-            for key in ("model", "version", "trained", "metric", "valid_in", "verdict")
+            for key in ("model_name", "version", "trained", "metric", "valid_in", "verdict")
         ]
         parts.append(plain_table(texts("bridge.register"), head, rows))
         earlier = len(view.models) - len(rows)
@@ -149,7 +161,7 @@ def _purpose(model: TrainedModel, texts: Texts) -> str | Component:
     """What a trained model is for; as it was registered where its kind is not one of ours."""
     kind, _, subject = model.name.partition(".")
     if kind in PURPOSES:
-        purpose = texts(f"bridge.purpose_{kind}", subject=subject)
+        purpose = texts(f"bridge.purpose_{kind}", subject=subject).replace(" :", ":")
         if model.owner == PRODUCT:
             return purpose
         return texts("bridge.calibrated_by", purpose=purpose, owner=model.owner)
@@ -165,9 +177,19 @@ def _error(check: Check, texts: Texts) -> str:
 
 def _metric(model: TrainedModel, texts: Texts) -> str:
     name, value, count = model.metric
-    return f"{name.replace('_', ' ')} {texts.number(value, 2)} (n {texts.number(count)})"
+    decimals = SMALL_DECIMALS if abs(value) < SMALL else 2
+    return f"{_figure(name, texts)} {texts.number(value, decimals)} (n {texts.number(count)})"
 
 
 def _limits(name: str, span: tuple[float, float], texts: Texts) -> str:
-    least, most = (texts.number(value, 1) for value in span)
-    return f"{name.replace('_', ' ')} {least}\u2026{most}"
+    decimals = SMALL_DECIMALS if 0.0 < abs(span[0]) < SMALL else 1
+    least, most = (texts.number(value, decimals) for value in span)
+    return f"{_figure(name, texts)} {least}\u2026{most}"
+
+
+def _figure(name: str, texts: Texts) -> str:
+    """A figure of a model in words; its name where there are none."""
+    lag = _LAG.fullmatch(name)
+    if lag is not None:
+        return texts("bridge.figure_temperature_lag", hours=texts.number(int(lag[1])))
+    return texts(f"bridge.figure_{name}") if name in FIGURES else name.replace("_", " ")

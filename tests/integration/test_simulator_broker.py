@@ -121,7 +121,7 @@ def test_every_stream_of_the_demo_city_arrives_and_a_restart_repeats_it(broker):
 
         with simulating(broker):
             wait_for(lambda: complete(1600), "the present and the past minute")
-        assert len(received.streams()) == 421
+        assert len(received.streams()) == 423
         assert received.repeated == 0
 
         with simulating(broker) as second:

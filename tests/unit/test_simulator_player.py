@@ -283,7 +283,8 @@ def test_the_simulation_starts_with_the_present_then_the_past_then_goes_on():
 def test_after_a_long_pause_only_the_newest_span_is_delivered():
     awake = NOW + timedelta(hours=8)
     moments = itertools.chain([NOW], itertools.repeat(awake))
-    start = 421 + len(list(player().past(NOW_US, span_us=30 * MICRO)))
+    one = player()
+    start = len([*one.present(NOW_US), *one.past(NOW_US, span_us=30 * MICRO)])
     found = simulate(lambda: next(moments), most=start + 500, history_us=30 * MICRO)
     times = [item["t"] for item in map(json_of, found[start:]) if item]
     assert min(times) > (awake - EPOCH) / timedelta(milliseconds=1) - 30_000
