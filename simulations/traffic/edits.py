@@ -146,7 +146,7 @@ def apply(
     if not has_effect and must_change:
         raise ScenarioError(_no_effect(scenario, active, moment, draft))
     if moment is None and any(i.valid_from or i.valid_until for i in scenario.interventions):
-        draft.assumptions.append("validity was not looked at: no time was given, everything acts")
+        draft.warnings.append("validity was not looked at: no time was given, everything acts")
     if moment is not None:
         draft.assumptions.append(_trips_of(demand, moment))
     inactive = tuple(item for item in scenario.interventions if not item.is_valid(moment))

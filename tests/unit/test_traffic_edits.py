@@ -319,7 +319,7 @@ def test_what_is_not_valid_at_the_time_is_inactive() -> None:
     assert edited(works, other, at=BEGIN).removed_links.tolist() == [1, 2]
     result = edited(works, other, at=END)
     assert (result.removed_links.tolist(), result.inactive) == ([2], (works,))
-    assert "validity was not looked at" in edited(works).assumptions[0]
+    assert "validity was not looked at" in edited(works).warnings[0]
     with pytest.raises(ScenarioError, match="no intervention is valid at 2026-11-24 06:00"):
         edited(works, at=END)
     network, demand = two_routes()
