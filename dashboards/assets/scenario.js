@@ -12,6 +12,7 @@
   let typing = null;
   let lost = null;
   let waiting = [];
+  let isInside = false; // whether the focus was last in the editor
 
   const editor = () => document.getElementById("scenario");
 
@@ -111,10 +112,10 @@
     window.requestAnimationFrame(() =>
       window.requestAnimationFrame(() => {
         focusOn(reply.focus);
-        if (document.activeElement === document.body) {
+        if (isInside && document.activeElement === document.body) {
           focusOn(held);
         }
-        if (document.activeElement === document.body) {
+        if (isInside && document.activeElement === document.body) {
           editor().tabIndex = -1;
           editor().focus({ preventScroll: true });
         }
@@ -185,6 +186,10 @@
     } else if (element.matches("[data-compare]")) {
       compare();
     }
+  });
+
+  document.addEventListener("focusin", (event) => {
+    isInside = Boolean(event.target.closest("#scenario"));
   });
 
   document.addEventListener("keydown", (event) => {

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from dashboards.i18n.translate import NOTHING, Texts
 from dashboards.joint_rows import repeated, unit_of
 from dashboards.reports.base_quality import base_quality
-from dashboards.reports.in_short import in_short
+from dashboards.reports.in_short import asset_name, in_short
 from dashboards.reports.mapdata import MapData
 from dashboards.reports.paper import (
     Attachment,
@@ -149,7 +149,8 @@ def _json(value: object) -> str:
 def _measures(source: Source, write: Writing) -> list[Block]:
     document = source.document
     sentences = document["sentences"].get(write.texts.language, ())
-    names = ", ".join(shown(one["name"]) for one in document["bridges"] if one["role"] == "target")
+    targets = [asset_name(one) for one in document["bridges"] if one["role"] == "target"]
+    names = ", ".join(dict.fromkeys(targets))
     question = write.word("question_of", names=names) if names else write.word("question")
     found: list[Block] = [Text(question, "lead")]
     if sentences:

@@ -41,7 +41,7 @@ def _target(one: Document, write: Writing) -> str:
         damage = write.word("short.damage", factor=write.factor(fatigue["factor"]), kind=named)
     return write.word(
         "short.target",
-        bridge=_asset_name(one),
+        bridge=asset_name(one),
         before=write.fitting(heavy[f"base_{unit}"]),
         after=write.fitting(heavy[f"scenario_{unit}"]),
         per=write.word(f"short.{unit}"),
@@ -49,7 +49,7 @@ def _target(one: Document, write: Writing) -> str:
     )
 
 
-def _asset_name(one: Document) -> str:
+def asset_name(one: Document) -> str:
     """Name of the bridge where its part carries all of it, else that of the part."""
     name = shown(one["name"])
     return name.rpartition(", ")[0] or name if one.get("carries_whole_bridge") else name
@@ -76,7 +76,7 @@ def _detour(one: Document, write: Writing) -> str:
     band = write.span(heavy["band"], has_sign=True)
     return write.word(
         "short.detour" if not band else "short.detour_band",
-        bridge=_asset_name(one),
+        bridge=asset_name(one),
         change=write.signed(heavy[f"change_{unit}"]),
         per=write.word(f"short.{unit}"),
         band=band,
@@ -85,7 +85,7 @@ def _detour(one: Document, write: Writing) -> str:
 
 def _restrictions(bridges: Sequence[Document], write: Writing) -> Iterator[str]:
     broken = [
-        f"{_asset_name(one)} ({write.named('restriction', item['kind'])})"
+        f"{asset_name(one)} ({write.named('restriction', item['kind'])})"
         for one in bridges
         for item in one["restrictions"]
         if item["status"] == "newly_violated"

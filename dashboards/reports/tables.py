@@ -48,8 +48,8 @@ def _bridge(number: int, one: Document, write: Writing, *, is_again: bool) -> li
     roles += [write.named("label", heavy["label"])] if heavy["label"] else []
     roles += [write.word("whole_bridge")] if one.get("carries_whole_bridge") else []
     change = write.signed(heavy.get(f"change_{unit}"))
-    if heavy.get(f"change_{unit}") is not None and not heavy["is_significant"]:
-        change = f"{mark_of(heavy)}\u202f{change}"
+    if heavy.get(f"change_{unit}") is not None:
+        change = _marked(change, heavy)
     numbers = [
         Cell(write.fitting(heavy.get(f"base_{unit}"))),
         Cell(write.fitting(heavy.get(f"scenario_{unit}"))),
@@ -64,6 +64,12 @@ def _bridge(number: int, one: Document, write: Writing, *, is_again: bool) -> li
         _damage(one["fatigue"], write),
         _utilisation(one["utilisation"], write),
     ]
+
+
+def _marked(change: str, item: Document) -> str:
+    """A change behind its mark, if it does not count; nothing needs none."""
+    mark = mark_of(item)
+    return f"{mark}\u202f{change}" if mark and change != "0" else change
 
 
 def _damage(fatigue: Document, write: Writing) -> Cell:
@@ -213,8 +219,8 @@ def _kpi(item: Document, write: Writing) -> list[Cell]:
     if item["base"] is not None and float(item["base"]).is_integer() and places == 1:
         places = 0 if item["scenario"] is None or float(item["scenario"]).is_integer() else 1
     change = write.signed(item["change"], places)
-    if item["change"] is not None and not item["is_significant"]:
-        change = f"{mark_of(item)}\u202f{change}"
+    if item["change"] is not None:
+        change = _marked(change, item)
     unit = write.named("unit", item["key"])
     return [
         Cell(write.named("kpi", item["key"]), unit),

@@ -56,7 +56,7 @@ def _facts(answer: Answer, texts: Texts) -> Mapping[str, Sequence[Component | st
         found[texts("result.base")] = texts(
             "result.base_line", name=base.facts.name, version=base.version, made=made, state=state
         )
-    found[texts("result.engine")] = f"{run.engine} {run.version}"
+    found[texts("result.engine")] = f"{run.engine} {run.version.replace(' on ', ', ')}"
     if answer.joint is not None:
         inputs = answer.joint["inputs"]
         members = int(inputs["members"])
