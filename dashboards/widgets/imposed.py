@@ -25,7 +25,7 @@ def imposed_cases(state: StructureState, texts: Texts) -> list[Component]:
     return [
         html.Details(
             [html.Summary(texts("structure.imposed")), notes, *_tables(state, texts)],
-            className="structure-effect",
+            className="structure-imposed",
         )
     ]
 

@@ -69,6 +69,10 @@ def test_lines_effects_and_assumptions_are_seen(page: Page, modelled: str, langu
         expect(picture).to_be_visible()
         assert picture.evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 100
         assert effect.locator("tbody tr").count() >= 4
+    imposed = section.locator("details.structure-imposed")
+    imposed.locator("summary").click()
+    expect(imposed.locator("li").first).to_be_visible()
+    assert imposed.locator("table").count() == 3
     page.evaluate(AXE.read_text(encoding="utf-8"))
     assert page.evaluate(RUN, TAGS) == []
     assert not seen.errors
