@@ -146,6 +146,11 @@ def test_up_to_four_runs_stand_side_by_side(page: Page, web: MeasureWeb) -> None
     expect(section).to_contain_text("There is no run 999")
 
 
+def test_the_head_of_an_answer_says_how_good_its_base_is(page: Page, web: MeasureWeb) -> None:
+    page.goto(f"{web.address}/result?lang=en&run={web.closed}")
+    expect(page.locator("#in-short + #base-quality")).to_contain_text("The base")
+
+
 def test_a_question_of_traffic_alone_says_what_is_missing(page: Page, web: MeasureWeb) -> None:
     page.goto(f"{web.address}/result?lang=de&run={web.traffic}")
     expect(page.locator("#bridges")).to_contain_text("nur die Verkehrsfrage")

@@ -244,6 +244,11 @@ def test_measures_are_ordered_removed_and_brought_back(page: Page, based: str) -
     expect(page.locator(".measure")).to_have_count(2)
     page.keyboard.press("Control+y")
     expect(page.locator(".measure")).to_have_count(1)
+    page.keyboard.press("Control+z")
+    expect(page.locator(".measure")).to_have_count(2)
+    page.keyboard.press("Control+Shift+Z")
+    expect(page.locator(".measure")).to_have_count(1)
+    assert page.evaluate("document.activeElement.closest('#scenario') !== null")
 
 
 def test_nothing_is_lost_by_a_reload_or_by_another_language(page: Page, based: str) -> None:
