@@ -77,7 +77,7 @@ def since_first(
     kept_back_d: int,
     window_d: int,
     reach_d: int,
-) -> tuple[Phrase, ...]:
+) -> Iterator[Phrase]:
     """What a registered model knows, how much of the window lies within it, and what comes when.
 
     Parameters
@@ -93,25 +93,6 @@ def since_first(
     window_d, reach_d
         Days with values that a judgement needs, and how far back they may lie [d].
     """
-    return tuple(
-        _since_first(
-            channels, inside, known, last,
-            now=now, kept_back_d=kept_back_d, window_d=window_d, reach_d=reach_d,
-        )
-    )  # fmt: skip
-
-
-def _since_first(
-    channels: Channels,
-    inside: NDArray[np.bool_],
-    known: tuple[TrainedModel, Compensation],
-    last: TrainedModel,
-    *,
-    now: datetime,
-    kept_back_d: int,
-    window_d: int,
-    reach_d: int,
-) -> Iterator[Phrase]:
     entry, model = known
     yield Phrase(
         "learning.known",
