@@ -53,7 +53,7 @@ JOB_HELP = {
     "quarantine": "what could not be stored: list, show, replay after a fix, discard",
     "inbox": "streams that nobody registered: twin inbox list | accept ID --asset A | dismiss ID",
     "broker": "make accounts for Mosquitto: twin broker init FOLDER --device NAME",
-    "import": "bring files into the twin: readings|tntp|bridges|osm|geo|gmns|sensors|citymodel --help",
+    "import": "bring in readings|tntp|bridges|osm|geo|gmns|sensors|citymodel, each with --help",
     "replay": "publish a recorded CSV file over MQTT; see twin replay --help",
 }
 ADDRESS_WAIT_S = 60.0
