@@ -182,8 +182,8 @@ def test_from_far_away_main_roads_are_drawn_or_all_where_none_is_one(kinds, main
         for asset in city.assets
     )
     features = read_features(Town(replace(city, assets=assets)).twin)
-    drawn = list(decode_table(features.tables["roads_main"].body).columns["feature"])
-    assert len({features.roads[row].asset.id for row in drawn}) == main
+    drawn = np.asarray(decode_table(features.tables["roads_main"].body).columns["feature"])
+    assert len({features.roads[row].asset.id for row in drawn.tolist()}) == main
 
 
 def test_buildings_are_drawn_with_their_height_or_low():
