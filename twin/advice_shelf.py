@@ -121,6 +121,6 @@ def advice_version_on(facts: BaseFacts) -> str:
     Examples
     --------
     >>> advice_version_on(BaseFacts("today", "ab12", "path_equilibrium", "1", {}))
-    '1 on measures 4 on path_equilibrium 1'
+    '1 on measures 5 on path_equilibrium 1'
     """
     return f"{ADVICE_VERSION} on measures {version_on(facts)}"

@@ -24,7 +24,7 @@ from twin.model.structure_state import StructureState, parts_of
 from twin.model.targets import TARGETS_PART, TargetNames
 from twin.ports import Clock, Store
 
-ENGINE, VERSION = "measures", "4"
+ENGINE, VERSION = "measures", "5"
 DOCUMENT_PART = "measures"
 """File of a run that holds the answer as JSON."""
 FEWEST_MEMBERS, MOST_MEMBERS = 5, 500
