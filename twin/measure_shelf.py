@@ -195,7 +195,7 @@ def version_on(facts: BaseFacts) -> str:
     Examples
     --------
     >>> version_on(BaseFacts("today", "ab12", "path_equilibrium", "1", {}))
-    '4 on path_equilibrium 1'
+    '5 on path_equilibrium 1'
     """
     return f"{VERSION} on {facts.engine} {facts.engine_version}"
 
