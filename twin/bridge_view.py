@@ -160,7 +160,7 @@ def read_bridges(twin: Twin) -> Sequence[BridgeSummary]:
         counts[item.asset_id] += item.count
     found: list[BridgeSummary] = []
     for asset in twin.assets("bridge"):
-        own = records.get(asset.id, [])
+        own = _happened(records.get(asset.id, []), now.date())
         found.append(
             BridgeSummary(
                 asset=asset,
@@ -187,7 +187,7 @@ def read_bridge(twin: Twin, asset_id: str) -> BridgeView:
     asset, now = twin.asset(asset_id), twin.now()
     shelf = twin.bridges
     records = tuple(shelf.book.records(asset_id))
-    found = [item.record for item in records]
+    found = _happened([item.record for item in records], now.date())
     streams = twin.datastreams(asset_id)
     return BridgeView(
         asset=asset,
@@ -286,6 +286,15 @@ def _readable(record: StateRecord | None, read: Callable[[StateRecord], Content]
 
 def _parts(records: Sequence[InventoryRecord]) -> tuple[InventoryRecord, ...]:
     return tuple(item for item in records if isinstance(item.content, PartStructure))
+
+
+def _happened(records: Sequence[InventoryRecord], day: date) -> list[InventoryRecord]:
+    """Records without inspections that are said to be done and lie ahead: nothing rests on them."""
+    return [
+        item
+        for item in records
+        if not (isinstance(item.content, Inspection) and item.content.is_ahead_of(day))
+    ]
 
 
 def _conditions(records: Sequence[InventoryRecord]) -> tuple[InventoryRecord, ...]:

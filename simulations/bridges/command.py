@@ -13,11 +13,12 @@ from twin.bridge_view import BridgeView, read_bridge
 from twin.city import Twin
 from twin.errors import RegistryError
 from twin.model.acoustics import told
+from twin.model.asb import label
 from twin.model.bridge import PartStructure, Restriction
 from twin.model.fatigue import figure
 from twin.model.finding_steps import StoredFinding
 from twin.model.findings import MonitoringState, Phrase
-from twin.model.inspection import Inspection
+from twin.model.inspection import Condition, Inspection, grade_bands
 from twin.model.monitoring import UNCALIBRATED
 from twin.model.phrases import said, written
 from twin.model.reality import validity_words
@@ -156,7 +157,10 @@ def document(view: BridgeView, *, language: str) -> dict[str, object]:
         "monitoring": view.monitoring.name.lower(),
         "findings": [_finding_document(item, language) for item in view.findings],
         "checks": [
-            {name: getattr(check, name) for name in (*check.__slots__, "is_valid", "verdict")}
+            {
+                name: _spoken(getattr(check, name), language)
+                for name in (*check.__slots__, "is_valid", "verdict")
+            }
             for check in view.checks
         ],
         "fatigue": [
@@ -181,6 +185,15 @@ def document(view: BridgeView, *, language: str) -> dict[str, object]:
         ],
         "blind": list(view.blind),
     }
+
+
+def _spoken(value: object, language: str) -> object:
+    """Plain values as they are, phrases as sentences."""
+    if isinstance(value, Phrase):
+        return said(value, language)
+    if isinstance(value, tuple):
+        return [_spoken(one, language) for one in value]
+    return value
 
 
 def _finding_document(stored: StoredFinding, language: str) -> dict[str, object]:
@@ -247,13 +260,26 @@ def _facts(view: BridgeView, language: str) -> Iterator[str]:
         restriction = item.content
         if isinstance(restriction, Restriction):
             value = "" if restriction.value is None else written(restriction.value)
-            shown = f"{restriction.kind}: {value} {restriction.unit} ({item.provenance.kind})"
+            words = label("restriction_kind", restriction.kind, language=language)
+            named = " ".join(part for part in (words, value, restriction.unit) if part)
+            shown = f"{named} ({item.provenance.kind})"
             yield _row("label.restriction", shown, language)
+
+
+def _graded(condition: Condition, language: str) -> str:
+    """The grade, or its band by name."""
+    if condition.grade is not None:
+        shown = f"{condition.grade:.1f}"
+        return shown.replace(".", ",") if language == "de" else shown
+    band = grade_bands().get(condition.band)
+    if band is None:
+        return condition.band
+    return band.german if language == "de" else band.english
 
 
 def _quantities(view: BridgeView, language: str) -> Iterator[str]:
     grades = [
-        f"{condition.grade if condition.grade is not None else condition.band}"
+        f"{f'{item.part}: ' if item.part else ''}{_graded(condition, language)}"
         f" ({item.content.stated_year}, {item.provenance.kind})"
         for item in view.conditions
         if isinstance(item.content, Inspection) and (condition := item.content.condition)

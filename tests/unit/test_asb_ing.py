@@ -129,6 +129,17 @@ def test_a_decimal_point_where_the_list_has_commas_is_never_guessed() -> None:
     }
 
 
+def test_an_inspection_after_the_day_of_the_list_is_refused() -> None:
+    table = f"{STATES}\n0999001;1;H;04.05.2031;5;2,3;1\n0999001;2;H;04.05.2025;5;2,3;1"
+    head = HEAD.replace('source = "list"', 'source = "list"\nas_of = 2026-10-01')
+    found = read_inventory({"zustand.csv": table.encode()}, read_mapping(head))
+    assert [one.part for one in found.records] == ["2"]
+    (refused,) = _said(found, "row_refused")
+    assert (
+        "the inspection of 2031-05-04 is said to be done, but the source is of 2026-10" in refused
+    )
+
+
 def test_an_impossible_grade_refuses_its_row_and_keeps_the_asset() -> None:
     table = f"{STATES}\n0999001;1;3;;4;4,7;5\n0999001;2;H;17.04.2024;5;3,0;3"
     found = _read({"zustand.csv": table, "teilbauwerke.csv": f"{PARTS}\n0999001;1;3;5,0;5,0;;"})

@@ -124,6 +124,7 @@ IMPOSSIBLE: tuple[tuple[Content, str], ...] = (
     (Inspection("3", begin=date(2025, 1, 1), end=date(2024, 1, 1)), "before begin"),
     (Inspection("3", year=2020, end=date(2024, 1, 1)), "does not fit"),
     (Inspection("3", condition=Condition(4.1)), "condition.grade 4.1 is outside 1 to 4"),
+    (Inspection("3", year=1824), "year 1824 is none of an inspection"),
     (Inspection("77"), "no key of the table inspection_kind"),
     (Recalculation(stage=5), "stage 5 is outside 1 to 4"),
     (InspectionCycle("3", 0), "months 0 is outside"),

@@ -1,5 +1,6 @@
 """Rounds look when it is time, survive what fails, and say what they cannot do."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -120,6 +121,7 @@ def test_the_text_tells_each_quantity_and_every_reason_in_both_languages(cracked
 
 def test_the_json_holds_findings_checks_and_models(cracked: Twin) -> None:
     found = document(read_bridge(cracked, BRIDGE_ID), language="en")
+    assert json.loads(json.dumps(found))["id"] == BRIDGE_ID
     assert found["monitoring"] == "alarm"
     finding = found["findings"][0]  # type: ignore[index]
     assert finding["cause"] == "structure"

@@ -33,6 +33,7 @@ from twin.model.bridge import PartStructure
 from twin.model.bridge_status import NAME as STATUS
 from twin.model.bridge_status import status_of
 from twin.model.findings import MonitoringState
+from twin.model.inspection import Condition, Inspection
 from twin.model.monitoring import AnalysisOutcome
 from twin.model.provenance import Provenance
 from twin.model.records import InventoryRecord
@@ -367,6 +368,20 @@ def test_many_spans_keep_the_sections_that_decide() -> None:
     found = of({**FACTS, "spans_m": spans, "total_length_m": 280.0, "static_system": "1.3"})
     assert len([line for line in found.lines if line.effect == "moment"]) == 16
     assert len([line for line in found.lines if line.effect == "shear"]) == 8
+
+
+def test_an_inspection_that_lies_ahead_counts_for_nothing() -> None:
+    clock = Clock(START)
+    twin = structure_twin({}, clock, MODES)
+    day = clock().date()
+    done = Inspection("3", end=day - timedelta(days=400), status="5", condition=Condition(2.3))
+    ahead = Inspection("3", end=day + timedelta(days=1500), status="5", condition=Condition(1.0))
+    for key, content in (("1", done), ("2", ahead)):
+        record = InventoryRecord(BRIDGE_ID, "inspection", key, content, Provenance("estimated"))
+        twin.bridges.book.add([record], at=clock())
+    view = read_bridge(twin, BRIDGE_ID)
+    assert [one.content for one in view.conditions] == [done]
+    assert {due.counted_from for _, due in view.due if due.kind == "3"} == {done}
 
 
 @pytest.mark.parametrize("language", ["de", "en"])

@@ -37,6 +37,7 @@ from twin.model.records import (
     RecordKind,
     WorkItem,
     problems_of,
+    problems_of_record,
 )
 
 UNIT_SUSPECTS = frozenset({"crack_width_mm", "width_m", "total_width_m"})
@@ -230,7 +231,7 @@ def _record(
     if origin is None:
         return None
     provenance, as_of = origin
-    return InventoryRecord(
+    record = InventoryRecord(
         asset_id=place.asset_id,
         kind=reading.kind,
         part=place.part,
@@ -241,6 +242,12 @@ def _record(
         as_of=as_of,
         notes=notes,
     )
+    wrong = problems_of_record(record)
+    if wrong:
+        detail = f"{place.name}: {'; '.join(wrong)}; correct the list and import it again"
+        reading.note(row, place, "row_refused", detail)
+        return None
+    return record
 
 
 def _origin(reading: Reading, row: TableRow, place: Place) -> tuple[Provenance, date | None] | None:

@@ -85,6 +85,20 @@ class Inspection:
         """Year of the day, or the year that the source gives."""
         return self.year if self.day is None else self.day.year
 
+    def is_ahead_of(self, day: date) -> bool:
+        """Whether it is said to be done and lies after a day: then it did not happen yet.
+
+        Examples
+        --------
+        >>> Inspection("3", end=date(2031, 5, 4), status="5").is_ahead_of(date(2026, 11, 23))
+        True
+        """
+        if not self.is_done:
+            return False
+        if self.day is not None:
+            return self.day > day
+        return (self.year or 0) > day.year
+
 
 @dataclass(frozen=True, slots=True)
 class Damage:

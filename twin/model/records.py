@@ -51,6 +51,8 @@ RECORD_KINDS: tuple[RecordKind, ...] = get_args(RecordKind)
 CONTENTS: Mapping[RecordKind, type[Content]] = MappingProxyType(
     dict(zip(RECORD_KINDS, get_args(Content), strict=False))
 )
+EARLIEST_INSPECTION, LATEST_INSPECTION = 1900, 2200
+"""Years in which an inspection may lie."""
 UNIT_OF_RESTRICTION = MappingProxyType(
     {"2": "km/h", "4": "t", "5": "t", "6": "m", "7": "m", "8": "m", "10": "km/h", "11": "m"}
 )
@@ -186,7 +188,13 @@ def problems_of_record(record: InventoryRecord) -> Sequence[str]:
     if type(record.content) is not CONTENTS[record.kind]:
         problems.append(f"its content is a {type(record.content).__name__}")
         return problems
-    return (*problems, *problems_of(record.content))
+    content, day = record.content, record.as_of
+    if isinstance(content, Inspection) and day is not None and content.is_ahead_of(day):
+        problems.append(
+            f"the inspection of {content.day or content.year} is said to be done, but the source "
+            f"is of {day}; correct the year"
+        )
+    return (*problems, *problems_of(content))
 
 
 def problems_of(content: Content) -> Sequence[str]:
@@ -280,6 +288,10 @@ def _inspection(content: Inspection) -> Iterator[str]:
     day = content.day
     if day and content.year and abs(content.year - day.year) > 1:
         yield f"year {content.year} does not fit {day}"
+    year = content.stated_year
+    if year is not None and not EARLIEST_INSPECTION <= year <= LATEST_INSPECTION:
+        years = f"{EARLIEST_INSPECTION} to {LATEST_INSPECTION}"
+        yield f"year {year} is none of an inspection; use {years}"
 
 
 def _numbered(content: Damage | Recommendation) -> Iterator[str]:
