@@ -120,7 +120,7 @@ class GaugeWatch:
     """A gauge rule at work on levels, one by one.
 
     A level with a mark of a sensor fault neither raises nor ends a proposal, and an older level
-    than the newest is left out.
+    than the newest is left out. Hours in which the rule was blind are no hours below a level.
 
     Examples
     --------
@@ -156,10 +156,11 @@ class GaugeWatch:
         gauge, rule = self._gauge, self.rule
         hours = (time_us - gauge.seen_us) / HOUR_US
         gauge.rise_m_per_h = (level_m - gauge.level_m) / hours if gauge.seen_us else float("nan")
+        was_blind = bool(gauge.seen_us) and hours > rule.blind_after_h
         gauge.seen_us, gauge.level_m = time_us, level_m
         if level_m >= rule.open_below_m:
             gauge.low_since_us = 0
-        elif not gauge.low_since_us:
+        elif was_blind or not gauge.low_since_us:  # nobody knows what was between
             gauge.low_since_us = time_us
         if level_m > rule.close_above_m:
             gauge.is_proposed = True

@@ -124,6 +124,16 @@ def test_a_faulty_gauge_neither_closes_nor_opens_and_says_that_it_is_blind() -> 
     assert again.step(9 * HOUR_US, 1.0).level_m == 7.4
 
 
+def test_hours_that_nobody_saw_do_not_open_a_bridge() -> None:
+    watch = GaugeWatch(gauge_rule("loschwitzer_bruecke"))
+    watch.step(HOUR_US, 7.2)
+    watch.step(2 * HOUR_US, 6.8)
+    late = watch.step(22 * HOUR_US, 6.8)
+    assert (late.state, late.proposes_closure) == ("falling", True)
+    states = [watch.step(hour * HOUR_US, 6.8) for hour in range(23, 35)]
+    assert [one.proposes_closure for one in states] == [True] * 11 + [False]
+
+
 def test_scour_has_limits_of_its_own_pier() -> None:
     rule = ScourRule(100.0, 1.0, 2.0, "recalculation")
     depths = (99.5, 99.0, 97.9, np.nan)
