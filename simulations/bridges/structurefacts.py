@@ -1,5 +1,6 @@
 """Recorded facts that the structural model of each part of a bridge rests on, or lacks."""
 
+import math
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any
@@ -12,6 +13,7 @@ from simulations.structure.facts import (
     facts_of_part,
     may_be_beam,
 )
+from simulations.structure.limits import SUM_SHARE
 from simulations.structure.sentences import sentence
 from twin.errors import ModelError
 from twin.model.assets import Asset
@@ -123,7 +125,7 @@ def missing_facts(facts: BridgeFacts) -> tuple[tuple[str, str], ...]:
 
 
 def _input(asset: Asset, record: InventoryRecord | None) -> PartInput:
-    facts = facts_of_asset(asset)
+    whole = facts = facts_of_asset(asset)
     used = [
         _used(name, found.value, found.unit, found.provenance)
         for name in ATTRIBUTES
@@ -144,7 +146,7 @@ def _input(asset: Asset, record: InventoryRecord | None) -> PartInput:
         override=_override(asset),
         calibrated_from=_calibrated_from(asset),
         refusal=_out_of_use(facts.name, stage),
-        notes=_notes(asset, facts),
+        notes=(*_notes(asset, facts), *_section_note(whole, facts)),
     )
 
 
@@ -174,10 +176,22 @@ def _merged(asset: BridgeFacts, part: BridgeFacts) -> BridgeFacts:
         if (value := getattr(part, item.name)) not in (None, "", ())
     }
     merged = replace(asset, **known)
+    length_m = None if _is_section(asset, part) else merged.length_m
     return replace(
         merged,
+        length_m=length_m,
         system_words=asset.system_words or part.system_words,
         width_m=_narrower(asset.width_m, part.width_m),
+    )
+
+
+def _is_section(asset: BridgeFacts, part: BridgeFacts) -> bool:
+    """Whether only the bridge has a length, and the spans of the part are a section of it."""
+    return bool(
+        part.spans_m
+        and part.length_m is None
+        and asset.length_m is not None
+        and math.fsum(part.spans_m) < asset.length_m
     )
 
 
@@ -240,6 +254,18 @@ def _out_of_use(name: str, stage: str) -> str:
 
 def _notes(asset: Asset, facts: BridgeFacts) -> tuple[str, ...]:
     total = asset.attribute("width_m")
-    if total is None or facts.width_m is None or float(total.value) <= facts.width_m:
+    if total is None or facts.width_m is None or not isinstance(total.value, (int, float)):
+        return ()
+    if total.value <= facts.width_m:
         return ()
     return (sentence("one_deck", width=facts.width_m, total=float(total.value)),)
+
+
+def _section_note(whole: BridgeFacts, facts: BridgeFacts) -> tuple[str, ...]:
+    """The spans of a part that are less than the length of the bridge."""
+    if whole.length_m is None or facts.length_m is not None:
+        return ()
+    total = math.fsum(facts.spans_m)
+    if whole.length_m <= (1.0 + SUM_SHARE) * total:
+        return ()
+    return (sentence("spans_shorter", sum=total, length=whole.length_m),)

@@ -42,7 +42,7 @@ COMPARED = (
 """Load models whose effects are compared, in this order; those without loads are listed."""
 TABLES = (
     "load_models", "load_model_parts", "structure_sentences", "structural_systems",
-    "section_types", "bridge_materials", "imposed_cases",
+    "section_types", "bridge_materials", "imposed_cases", "structure_limits",
 )  # fmt: skip
 """What the numbers follow from besides the facts."""
 SHOWN_MODES = 3

@@ -2,11 +2,12 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from simulations.structure.beam import Beam, continuous_beam
 from simulations.structure.beammodel import BeamModel
+from simulations.structure.limits import SUM_SHARE, impossible, unread
 from simulations.structure.modal import beam_modes
 from simulations.structure.sentences import sentence
 from twin.errors import ModelError, NotAvailable
@@ -21,7 +22,6 @@ GUESSED_BAND = (0.5, 2.0)
 MEASURED_BAND = (0.8, 1.25)
 END_SPAN = 0.8
 THREE_SPANS = 3
-LONGER = 1.05
 _SPANS = re.compile(r"\s*\d+(\.\d+)?(\s*\+\s*\d+(\.\d+)?)*\s*(\(|m\b|$)")
 
 
@@ -51,6 +51,8 @@ class BridgeFacts:
         Stations of Gerber hinges [m].
     skew_deg
         Skew of the supports [degree]; 0 is right-angled.
+    problem
+        Sentence on attributes that were recorded and cannot be used; no model is built then.
     """
 
     name: str = ""
@@ -69,6 +71,7 @@ class BridgeFacts:
     hinges_m: tuple[float, ...] = ()
     skew_deg: float | None = None
     is_curved: bool = False
+    problem: str = ""
 
 
 def facts_of_part(part: PartStructure, *, first_frequency_hz: float | None = None) -> BridgeFacts:
@@ -121,7 +124,14 @@ def facts_of_asset(asset: Asset, *, first_frequency_hz: float | None = None) -> 
         hinges_m=_stations(text("hinges_m")),
         skew_deg=number("skew_deg"),
         is_curved=text("plan") == "curved",
+        problem=unread(asset) or _beside(asset.name, number),
     )
+
+
+def _beside(who: str, number: Callable[[str], float | None]) -> str:
+    """What is wrong with widths that are not among the facts of a beam."""
+    names = ("deck_width_m", "carriageway_width_m")
+    return impossible(who, {name: number(name) for name in names})
 
 
 def _stations(text: str) -> tuple[float, ...]:
@@ -155,6 +165,7 @@ def model_of(facts: BridgeFacts) -> BeamModel:
     _check(facts)
     _refuse(facts)
     spans, is_known, notes = _spans(facts)
+    _check_spans(facts, spans)
     material = _material(facts)
     mass, said = _mass(facts, material)
     notes += said
@@ -171,19 +182,26 @@ def model_of(facts: BridgeFacts) -> BeamModel:
 
 
 def _check(facts: BridgeFacts) -> None:
-    problems = []
-    for name in ("length_m", "width_m", "depth_m", "mass_kg_per_m", "first_frequency_hz"):
-        value = getattr(facts, name)
-        if value is not None and not (math.isfinite(value) and value > 0.0):
-            problems.append(f"{name} is {value:g}; it must be positive")
-    problems += [
-        f"spans_m[{index}] is {span:g}; it must be positive"
-        for index, span in enumerate(facts.spans_m)
-        if not (math.isfinite(span) and span > 0.0)
-    ]
-    total = math.fsum(facts.spans_m)
-    if not problems and facts.length_m and total > LONGER * facts.length_m:
-        problems.append(f"spans_m add up to {total:g} m, more than length_m {facts.length_m:g}")
+    """Refuse facts that cannot be, all at once."""
+    mass = facts.mass_kg_per_m
+    values = {
+        "total_length_m": facts.length_m,
+        "width_m": facts.width_m,
+        "structural_depth_m": facts.depth_m,
+        "mass_t_m": None if mass is None else mass / 1000.0,
+        "first_frequency_hz": facts.first_frequency_hz,
+        "skew_deg": facts.skew_deg,
+    }
+    who = facts.name or "this bridge"
+    found = impossible(who, values, spans_m=facts.spans_m, depth_m=facts.depth_m)
+    problems = [*filter(None, (facts.problem, found))]
+    if not problems and facts.spans_m and facts.length_m:
+        total = math.fsum(facts.spans_m)
+        if max(total, facts.length_m) > (1.0 + SUM_SHARE) * min(total, facts.length_m):
+            share = 100.0 * SUM_SHARE
+            problems.append(
+                sentence("refused_sum", who=who, sum=total, length=facts.length_m, most=share)
+            )
     if facts.span_count is not None and (
         facts.span_count < 1 or (facts.spans_m and facts.span_count != len(facts.spans_m))
     ):
@@ -194,6 +212,14 @@ def _check(facts: BridgeFacts) -> None:
         problems.append(f"material {facts.material!r} is unknown")
     if problems:
         raise ModelError("\n".join(problems))
+
+
+def _check_spans(facts: BridgeFacts, spans: list[float]) -> None:
+    """Refuse spans that follow from length and number and cannot be."""
+    who = facts.name or "this bridge"
+    found = impossible(who, {}, spans_m=spans, depth_m=facts.depth_m)
+    if found:
+        raise ModelError(found)
 
 
 def _table(name: str) -> Mapping[str, Mapping[str, str]]:
@@ -260,9 +286,6 @@ def _spans(facts: BridgeFacts) -> tuple[list[float], bool, list[str]]:
     if not facts.static_system:
         notes.append(sentence("continuity_assumed"))
     if facts.spans_m:
-        total = math.fsum(facts.spans_m)
-        if facts.length_m is not None and total < facts.length_m / LONGER:
-            notes.append(sentence("spans_shorter", sum=total, length=facts.length_m))
         return list(facts.spans_m), True, notes
     count = 1 if facts.static_system == "1.1" else facts.span_count
     if facts.length_m is None or count is None:

@@ -95,7 +95,7 @@ def test_length_and_number_of_spans_are_for_ranking_only() -> None:
         ({"skew_deg": 35.0}, "skew of 35", [("L3", "recalculation")]),
         ({"plan": "curved"}, "curved in plan", [("L3", "recalculation")]),
         ({"static_system": "1.3.1"}, "hinges whose stations", [("L1", "hinges")]),
-        ({"mass_t_m": -1.0}, "mass_kg_per_m is -1000", []),
+        ({"mass_t_m": -1.0}, "mass_t_m = -1 t/m", []),
     ],
 )
 def test_what_no_beam_stands_for_is_kept_with_its_reason(
