@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from simulations.structure.beam import Beam, continuous_beam
@@ -22,6 +22,7 @@ GUESSED_BAND = (0.5, 2.0)
 MEASURED_BAND = (0.8, 1.25)
 END_SPAN = 0.8
 THREE_SPANS = 3
+OTHER_WIDTHS = ("deck_width_m", "carriageway_width_m")
 _SPANS = re.compile(r"\s*\d+(\.\d+)?(\s*\+\s*\d+(\.\d+)?)*\s*(\(|m\b|$)")
 
 
@@ -51,6 +52,8 @@ class BridgeFacts:
         Stations of Gerber hinges [m].
     skew_deg
         Skew of the supports [degree]; 0 is right-angled.
+    other_widths
+        Names and values [m] of recorded widths that are no width of the beam.
     problem
         Sentence on attributes that were recorded and cannot be used; no model is built then.
     """
@@ -71,6 +74,7 @@ class BridgeFacts:
     hinges_m: tuple[float, ...] = ()
     skew_deg: float | None = None
     is_curved: bool = False
+    other_widths: tuple[tuple[str, float], ...] = ()
     problem: str = ""
 
 
@@ -124,14 +128,11 @@ def facts_of_asset(asset: Asset, *, first_frequency_hz: float | None = None) -> 
         hinges_m=_stations(text("hinges_m")),
         skew_deg=number("skew_deg"),
         is_curved=text("plan") == "curved",
-        problem=unread(asset) or _beside(asset.name, number),
+        other_widths=tuple(
+            (name, one) for name in OTHER_WIDTHS if (one := number(name)) is not None
+        ),
+        problem=unread(asset),
     )
-
-
-def _beside(who: str, number: Callable[[str], float | None]) -> str:
-    """What is wrong with widths that are not among the facts of a beam."""
-    names = ("deck_width_m", "carriageway_width_m")
-    return impossible(who, {name: number(name) for name in names})
 
 
 def _stations(text: str) -> tuple[float, ...]:
@@ -191,6 +192,7 @@ def _check(facts: BridgeFacts) -> None:
         "mass_t_m": None if mass is None else mass / 1000.0,
         "first_frequency_hz": facts.first_frequency_hz,
         "skew_deg": facts.skew_deg,
+        **dict(facts.other_widths),
     }
     who = facts.name or "this bridge"
     found = impossible(who, values, spans_m=facts.spans_m, depth_m=facts.depth_m)

@@ -70,6 +70,15 @@ def test_impossible_facts_give_no_model_and_are_named_in_both_languages(
     assert all(one.split(" = ")[0] in told.german for one in named if " = " in one)
 
 
+def test_facts_out_of_limits_and_without_unit_are_told_together_in_both_languages() -> None:
+    found = state_of({"mass_t_m": "15", "width_m": 1250.0, "carriageway_width_m": 900.0})
+    unit, limits = statement(found.refusal).said("de").split("\n")
+    assert "[t/m]" in unit
+    assert "width_m = 1250 m" in limits
+    assert "carriageway_width_m = 900 m" in limits
+    assert "allowed" not in limits
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -77,6 +77,9 @@ def statement(text: str, *, links: Mapping[str, str] = _NO_NAMES) -> Statement:
         return Statement(
             key, MappingProxyType(values), english.format(**shown), german.format(**german_values)
         )
+    if "\n" in text:
+        german = "\n".join(statement(line, links=links).german for line in text.split("\n"))
+        return Statement("", _NO_NAMES, text, german)
     return Statement("", _NO_NAMES, text, text)
 
 
