@@ -89,12 +89,17 @@ def _last_inspection(view: BridgeView) -> str:
 
 
 def _next_inspection(view: BridgeView, texts: Texts) -> str:
+    day = view.at.date()
     found = [
-        (str(item.due or item.year), label("inspection_kind", item.kind, language=texts.language))
+        (
+            str(item.due or item.year),
+            label("inspection_kind", item.kind, language=texts.language),
+            f"({texts('bridge.overdue')})" if item.is_overdue(day) else "",
+        )
         for _, item in view.due
         if item.due or item.year
     ]
-    return " ".join(min(found)) if found else ""
+    return " ".join(min(found)).strip() if found else ""
 
 
 def _in_force(view: BridgeView, texts: Texts) -> dict[str, str]:

@@ -19,6 +19,9 @@ from twin.ports import StructuralModel
 Floats = NDArray[np.float64]
 
 LEAST_FACTOR, MOST_FACTOR = 0.5, 2.0
+MOST_RESIDUAL = 0.10
+"""Root mean square error that a calibrated model may leave; beyond it the modes are not the same
+(own choice: beam models of sound bridges come to a few percent)."""
 LEAST_MAC = 0.8
 SPARE_MODES = 3
 SPRING_RANGE = 1e3
@@ -168,7 +171,7 @@ def calibrate(
     springs
         Whether the springs of the supports get a factor of their own.
     override
-        Acceptance of a factor outside of 0.5 to 2.
+        Acceptance of a factor outside of 0.5 to 2, or of a residual above 0.1.
 
     Raises
     ------
@@ -177,7 +180,8 @@ def calibrate(
     InsufficientData
         If nothing can be compared, or less than the factors need.
     OutOfValidity
-        If the factor on the stiffness lies outside of 0.5 to 2 without an override.
+        If the factor on the stiffness lies outside of 0.5 to 2, or the errors that are left
+        are larger than 0.1, without an override.
     ModelError
         If a frequency, weight or strain is not positive and finite, or the measurements do not
         tell the two factors apart.
@@ -215,11 +219,21 @@ def calibrate(
     _check_band(float(factors[0]), override)
     covariance = _covariance(np.asarray(fit.jac), np.asarray(fit.fun), factors)
     residual = float(np.sqrt(np.mean(fit.fun**2)))
+    _check_residual(residual, override)
     notes = [sentence("calibrated", factor=float(factors[0]), modes=len(pairs), residual=residual)]
     if strain is not None:
         notes.append(sentence("calibrated_line"))
     if override is not None and not LEAST_FACTOR <= factors[0] <= MOST_FACTOR:
         notes.append(sentence("override", person=override.person, reason=override.reason))
+    if override is not None and residual > MOST_RESIDUAL:
+        notes.append(
+            sentence(
+                "override_residual",
+                residual=residual,
+                person=override.person,
+                reason=override.reason,
+            )
+        )
     scaled = model.scaled(
         float(factors[0]), springs=float(factors[1]) if springs else 1.0, notes=tuple(notes)
     )
@@ -232,6 +246,11 @@ def calibrate(
         pairs,
         scaled.assumptions,
     )
+
+
+def _check_residual(residual: float, override: Override | None) -> None:
+    if residual > MOST_RESIDUAL and override is None:
+        raise OutOfValidity(sentence("refused_residual", residual=residual, most=MOST_RESIDUAL))
 
 
 def paired(model: BeamModel, measured: Sequence[MeasuredMode]) -> tuple[Pair, ...]:

@@ -111,6 +111,16 @@ def test_an_implausible_factor_needs_a_person_and_a_reason() -> None:
         Override("site engineer", " ")
 
 
+def test_modes_that_do_not_belong_to_the_model_are_refused() -> None:
+    first = float(bridge().modes(1).frequency_hz[0])
+    wrong = [MeasuredMode(first), MeasuredMode(6.0 * first)]
+    with pytest.raises(OutOfValidity, match="modes do not belong together"):
+        calibrate(bridge(), wrong)
+    found = calibrate(bridge(), wrong, override=Override("site engineer", "second mode is local"))
+    assert found.residual > 0.1
+    assert any("site engineer: second mode is local" in one for one in found.assumptions)
+
+
 def test_what_cannot_be_calibrated_says_so() -> None:
     with pytest.raises(InsufficientData, match="0 frequencies"):
         calibrate(bridge(), [])
