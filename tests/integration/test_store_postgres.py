@@ -330,6 +330,7 @@ RIGHTS = {
         **dict.fromkeys(("run", "traffic_state"), "arw"),
         **dict.fromkeys(("run_result", "run_part", "traffic_base", "traffic_base_part"), "ar"),
         "job_status": "arw",
+        "bridge_snapshot": "ar",
         **dict.fromkeys(("decision", "decision_event", "run_comment"), "r"),
     },
     "twin_serve": {
@@ -341,7 +342,7 @@ RIGHTS = {
         **dict.fromkeys(("run_result", "run_part", "traffic_base", "traffic_base_part"), "r"),
         **dict.fromkeys(BRIDGE_ROWS, "r"),
         **dict.fromkeys(("bridge_work_item", "bridge_state", "bridge_finding"), "r"),
-        "bridge_finding_step": "ar",
+        **dict.fromkeys(("bridge_finding_step", "bridge_snapshot"), "ar"),
         **dict.fromkeys(("decision", "decision_event", "run_comment", "release_grant"), "ar"),
         "release_event": "ar",
         "traffic_state": "r",

@@ -141,19 +141,21 @@ def test_buildings_are_read_when_asked_with_tagged_heights_or_storeys(tmp_path):
         5: (ring, {"building": "no"}),
         6: ([10, 12, 11, 13, 10], {"building": "yes"}),
         7: ([10, 11, 12], {"building": "yes"}),
+        8: (ring, {"building": "no", "natural": "wood"}),
     }
+    ways[9] = (ring, {"building": "yes", "man_made": "works", "height": "8"})
     nodes = {**row(2), **corners}
     assert "building" not in town_of(tmp_path, nodes, ways).layers
     town = town_of(tmp_path, nodes, ways, with_buildings=True)
     found = town.layers["building"].set_index("id")
-    assert list(found.index) == ["building-w2", "building-w3", "building-w4"]
-    assert found["height_m"].fillna(0.0).tolist() == [12.5, 12.0, 0.0]
+    assert list(found.index) == [f"building-w{key}" for key in (2, 3, 4, 9)]
+    assert found["height_m"].fillna(0.0).tolist() == [12.5, 12.0, 0.0, 8.0]
     assert found.loc["building-w3", "name"] == "Mill"
     assert str(found.loc["building-w3", "height_m_provenance"]).startswith("estimated: 4")
     assert "not used, outline crosses itself: 1 buildings" in town.report.lines
     write_folder(town, tmp_path / "city", name="Town")
     city = read_city(tmp_path / "city", load_settings(tmp_path / "city").city)
-    assert sum(asset.asset_class == "building" for asset in city.assets) == 3
+    assert sum(asset.asset_class == "building" for asset in city.assets) == 4
 
 
 def test_what_lies_outside_of_the_boundary_is_cut_off(tmp_path):

@@ -174,7 +174,7 @@ def read_extract(
             sort, reason = _sort(tags, with_service=with_service, is_closed=way.is_closed())
             if reason:
                 left[reason] = left.get(reason, 0) + 1
-            if sort:
+            if sort and (sort != "building" or with_buildings):
                 sorts[sort].add(way, tags)
         found = {name: columns.ways() for name, columns in sorts.items()}
         places = read_places(path, [ways.refs for ways in found.values()])
