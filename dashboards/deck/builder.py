@@ -89,8 +89,8 @@ def bridge_label_zoom(spacing_m: float, latitude: float) -> float:
 
     Examples
     --------
-    >>> bridge_label_zoom(1000.0, 51.0), round(bridge_label_zoom(250.0, 51.0), 1)
-    (11.5, 13.5)
+    >>> [round(bridge_label_zoom(metres, 51.0), 1) for metres in (5000.0, 1000.0, 250.0)]
+    [11.5, 11.5, 13.5]
     """
     equator_px = EQUATOR_M_PER_PX * math.cos(math.radians(latitude)) * LABELLED_PX
     return max(BRIDGE_LABEL_ZOOM, math.log2(equator_px / max(spacing_m, 1.0)))
